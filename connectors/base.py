@@ -1,0 +1,136 @@
+"""The connector protocol: all that a connector author reads.
+
+A connector package offers one `Connection` constant through the entry-point group `milepost.connectors`. The constant names its
+options (no SDK is imported for them) and where its reader and publisher open. One instance lives in one thread and may block;
+between batches it must be safe to stop.
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+import msgspec
+from pydantic import BaseModel, ConfigDict
+
+from mappings.change import Badge, Change, Owned, Reading, Slot, Value, Written
+from mappings.model import Entity, Missing, Ref, Rejected
+
+
+class Options(BaseModel):
+    """Base of what the project file and the environment say to a connector: frozen, and no unknown key."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PublishOptions(Options, ABC):
+    """Base of what `publish:` says for one source."""
+
+    @abstractmethod
+    def owned(self, badges: Sequence[Badge]) -> Owned:
+        """Exactly what Milepost may write there when it shows these statuses."""
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """One page. The engine stores it and its cursor in one transaction.
+
+    `cursor` is opaque and inclusive: replaying it is harmless. A pull from `None` that ends with `complete=True`
+    has proven a full listing of (stream, scope); what was not in it is a candidate for deletion. `slots` mirrors what our own slots on
+    these entities hold: it lists every owned slot that holds something. `total` is the expected number of records, where known.
+    """
+
+    entities: Sequence[Entity] = ()
+    slots: Sequence[Reading] = ()
+    rejected: Sequence[Rejected] = ()
+    cursor: str | None = None
+    complete: bool = False
+    total: int | None = None
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of `milepost check`: `ok`, `info`, `warning` (works, but look) or `error` (will not work), and the fix."""
+
+    level: Literal["ok", "info", "warning", "error"]
+    topic: str
+    text: str
+    fix: str | None = None
+
+
+class Meter(Protocol):
+    """Where a reader reports what it costs. Called from the reader's thread; must be cheap."""
+
+    def request(self, *, remaining: int | None = None, limit: int | None = None, resets_at: datetime | None = None) -> None: ...
+
+
+class SourceContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reader or publisher is opened with.
+
+    `options` and `secrets` are instances of the classes that the `Connection` names. `owned` is everything of ours on this source,
+    over all projects: translation strips it from entities and reports it as slots.
+    """
+
+    name: str
+    options: Any
+    secrets: Any
+    owned: Owned
+    meter: Meter
+    stop: threading.Event
+
+
+class Connector(Protocol):
+    """Reads one source; blocking. Raises the errors of `connectors.errors` only."""
+
+    def check(self, scope: Options) -> Sequence[Finding]:
+        """Who am I, may I read, may I write, what is missing, how much rate budget is left, does the clock agree."""
+        ...
+
+    def pull(self, stream: str, scope: Options, cursor: str | None) -> Iterator[Batch]:
+        """The stream's records since `cursor`; from `None`, all of them."""
+        ...
+
+    def read(self, refs: Sequence[Ref]) -> Sequence[Entity | Missing]:
+        """Direct reads, in any order: refetch, confirm a deletion, look up a commit. What is not answered for is not known."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Publisher(Protocol):
+    """Writes our slots on one source, and nothing else."""
+
+    def read_slots(self, slots: Sequence[Slot]) -> Mapping[Slot, Value]:
+        """What these slots hold now. A slot whose target is gone is absent from the answer."""
+        ...
+
+    def write(self, changes: Sequence[Change]) -> Iterator[Written]:
+        """Makes each change, one `Written` each, in any order; bulk where the API has it.
+
+        Values are absolute, so a repeated call is harmless. The caller has compared `before` with `read_slots` just before.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+
+class Connection(msgspec.Struct, frozen=True, kw_only=True):
+    """One type of source, as the entry point names it.
+
+    `streams` maps each stream to the kinds of entity that it can add (completeness is judged by kind); the engine pulls
+    them in this order. `sweeps` are the streams whose every pull is a full listing (their source has no usable change time). `reader` and
+    `publisher` import the SDK only when called.
+    """
+
+    name: str
+    title: str
+    options: type[Options]
+    scope: type[Options]
+    secrets: type[Options]
+    streams: Mapping[str, frozenset[str]]
+    reader: Callable[[SourceContext], Connector]
+    sweeps: frozenset[str] = frozenset()
+    publish: type[PublishOptions] | None = None
+    publisher: Callable[[SourceContext], Publisher] | None = None
+    targets: frozenset[str] = frozenset()

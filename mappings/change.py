@@ -1,0 +1,180 @@
+"""What Milepost shows elsewhere, as data: slots, the changes to them, and whether a set of changes is safe to make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from mappings.model import Ref
+
+Value: TypeAlias = bool | str | list[str] | dict[str, Any] | None
+"""What a slot holds: nothing, a label's presence, a text or single option, several options (sorted), a property's JSON."""
+
+SlotKind: TypeAlias = Literal["label", "field", "property"]
+Action: TypeAlias = Literal["add", "update", "remove"]
+
+
+class Slot(msgspec.Struct, frozen=True, order=True, array_like=True):
+    """One place that Milepost owns on one remote object: a single label, a field, an issue property."""
+
+    target: Ref
+    kind: SlotKind
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.target} {self.kind} {self.name}"
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """What a slot held when it was last seen. A slot of a target that was read and is not listed holds `None`."""
+
+    slot: Slot
+    value: Value
+
+
+class Badge(msgspec.Struct, frozen=True, kw_only=True):
+    """How one status looks elsewhere: the option text of a field, the label's name without prefix, its colour as six hex digits."""
+
+    id: str
+    title: str
+    label: str
+    color: str
+    description: str
+
+
+class Owned(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that Milepost may write on one source for one project: these labels, this field, this property, and no more.
+
+    `labels` maps the full label name (with the project's prefix) to its (colour, description). `options` are the texts that the
+    field may hold.
+    """
+
+    labels: Mapping[str, tuple[str, str]] = {}
+    field: str | None = None
+    options: tuple[str, ...] = ()
+    property: str | None = None
+
+    def covers(self, slot: Slot) -> bool:
+        match slot.kind:
+            case "label":
+                return slot.name in self.labels
+            case "field":
+                return slot.name == self.field
+            case "property":
+                return slot.name == self.property
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One absolute write: after it the slot holds `after`, however often it is made.
+
+    `key` and `title` name the target to people; `container` is the project or repository that holds it. `rules` are the statuses
+    that ask for the change, `reason` says why in one sentence, `forced` marks a rewrite of what a person changed.
+    """
+
+    id: str
+    project: str
+    slot: Slot
+    action: Action
+    before: Value
+    after: Value
+    key: str
+    container: str
+    title: str = ""
+    url: str | None = None
+    rules: tuple[str, ...] = ()
+    reason: str = ""
+    evidence: tuple[dict[str, Any], ...] = ()
+    forced: bool = False
+    counts: bool = True
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one change: `done`, `failed` (why, and whether a later try may help), `conflict` (the slot was not `before`),
+    `skipped` (the target cannot be written: archived, locked; not tried again until it changes)."""
+
+    change: str
+    state: Literal["done", "failed", "conflict", "skipped"]
+    why: str | None = None
+    found: Value = None
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """Something a plan says without changing anything: a conflict, an override that is kept, a target skipped, a finding."""
+
+    kind: Literal["conflict", "override", "skipped", "contested", "finding"]
+    project: str
+    text: str
+    slot: Slot | None = None
+    key: str | None = None
+    url: str | None = None
+    actual: Value = None
+    desired: Value = None
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry of what Milepost remembers, written when a plan is applied even though nothing is written remotely:
+    `adopted` (an equal remote value is ours from now on), `override` (a person's value is kept), `agreed` (an override ended)."""
+
+    kind: Literal["adopted", "override", "agreed"]
+    slot: Slot
+    value: Value
+    rule: str | None = None
+    episode: str | None = None
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """The difference between what should be shown and what is, of one project, at one moment. Times are UTC."""
+
+    project: str
+    made_at: datetime
+    facts_as_of: datetime | None
+    config_hash: str
+    verdict_hash: str
+    changes: tuple[Change, ...] = ()
+    notes: tuple[Note, ...] = ()
+    memories: tuple[Memory, ...] = ()
+    published: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.changes
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """`max_changes`: the share of what is published that updates and removals of a rolling 24 h may touch, once they are more than
+    `always_allowed`. `max_additions`: of one run."""
+
+    max_changes: float = 0.3
+    max_additions: int = 200
+    always_allowed: int = 10
+
+
+def refuse(plan: Plan, limits: Limits, *, recent_changes: int) -> str | None:
+    """Why this plan is too large to make without being asked to, or None.
+
+    `recent_changes` counts the updates and removals written in the last 24 hours, so that many small runs are one large one.
+    """
+    additions = sum(1 for change in plan.changes if change.counts and change.action == "add")
+    rewrites = recent_changes + sum(1 for change in plan.changes if change.counts and change.action != "add")
+    if additions > limits.max_additions:
+        return (
+            f"project {plan.project}: {additions} additions in one run, more than safety.max_additions = {limits.max_additions}; "
+            "look at the plan, then apply it with --initial"
+        )
+    if rewrites > limits.always_allowed and rewrites > limits.max_changes * plan.published:
+        return (
+            f"project {plan.project}: {rewrites} updates and removals within 24 hours, more than safety.max_changes = "
+            f"{limits.max_changes:.0%} of the {plan.published} published values; look at the plan, then apply it with --force"
+        )
+    return None
+
+
+def grouped(changes: Sequence[Change]) -> Mapping[Ref, Sequence[Change]]:
+    """The changes by target, in their order."""
+    by_target: dict[Ref, list[Change]] = {}
+    for change in changes:
+        by_target.setdefault(change.slot.target, []).append(change)
+    return by_target
