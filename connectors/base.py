@@ -37,9 +37,9 @@ class PublishOptions(Options, ABC):
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """One page. The engine stores it and its cursor in one transaction.
 
-    `cursor` is opaque and inclusive: replaying it is harmless. A pull from `None` that ends with `complete=True`
-    has proven a full listing of (stream, scope); what was not in it is a candidate for deletion. `slots` mirrors what our own slots on
-    these entities hold: it lists every owned slot that holds something. `total` is the expected number of records, where known.
+    `cursor` is opaque and inclusive: replaying it is harmless. A pull from `None` that ends with `complete=True` has proven a full
+    listing of (stream, scope); what was not in it is a candidate for deletion. `slots` mirrors our own slots on these entities: it
+    lists every owned slot that holds something. `total` is the expected number of records, where known.
     """
 
     entities: Sequence[Entity] = ()
@@ -118,9 +118,9 @@ class Publisher(Protocol):
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
     """One type of source, as the entry point names it.
 
-    `streams` maps each stream to the kinds of entity that it can add (completeness is judged by kind); the engine pulls
-    them in this order. `sweeps` are the streams whose every pull is a full listing (their source has no usable change time). `reader` and
-    `publisher` import the SDK only when called.
+    `streams` maps each stream to the kinds of entity that it can add (completeness is judged by kind); the engine pulls them in
+    this order. `sweeps` are the streams whose every pull is a full listing, because their source has no usable change time.
+    `targets` are the kinds that its publisher can write on. `reader` and `publisher` import the SDK only when called.
     """
 
     name: str
