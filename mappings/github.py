@@ -1,0 +1,413 @@
+"""GitHub's records as entities. Shapes: GitHub's own OpenAPI description (`issue`, `pull-request-simple`, `commit`, …).
+
+Reading is lenient where GitHub is (a deleted account, a deleted fork, no body, labels as plain strings) and strict where a wrong
+value would identify the wrong thing: a record without a usable number or sha raises `msgspec.DecodeError` and becomes `Rejected`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeAlias, TypeVar
+
+import msgspec
+
+from mappings.change import Owned, Reading, Slot
+from mappings.closing_keywords import closed_issues
+from mappings.model import ChangeRequest, Commit, Label, Milestone, Person, Ref, Rejected, StatusCategory, WorkItem
+from mappings.redaction import redacted
+
+Id: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
+Sha: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$")]
+R = TypeVar("R")
+
+
+class _Record(msgspec.Struct, gc=False):
+    pass
+
+
+class User(_Record):
+    """Null for a deleted account; a commit's may also be an empty object."""
+
+    login: str | None = None
+
+
+class LabelRecord(_Record):
+    name: str | None = None
+    id: int | None = None
+    color: str | None = None
+    description: str | None = None
+    url: str | None = None
+
+
+AnyLabel: TypeAlias = LabelRecord | str | None
+
+
+class Repository(_Record):
+    """`pushed_at` is kept as GitHub wrote it: it is compared, not computed with."""
+
+    id: Id
+    full_name: Annotated[str, msgspec.Meta(pattern=r"^[^/]+/[^/]+$")]
+    default_branch: str | None = None
+    archived: bool = False
+    pushed_at: str | None = None
+    permissions: dict[str, bool] | None = None
+
+
+class IssueType(_Record):
+    name: str | None = None
+
+
+class MilestoneStub(_Record):
+    number: Id
+
+
+class PullStub(_Record):
+    """What an issue row has instead of a pull request's fields: that it is one."""
+
+
+class IssueRecord(_Record):
+    """An issue, or what `/issues` says of a pull request: then `pull_request` is there."""
+
+    number: Id
+    title: str | None = None
+    body: str | None = None
+    state: str | None = None
+    state_reason: str | None = None
+    html_url: str | None = None
+    repository_url: str | None = None
+    parent_issue_url: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    closed_at: datetime | None = None
+    labels: Sequence[AnyLabel] | None = None
+    assignee: User | None = None
+    assignees: Sequence[User | None] | None = None
+    milestone: MilestoneStub | None = None
+    type: IssueType | None = None
+    pull_request: PullStub | None = None
+
+
+class HeadRepository(_Record):
+    id: int | None = None
+
+
+class Head(_Record):
+    """Where a pull request comes from. `repo` is null when the fork was deleted."""
+
+    ref: str | None = None
+    sha: str | None = None
+    repo: HeadRepository | None = None
+
+
+class Base(_Record):
+    """Where a pull request goes to: the repository that it belongs to."""
+
+    repo: Repository
+    ref: str | None = None
+
+
+class PullRecord(_Record):
+    number: Id
+    base: Base
+    head: Head | None = None
+    title: str | None = None
+    body: str | None = None
+    state: str | None = None
+    draft: bool | None = None
+    html_url: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    merged_at: datetime | None = None
+    closed_at: datetime | None = None
+    merge_commit_sha: str | None = None
+    labels: Sequence[AnyLabel] | None = None
+    user: User | None = None
+
+
+class GitUser(_Record):
+    """Who a commit names. Its date is text: git keeps dates that are none."""
+
+    name: str | None = None
+    email: str | None = None
+    date: str | None = None
+
+
+class GitCommit(_Record):
+    message: str | None = None
+    author: GitUser | None = None
+    committer: GitUser | None = None
+
+
+class CommitRecord(_Record):
+    sha: Sha
+    commit: GitCommit | None = None
+    author: User | None = None
+    html_url: str | None = None
+
+
+class MilestoneRecord(_Record):
+    number: Id
+    title: str | None = None
+    state: str | None = None
+    html_url: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    due_on: datetime | None = None
+
+
+class Translation:
+    """Makes one source's entities. Labels that `owned` covers are compared as GitHub does, without regard to case; they are left
+    out of the entities and given as readings of the label's slot."""
+
+    def __init__(self, source: str, owned: Owned) -> None:
+        self._source = source
+        self._owned = {name.casefold(): name for name in owned.labels}
+
+    def work_item(self, record: IssueRecord, repository: Repository) -> tuple[WorkItem, Sequence[Reading]]:
+        """`record` must be an issue, not a pull request. GitHub has two states; why it is closed is `fields["state_reason"]`."""
+        ref = Ref(self._source, "work_item", f"{repository.id}/{record.number}")
+        labels, readings = self._labels(record.labels, ref)
+        closed = record.state == "closed"
+        entity = WorkItem(
+            ref=ref,
+            url=record.html_url,
+            created_at=_utc(record.created_at),
+            updated_at=_utc(record.updated_at),
+            key=f"{repository.full_name}#{record.number}",
+            title=_text(record.title),
+            body=_text(record.body),
+            item_type=record.type.name if record.type else None,
+            container=repository.full_name,
+            status=record.state,
+            status_category=_CATEGORIES.get(record.state or "", "unknown"),
+            labels=labels,
+            fields={"state_reason": record.state_reason} if record.state_reason else {},
+            assignee=_assignee(record),
+            parent=self._parent(record, repository),
+            milestones=(self.milestone_ref(repository, record.milestone.number),) if record.milestone else (),
+            closed_at=_utc(record.closed_at) if closed else None,
+            editable=not repository.archived,
+        )
+        return entity, readings
+
+    def change_request(self, record: PullRecord) -> tuple[ChangeRequest, Sequence[Reading]]:
+        """A pull request belongs to its base repository. Before the merge, GitHub's `merge_commit_sha` is a trial: left out."""
+        repository = record.base.repo
+        ref = Ref(self._source, "change_request", f"{repository.id}/{record.number}")
+        labels, readings = self._labels(record.labels, ref)
+        head = record.head or Head()
+        merged = record.merged_at is not None
+        body = _text(record.body)
+        entity = ChangeRequest(
+            ref=ref,
+            url=record.html_url,
+            created_at=_utc(record.created_at),
+            updated_at=_utc(record.updated_at),
+            number=record.number,
+            repository=repository.full_name,
+            title=_text(record.title),
+            body=body,
+            state="merged" if merged else "closed" if record.state == "closed" else "open",
+            draft=bool(record.draft),
+            base=_text(record.base.ref),
+            default_branch=repository.default_branch,
+            branch=_text(head.ref),
+            # The base repository is there, so a head repository that is not was a fork.
+            from_fork=head.repo is None or head.repo.id != repository.id,
+            head_sha=head.sha,
+            merge_sha=record.merge_commit_sha if merged else None,
+            merged_at=_utc(record.merged_at),
+            closed_at=_utc(record.closed_at),
+            labels=labels,
+            closes=closed_issues(body, repository.full_name, _host(record.html_url)) if body else (),
+            author=_person(record.user),
+            editable=not repository.archived,
+        )
+        return entity, readings
+
+    def commit(
+        self, record: CommitRecord, repository: Repository, *, on_default_branch: bool, change_requests: tuple[Ref, ...] = ()
+    ) -> Commit:
+        git = record.commit or GitCommit()
+        authored_at = _when(git.author.date if git.author else None)
+        committed_at = _when(git.committer.date if git.committer else None)
+        return Commit(
+            ref=Ref(self._source, "commit", f"{repository.id}/{record.sha}"),
+            url=record.html_url,
+            created_at=authored_at,
+            updated_at=committed_at,
+            sha=record.sha,
+            repository=repository.full_name,
+            message=_text(git.message),
+            author=_person(record.author) or _git_person(git.author),
+            authored_at=authored_at,
+            committed_at=committed_at,
+            on_default_branch=on_default_branch,
+            change_requests=change_requests,
+        )
+
+    def milestone(self, record: MilestoneRecord, repository: Repository) -> Milestone:
+        due = _utc(record.due_on)
+        return Milestone(
+            ref=self.milestone_ref(repository, record.number),
+            url=record.html_url,
+            created_at=_utc(record.created_at),
+            updated_at=_utc(record.updated_at),
+            name=_text(record.title),
+            container=repository.full_name,
+            due=due.date() if due else None,
+            state="closed" if record.state == "closed" else "open",
+        )
+
+    def label(self, record: LabelRecord, repository: Repository) -> Label | None:
+        """None for a label of ours. Raises `msgspec.ValidationError` for one without id or name."""
+        if record.id is None or not record.name:
+            raise msgspec.ValidationError("a label needs an id and a name")
+        if record.name.casefold() in self._owned:
+            return None
+        return Label(
+            ref=Ref(self._source, "label", f"{repository.id}/{record.id}"),
+            url=record.url,
+            name=_text(record.name),
+            repository=repository.full_name,
+            color=_text(record.color),
+            description=record.description,
+        )
+
+    def milestone_ref(self, repository: Repository, number: int) -> Ref:
+        return Ref(self._source, "milestone", f"{repository.id}/{number}")
+
+    def _labels(self, rows: Sequence[AnyLabel] | None, target: Ref) -> tuple[tuple[str, ...], Sequence[Reading]]:
+        if not rows:
+            return (), ()
+        names: list[str] = []
+        readings: list[Reading] = []
+        for row in rows:
+            name = row.name if isinstance(row, LabelRecord) else row
+            if not name:
+                continue
+            ours = self._owned.get(name.casefold())
+            if ours is None:
+                names.append(_text(name))
+            else:
+                readings.append(Reading(slot=Slot(target, "label", ours), value=True))
+        # GitHub gives them in no promised order; an entity must not change by it.
+        names.sort()
+        return tuple(names), readings
+
+    def _parent(self, record: IssueRecord, repository: Repository) -> Ref | None:
+        """Known only inside the repository: of another one the address does not tell the id."""
+        here, url = record.repository_url, record.parent_issue_url
+        if not (here and url and url.startswith(f"{here}/issues/")):
+            return None
+        number = url.rpartition("/")[2]
+        return Ref(self._source, "work_item", f"{repository.id}/{number}") if number.isdecimal() else None
+
+
+def split_page(page: bytes) -> Sequence[bytes | msgspec.Raw]:
+    """The records of a JSON array, undecoded. Raises `ValueError` when the page is none.
+
+    One record's impossible text (half a surrogate pair, a raw control character) must not cost its neighbours: such a page is taken
+    apart by a more lenient parser, and only that record fails later.
+    """
+    try:
+        return _PAGE.decode(page)
+    except msgspec.ValidationError:
+        raise
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        rows = json.loads(page.decode("utf-8", "surrogateescape"), strict=False)
+    if not isinstance(rows, list):
+        raise ValueError("the page is no array")  # noqa: TRY004 - its content is wrong, not the caller's type
+    return [json.dumps(row).encode() for row in rows]
+
+
+def read_record(decoder: msgspec.json.Decoder[R], raw: bytes | msgspec.Raw) -> R:
+    """The record that `decoder` types. Raises `msgspec.DecodeError`."""
+    try:
+        return decoder.decode(raw)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError("text that is no UTF-8") from error
+    except RecursionError as error:
+        raise msgspec.DecodeError("nested too deeply") from error
+
+
+def rejected(kind: str, repository: Repository, raw: bytes | msgspec.Raw, error: Exception) -> Rejected:
+    """The record as quarantine keeps it. Its id is the entity's own where the payload says it, else made of the payload."""
+    payload = redacted(bytes(raw))
+    return Rejected(kind=kind, id=f"{repository.id}/{_identity(payload)}", reason=str(error), payload=payload)
+
+
+def _identity(payload: bytes) -> str:
+    try:
+        record: Any = json.loads(payload)
+    except (ValueError, RecursionError):
+        record = None
+    if isinstance(record, dict):
+        for name in ("number", "sha", "id"):
+            value = record.get(name)
+            if isinstance(value, int | str) and 0 < len(str(value)) <= 64:
+                return str(value)
+    return f"unreadable-{hashlib.sha256(payload).hexdigest()[:16]}"
+
+
+def _assignee(record: IssueRecord) -> Person | None:
+    if assignee := _person(record.assignee):
+        return assignee
+    return next((person for user in record.assignees or () if (person := _person(user))), None)
+
+
+def _person(user: User | None) -> Person | None:
+    return Person(id=user.login) if user is not None and user.login else None
+
+
+def _git_person(user: GitUser | None) -> Person | None:
+    """A commit whose author has no account here is still somebody's."""
+    if user is None or not (user.email or user.name):
+        return None
+    return Person(id=_text(user.email or user.name), name=_text(user.name) or None)
+
+
+def _text(value: str | None) -> str:
+    """NUL is valid JSON, but no database's text."""
+    if not value:
+        return ""
+    return value.replace("\0", "") if "\0" in value else value
+
+
+def _host(url: str | None) -> str:
+    if not url:
+        return "github.com"
+    return url.partition("://")[2].partition("/")[0]
+
+
+def _when(text: str | None) -> datetime | None:
+    try:
+        return _utc(datetime.fromisoformat(text)) if text else None
+    except ValueError:
+        return None
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    if moment is None or moment.tzinfo is UTC:
+        return moment
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return None
+
+
+_CATEGORIES: Mapping[str, StatusCategory] = {"open": "todo", "closed": "done"}
+
+_PAGE = msgspec.json.Decoder(list[msgspec.Raw])
+ISSUE = msgspec.json.Decoder(IssueRecord)
+PULL = msgspec.json.Decoder(PullRecord)
+COMMIT = msgspec.json.Decoder(CommitRecord)
+MILESTONE = msgspec.json.Decoder(MilestoneRecord)
+LABEL = msgspec.json.Decoder(LabelRecord)
+REPOSITORY = msgspec.json.Decoder(Repository)
+REPOSITORIES = msgspec.json.Decoder(list[Repository])

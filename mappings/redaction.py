@@ -1,0 +1,29 @@
+"""Takes secrets out of payloads that are kept for a person to look at."""
+
+from __future__ import annotations
+
+import re
+
+REDACTED = b"***"
+
+_SECRETS = re.compile(
+    rb"gh[pousr]_[A-Za-z0-9]{16,255}"  # GitHub's tokens
+    rb"|github_pat_[A-Za-z0-9_]{16,255}"
+    rb"|glpat-[A-Za-z0-9_-]{16,255}"  # GitLab's
+    rb"|ATATT[A-Za-z0-9_=-]{16,255}"  # Atlassian's
+    rb"|A(?:KIA|SIA)[A-Z0-9]{16}"  # AWS access keys
+    rb"|eyJ[A-Za-z0-9_-]{8,4096}\.eyJ[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{8,4096}"  # JSON web tokens
+)
+_SECRET_FIELDS = re.compile(
+    rb'("[a-z_]{0,64}(?:token|secret|password|passwd|api_?key|private_key|authorization)"\s{0,8}:\s{0,8})"(?:[^"\\]|\\.)*+"',
+    re.IGNORECASE,
+)
+_USERINFO = re.compile(rb"(://)[^/@\s\"]{1,512}@")
+
+
+def redacted(payload: bytes) -> bytes:
+    """The payload with what is or may be a secret replaced by `***`: known token formats, fields whose name ends in one of the
+    usual words, user and password in addresses. JSON stays JSON."""
+    payload = _SECRET_FIELDS.sub(rb'\1"' + REDACTED + rb'"', payload)
+    payload = _SECRETS.sub(REDACTED, payload)
+    return _USERINFO.sub(rb"\1" + REDACTED + b"@", payload)
