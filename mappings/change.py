@@ -87,6 +87,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[str, ...] = ()
     reason: str = ""
     evidence: tuple[dict[str, Any], ...] = ()
+    episode: str | None = None
     forced: bool = False
     counts: bool = True
 
@@ -115,10 +116,11 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry of what Milepost remembers, written when a plan is applied even though nothing is written remotely:
-    `adopted` (an equal remote value is ours from now on), `override` (a person's value is kept), `agreed` (an override ended)."""
+    """An entry of what Milepost remembers, written when a plan is applied even though nothing is written remotely: `adopted` (an
+    equal remote value is ours from now on), `override` (a person's value is kept), `contested` (the slot is left alone), `agreed`
+    (an override ended)."""
 
-    kind: Literal["adopted", "override", "agreed"]
+    kind: Literal["adopted", "override", "contested", "agreed"]
     slot: Slot
     value: Value
     rule: str | None = None

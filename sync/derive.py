@@ -1,0 +1,187 @@
+"""From facts to standings: what each rule says of each subject now, since when, and the episodes of its truth."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+import msgspec
+
+from mappings.model import ChangeRequest, Dataset, Deployment, Entity, Milestone, ModelVersion, Project, Ref, WorkItem
+from mappings.rules import StatusRule, in_order
+from sync.facts import View
+from sync.judge import Evidence, Judged, Truth, judge
+from sync.names import name_of
+
+_SUBJECTS: Mapping[str, type[Entity]] = {
+    "work_item": WorkItem,
+    "change_request": ChangeRequest,
+    "model_version": ModelVersion,
+    "deployment": Deployment,
+    "dataset": Dataset,
+    "milestone": Milestone,
+    "project": Project,
+}
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What one rule says of one subject. All times are UTC.
+
+    `known` is the last definite truth, `since` when the present truth began, `unknown_since` when it ceased to be known. `episode`
+    is the id of the open episode of truth, if there is one; it lives on through unknown times.
+    """
+
+    rule: str
+    subject: Ref
+    truth: Truth
+    known: Truth
+    since: datetime
+    unknown_since: datetime | None = None
+    episode: str | None = None
+    opened_at: datetime | None = None
+    recheck_at: datetime | None = None
+    rule_version: str = ""
+    says: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+class Episode(msgspec.Struct, frozen=True, kw_only=True):
+    """One continuous truth of one rule for one subject."""
+
+    id: str
+    rule: str
+    subject: Ref
+    opened_at: datetime
+    closed_at: datetime | None = None
+
+
+class Derived(msgspec.Struct, frozen=True, kw_only=True):
+    """Every standing, and the episodes that opened or closed since the standings before."""
+
+    standings: Sequence[Standing]
+    episodes: Sequence[Episode]
+
+
+def derive(view: View, rules: Sequence[StatusRule], before: Iterable[Standing]) -> Derived:
+    """Judges every rule on every subject of its kind, and folds the result into the standings `before`.
+
+    A subject that a rule no longer applies to has no standing; its episode closes.
+    """
+    past = {(standing.rule, standing.subject): standing for standing in before}
+    verdicts: dict[tuple[str, Ref], Judged] = {}
+    standings: list[Standing] = []
+    for rule in in_order(rules):
+        version = rule_version(rule)
+        for subject in view.graph.of(_SUBJECTS[rule.subject]):
+            judged = judge(rule, subject, view, lambda other, ref: verdicts.get((other, ref)))
+            if judged is not None:
+                verdicts[(rule.id, subject.ref)] = judged
+                standings.append(_stand(rule, version, subject, judged, past.get((rule.id, subject.ref)), view))
+    return Derived(standings=standings, episodes=_episodes(past, standings, view.now))
+
+
+def rule_version(rule: StatusRule) -> str:
+    """A short hash of the rule's meaning."""
+    return hashlib.blake2b(rule.model_dump_json().encode(), digest_size=6).hexdigest()
+
+
+def _stand(rule: StatusRule, version: str, subject: Entity, judged: Judged, past: Standing | None, view: View) -> Standing:
+    now = view.now
+    unchanged = past is not None and past.truth is judged.truth
+    known = judged.truth if judged.truth is not None else past.known if past is not None else None
+    since = past.since if past is not None and unchanged else now
+    unknown_since = None if judged.truth is not None else past.unknown_since if past and past.unknown_since else now
+    episode, opened_at = past.episode if past else None, past.opened_at if past else None
+    if judged.truth is False:
+        episode = opened_at = None
+    elif judged.truth is True and episode is None:
+        episode, opened_at = _episode_id(view.project.key, rule.id, subject.ref, now), now
+    given_up = unknown_since + view.project.unknown_after if unknown_since is not None else None
+    rechecks = [time for time in (judged.recheck_at, given_up) if time is not None and time > now]
+    return Standing(
+        rule=rule.id,
+        subject=subject.ref,
+        truth=judged.truth,
+        known=known,
+        since=since,
+        unknown_since=unknown_since,
+        episode=episode,
+        opened_at=opened_at,
+        recheck_at=min(rechecks, default=None),
+        rule_version=version,
+        says=_sentence(rule, subject, judged, opened_at or since),
+        evidence=judged.evidence,
+        missing=judged.missing,
+    )
+
+
+def _episode_id(project: str, rule: str, subject: Ref, opened_at: datetime) -> str:
+    return hashlib.blake2b(f"{project} {rule} {subject} {opened_at.isoformat()}".encode(), digest_size=8).hexdigest()
+
+
+def _episodes(past: Mapping[tuple[str, Ref], Standing], standings: Sequence[Standing], now: datetime) -> Sequence[Episode]:
+    present = {standing.episode for standing in standings if standing.episode}
+    known = {standing.episode for standing in past.values() if standing.episode}
+    opened = [
+        Episode(id=one.episode, rule=one.rule, subject=one.subject, opened_at=one.opened_at or now)
+        for one in standings
+        if one.episode and one.episode not in known
+    ]
+    closed = [
+        Episode(id=one.episode, rule=one.rule, subject=one.subject, opened_at=one.opened_at or now, closed_at=now)
+        for one in past.values()
+        if one.episode and one.episode not in present
+    ]
+    return [*closed, *opened]
+
+
+def _sentence(rule: StatusRule, subject: Entity, judged: Judged, since: datetime) -> str:
+    """The rule's sentence with its evidence, or for what is not true, why not."""
+    if judged.truth is None:
+        return f"{rule.title} is not known: it lacks {', '.join(judged.missing[:4]) or 'facts'}"
+    telling = [one for one in judged.evidence if one.holds is not None and one.words]
+    reason = _reason(telling)
+    if judged.truth is False:
+        return f"Not {rule.title.lower()}: {reason}" if reason else f"Not {rule.title.lower()}"
+    first = telling[0] if telling else None
+    measured = next((one for one in telling if one.threshold and isinstance(one.value, int | float)), first)
+    words = {
+        "subject": name_of(subject),
+        "reason": reason,
+        "name": first.name if first else name_of(subject),
+        "fact": measured.fact if measured else "",
+        "value": _shown(measured.value if measured else None),
+        "threshold": (measured.threshold if measured else None) or "—",
+        "since": since.strftime("%Y-%m-%d"),
+        **{kind: first.name if first else name_of(subject) for kind in ("deployment", "model", "dataset")},
+    }
+    sentence = rule.says
+    for word, text in words.items():
+        sentence = sentence.replace("{" + word + "}", text)
+    return sentence
+
+
+def _shown(value: str | float | bool | None) -> str:
+    return "—" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _reason(evidence: Sequence[Evidence]) -> str:
+    """Up to two subjects of the evidence, each with what is said of it."""
+    by_name: dict[str, list[str]] = {}
+    for one in evidence:
+        by_name.setdefault(one.name, []).append(one.words)
+    return "; ".join(f"{name} {' and '.join(words)}" for name, words in list(by_name.items())[:2])
+
+
+def shown(standing: Standing, rule: StatusRule, *, now: datetime, unknown_after: timedelta) -> Literal["on", "off", "unknown"]:
+    """What people should see: unknown holds the last known value for `unknown_after`; then favourable becomes unknown, an alarm
+    stays on. What was never known is off."""
+    if standing.truth is not None:
+        return "on" if standing.truth else "off"
+    if not standing.known:
+        return "off"
+    held = standing.unknown_since is None or now < standing.unknown_since + unknown_after
+    return "on" if held or rule.kind == "alarm" else "unknown"

@@ -1,0 +1,327 @@
+"""Whether a rule holds for a subject, in three values (Kleene): true, false, unknown; with the evidence and what is missing.
+
+`any` is false, and `all` true, only if every stream that could add a member or a link is complete and fresh; whatever rests on an
+object that was not confirmed lately is unknown. Knowing more can turn unknown into true or false, and never true into false.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TypeAlias
+
+import msgspec
+
+from mappings.model import ChangeRequest, Dataset, Deployment, Entity, ModelVersion, Observation, Ref, Run
+from mappings.rules import (
+    OBSERVATIONS,
+    PATTERNS,
+    Age,
+    Bound,
+    Condition,
+    Item,
+    ObservationPattern,
+    Pattern,
+    StatusPattern,
+    StatusRule,
+    format_duration,
+    matches,
+)
+from sync.facts import FACTS, Fact, FactValue, Unknown, View, fresh_until, is_current, serves
+from sync.graph import RELATION_KINDS, Step
+from sync.monitors import Monitor, monitors
+from sync.names import name_of
+
+Truth: TypeAlias = bool | None
+"""None is unknown."""
+
+SHOWN_EVIDENCE = 12
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that was looked at: `words` follow `name` in a sentence, `holds` says whether it speaks for the rule's items.
+
+    `observed_at` is when the fact came about, where that is told apart from our own doings: an issue's last change is not, since
+    our writes are changes too.
+    """
+
+    ref: Ref
+    name: str
+    fact: str
+    value: str | float | bool | None = None
+    threshold: str | None = None
+    observed_at: datetime | None = None
+    url: str | None = None
+    holds: bool | None = None
+    words: str = ""
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """A truth with its reasons. `recheck_at` is when time alone may change it."""
+
+    truth: Truth
+    evidence: tuple[Evidence, ...] = ()
+    missing: tuple[str, ...] = ()
+    recheck_at: datetime | None = None
+
+
+OtherVerdicts: TypeAlias = Callable[[str, Ref], "Judged | None"]
+"""What another rule says of a subject: None where it does not apply."""
+
+
+def judge(rule: StatusRule, subject: Entity, view: View, others: OtherVerdicts) -> Judged | None:
+    """The rule's truth for one subject, or None where it is not applicable: nothing that it speaks of is on the subject's way."""
+    return _Judge(rule, subject, view, others).verdict()
+
+
+class _Judge:
+    """One rule on one subject: what is reached is found once and used by every pattern."""
+
+    def __init__(self, rule: StatusRule, subject: Entity, view: View, others: OtherVerdicts) -> None:
+        self.rule = rule
+        self.subject = subject
+        self.view = view
+        self.others = others
+        self.reached: Mapping[Ref, Step | None] = (
+            dict.fromkeys(ref for ref in sorted(view.graph.entities) if ref != subject.ref)
+            if rule.subject == "project"
+            else view.graph.reach(subject.ref, rule.via)
+        )
+
+    def verdict(self) -> Judged | None:
+        if not self._applies():
+            lacks = self._lacks(kind for name, _ in self.rule.when.patterns() for kind in _kinds(name))
+            return Judged(truth=None, missing=tuple(lacks), recheck_at=None) if lacks else None
+        judged = self._block(self.rule.when)
+        return msgspec.structs.replace(judged, recheck_at=_earliest([judged.recheck_at, self.view.freshness.next_expiry()]))
+
+    def _applies(self) -> bool:
+        """Whether something on the subject's way could make the rule true; a rule about the subject itself always applies."""
+        leaves = list(self.rule.when.leaves())
+        if any(leaf.subject is not None for leaf in leaves):
+            return True
+        named = {name for name, pattern in self.rule.when.patterns() if not isinstance(pattern, StatusPattern)}
+        holders = {kind for name in named for kind in _holders(name)}
+        return not named or any(ref.kind in holders for ref in self.reached)
+
+    def _block(self, block: Item) -> Judged:
+        parts: list[Judged] = []
+        if block.any is not None:
+            parts.append(_or([self._some(item) for item in block.any]))
+        if block.all is not None:
+            parts.append(_and([self._every(item) for item in block.all]))
+        if block.none is not None:
+            parts.append(_not(_or([self._some(item) for item in block.none])))
+        return _and(parts)
+
+    def _some(self, item: Item) -> Judged:
+        if item.is_block:
+            return self._block(item)
+        if item.subject is not None:
+            return self._member(self.subject, self.rule.subject_pattern(item.subject))
+        members, lacks = self._members(item)
+        return _or([*members, Judged(truth=None, missing=tuple(lacks)) if lacks else Judged(truth=False)])
+
+    def _every(self, item: Item) -> Judged:
+        if item.is_block:
+            return self._block(item)
+        if item.subject is not None:
+            return self._member(self.subject, self.rule.subject_pattern(item.subject))
+        members, lacks = self._members(item)
+        if lacks:
+            return _and([*members, Judged(truth=None, missing=tuple(lacks))])
+        return _and(members) if members else Judged(truth=False)
+
+    def _members(self, item: Item) -> tuple[Sequence[Judged], Sequence[str]]:
+        """What each member of a pattern says, and what could still add members."""
+        named = item.pattern()
+        if named is None:
+            return (), ()
+        name, pattern = named
+        if isinstance(pattern, StatusPattern):
+            refs = [self.subject.ref, *sorted(self.reached)]
+            return [judged for ref in refs if (judged := self.others(pattern.id, ref)) is not None], ()
+        if isinstance(pattern, ObservationPattern):
+            observed = [self._monitor(monitor, pattern) for monitor in self._monitors(name)]
+            return [one for one in observed if one is not None], self._lacks(_kinds(name))
+        reached = (self.view.graph.entities.get(ref) for ref in sorted(self.reached) if ref.kind == name)
+        return [self._member(entity, pattern) for entity in reached if entity is not None], self._lacks(_kinds(name))
+
+    def _lacks(self, kinds: Iterable[str]) -> Sequence[str]:
+        """What could still add a member of these kinds, or a link along `via`."""
+        wanted = {kind for relation in self.rule.via for kind in RELATION_KINDS[relation]} | set(kinds)
+        lacks = list(self.view.freshness.absent_proof_lacks(wanted))
+        if "built_from" in self.rule.via and self.view.graph.unresolved:
+            lacks.append(f"look-up of {len(self.view.graph.unresolved)} commits")
+        return lacks
+
+    def _member(self, entity: Entity, pattern: Pattern) -> Judged:
+        lacks = self._not_to_rely_on(entity.ref)
+        if lacks:
+            return Judged(truth=None, evidence=(_evidence(entity, "known", Fact(None), holds=None),), missing=tuple(lacks))
+        facts = FACTS[type(entity)]
+        conditions = pattern.conditions()
+        if not conditions:
+            return Judged(truth=True, evidence=(_evidence(entity, "exists", Fact(True, "exists"), holds=True),))
+        return _and([self._fact(entity, name, facts[name](entity, self.view), wanted) for name, wanted in conditions.items()])
+
+    def _not_to_rely_on(self, ref: Ref) -> Sequence[str]:
+        if ref in self.view.graph.missing:
+            return [f"{ref} was not found when it was last looked for"]
+        return self.view.freshness.reliance_lacks(ref)
+
+    def _fact(self, entity: Entity, name: str, fact: Fact | Unknown, wanted: Condition) -> Judged:
+        if isinstance(fact, Unknown):
+            return Judged(truth=None, evidence=(_evidence(entity, name, Fact(None), holds=None),), missing=fact.missing)
+        holds, recheck_at = _meets(fact.value, wanted, self.view.now)
+        if name == "fresh" and isinstance(entity, Dataset):
+            recheck_at = fresh_until(entity, self.view)
+        if isinstance(wanted, Age):
+            fact = msgspec.structs.replace(fact, threshold=_limit(wanted))
+        return Judged(truth=holds, evidence=(_evidence(entity, name, fact, holds=holds),), recheck_at=recheck_at)
+
+    def _monitors(self, name: str) -> Sequence[Monitor]:
+        observations = (self.view.graph.get(ref, Observation) for ref in self.reached if ref.kind == "observation")
+        return monitors(
+            (one for one in observations if one is not None),
+            name,  # type: ignore[arg-type]  # the schema's observation patterns are exactly the observation kinds
+            open_after=self.rule.open_after,
+            close_after=self.rule.close_after,
+        )
+
+    def _monitor(self, monitor: Monitor, pattern: ObservationPattern) -> Judged | None:
+        """What one monitor says; None where the pattern speaks of other monitors."""
+        if pattern.monitor is not None and not matches(monitor.name, pattern.monitor):
+            return None
+        parts = [self._outcome(monitor, pattern)]
+        subject = self.view.graph.entities.get(monitor.subject)
+        if subject is not None and pattern.current is not None:
+            parts.append(self._fact(subject, "current", is_current(monitor.subject, self.view), pattern.current))
+        if subject is not None and pattern.serving is not None:
+            parts.append(self._fact(subject, "serving", serves(monitor.subject, self.view), pattern.serving))
+        return _and(parts)
+
+    def _outcome(self, monitor: Monitor, pattern: ObservationPattern) -> Judged:
+        seen = monitor.shown
+        subject = self.view.graph.entities.get(monitor.subject)
+        evidence = Evidence(
+            ref=monitor.subject,
+            name=name_of(subject) if subject is not None else monitor.subject.id,
+            fact=monitor.name,
+            value=seen.value,
+            threshold=seen.threshold,
+            observed_at=seen.observed_at,
+            url=seen.url,
+            words=_words_of(seen),
+        )
+        lacks = self._not_to_rely_on(seen.ref) or self._not_to_rely_on(monitor.subject)
+        if lacks:
+            return Judged(truth=None, evidence=(evidence,), missing=tuple(lacks))
+        expires = monitor.newest.observed_at + pattern.within if pattern.within is not None else None
+        if expires is not None and expires <= self.view.now:
+            missing = f"an observation of {monitor.name} newer than {format_duration(pattern.within or timedelta())}"
+            return Judged(truth=None, evidence=(evidence,), missing=(missing,))
+        if monitor.outcome == "unknown":
+            return Judged(truth=None, evidence=(evidence,), missing=(f"a readable value of {monitor.name}",), recheck_at=expires)
+        holds = pattern.outcome is None or matches(monitor.outcome, pattern.outcome)
+        return Judged(truth=holds, evidence=(msgspec.structs.replace(evidence, holds=holds),), recheck_at=expires)
+
+
+def _kinds(name: str) -> frozenset[str]:
+    """The kinds whose streams can add a member of a pattern."""
+    return frozenset({"observation"}) if name in OBSERVATIONS else frozenset({name} & PATTERNS.keys())
+
+
+def _holders(name: str) -> frozenset[str]:
+    """The kinds on a subject's way that make a pattern applicable: an observation's subjects stand for it."""
+    if name == "data_quality":
+        return frozenset({"dataset"})
+    return frozenset({"model_version", "deployment", "observation"}) if name in OBSERVATIONS else frozenset({name})
+
+
+def _words_of(observation: Observation) -> str:
+    value = observation.value
+    shown = "no number" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+    limit = f", limit {observation.threshold}" if observation.threshold else ""
+    return f"has {observation.monitor} = {shown}{limit}"
+
+
+def _evidence(entity: Entity, name: str, fact: Fact, *, holds: bool | None) -> Evidence:
+    value = fact.value
+    return Evidence(
+        ref=entity.ref,
+        name=name_of(entity),
+        fact=name,
+        value=", ".join(value) if isinstance(value, tuple) else value.isoformat() if isinstance(value, datetime) else value,
+        threshold=fact.threshold,
+        observed_at=_came_about(entity),
+        url=entity.url,
+        holds=holds,
+        words=fact.words,
+    )
+
+
+def _came_about(entity: Entity) -> datetime | None:
+    match entity:
+        case Run():
+            return entity.ended_at or entity.started_at
+        case ChangeRequest():
+            return entity.merged_at or entity.closed_at
+        case ModelVersion() | Deployment():
+            return entity.created_at
+    return None
+
+
+def _limit(age: Age) -> str:
+    return f"within {format_duration(age.within)}" if age.within else f"older than {format_duration(age.older_than or timedelta())}"
+
+
+def _meets(value: FactValue, wanted: Condition, now: datetime) -> tuple[bool, datetime | None]:
+    """Whether a known value meets a condition, and when time alone may change that. What is known to be absent meets nothing."""
+    match wanted:
+        case bool():
+            return value is wanted, None
+        case Age():
+            if not isinstance(value, datetime):
+                return False, None
+            edge = value + (wanted.within or wanted.older_than or timedelta())
+            young = edge > now
+            return young == (wanted.within is not None), edge if young else None
+        case Bound():
+            return isinstance(value, int | float) and wanted.holds(value), None
+        case tuple():
+            texts = value if isinstance(value, tuple) else (value,) if isinstance(value, str) else ()
+            return any(matches(text, wanted) for text in texts), None
+    return False, None
+
+
+def _earliest(times: Iterable[datetime | None]) -> datetime | None:
+    return min((time for time in times if time is not None), default=None)
+
+
+def _join(truth: Truth, parts: Sequence[Judged]) -> Judged:
+    """The parts that carry `truth`, as one. Missing things are told only of what is unknown."""
+    carrying = [part for part in parts if part.truth is truth] or list(parts)
+    evidence = list(dict.fromkeys(one for part in carrying for one in part.evidence))
+    missing = sorted({one for part in parts if part.truth is None for one in part.missing}) if truth is None else []
+    return Judged(
+        truth=truth,
+        evidence=tuple(evidence[:SHOWN_EVIDENCE]),
+        missing=tuple(missing),
+        recheck_at=_earliest(part.recheck_at for part in parts),
+    )
+
+
+def _or(parts: Sequence[Judged]) -> Judged:
+    truths = [part.truth for part in parts]
+    return _join(True if True in truths else None if None in truths else False, parts)
+
+
+def _and(parts: Sequence[Judged]) -> Judged:
+    truths = [part.truth for part in parts]
+    return _join(False if False in truths else None if None in truths else True, parts)
+
+
+def _not(part: Judged) -> Judged:
+    evidence = tuple(msgspec.structs.replace(one, holds=not one.holds) if one.holds is not None else one for one in part.evidence)
+    return msgspec.structs.replace(part, truth=None if part.truth is None else not part.truth, evidence=evidence)

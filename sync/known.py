@@ -1,0 +1,90 @@
+"""The entities of one project by everything that a text or an id may name them by."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from mappings.model import (
+    ChangeRequest,
+    Commit,
+    Confidence,
+    Deployment,
+    Entity,
+    Link,
+    ModelVersion,
+    Observation,
+    Ref,
+    Relation,
+    Run,
+    WorkItem,
+)
+
+_KEY = re.compile(r"(?<![A-Za-z0-9])([A-Za-z][A-Za-z0-9_]+)-(\d{1,9})(?![A-Za-z0-9])")
+
+
+class Known:
+    """An index, built once for each linking."""
+
+    def __init__(self, entities: Iterable[Entity]) -> None:
+        self.items: list[WorkItem] = []
+        self.changes: list[ChangeRequest] = []
+        self.commits: list[Commit] = []
+        self.runs: list[Run] = []
+        self.versions: list[ModelVersion] = []
+        self.deployments: list[Deployment] = []
+        self.observations: list[Observation] = []
+        self.refs: set[Ref] = set()
+        rooms: Mapping[type[Entity], Callable[..., None]] = {
+            WorkItem: self.items.append,
+            ChangeRequest: self.changes.append,
+            Commit: self.commits.append,
+            Run: self.runs.append,
+            ModelVersion: self.versions.append,
+            Deployment: self.deployments.append,
+            Observation: self.observations.append,
+        }
+        for entity in sorted(entities, key=lambda entity: entity.ref):
+            self.refs.add(entity.ref)
+            room = rooms.get(type(entity))
+            if room is not None:
+                room(entity)
+        self.by_key: dict[str, list[WorkItem]] = {}
+        for item in self.items:
+            self.by_key.setdefault(item.key.upper(), []).append(item)
+        self.prefixes = {key.rpartition("-")[0] for key in self.by_key if "#" not in key}
+        self.changes_by_key = {f"{change.repository}#{change.number}".upper(): change for change in self.changes}
+        self.commits_by_sha: dict[str, list[Commit]] = {}
+        for commit in self.commits:
+            self.commits_by_sha.setdefault(commit.sha.lower(), []).append(commit)
+        self.changes_by_sha: dict[str, list[ChangeRequest]] = {}
+        for change in self.changes:
+            for sha in {change.merge_sha if change.merged_at else None, change.head_sha} - {None}:
+                self.changes_by_sha.setdefault(str(sha).lower(), []).append(change)
+        self.changes_by_ref = {change.ref: change for change in self.changes}
+        self.runs_by_ref = {run.ref: run for run in self.runs}
+        self.versions_by_ref = {version.ref: version for version in self.versions}
+
+    def keyed(self, text: str) -> Iterator[tuple[str, Sequence[WorkItem]]]:
+        """The issue keys in `text` whose prefix the project's scopes know, each with the items that bear it."""
+        for match in _KEY.finditer(text):
+            if match[1].upper() in self.prefixes:
+                key = f"{match[1].upper()}-{int(match[2])}"
+                yield key, self.by_key.get(key, ())
+
+    def with_sha(self, sha: str) -> Sequence[str]:
+        """The full shas that a full or short `sha` may mean, among commits and change requests."""
+        sha = sha.lower()
+        if len(sha) == 40:
+            return [sha] if sha in self.commits_by_sha or sha in self.changes_by_sha else []
+        every = self.commits_by_sha.keys() | self.changes_by_sha.keys()
+        return sorted(one for one in every if one.startswith(sha))
+
+
+def to_items(source: Ref, relation: Relation, key: str, items: Sequence[WorkItem], because: str) -> Iterator[Link]:
+    """Links to what bears a key: exact for exactly one known item, otherwise textual."""
+    if not items:
+        yield Link(source=source, relation="mentions", target=Ref("?", "work_item", key), because=because, confidence="textual")
+    for item in items:
+        exact: Confidence = "exact" if len(items) == 1 else "textual"
+        yield Link(source=source, relation=relation, target=item.ref, because=because, confidence=exact)

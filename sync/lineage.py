@@ -1,0 +1,150 @@
+"""What runs and model versions were built from: the tickets that their tags declare, the commits and change requests of their shas.
+
+Where several compete, a declared ticket goes before an exact sha; a run that merely contains an earlier ticket's work *follows* it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from mappings.model import ChangeRequest, Commit, Confidence, Link, ModelVersion, Ref, Run
+from sync.known import Known, to_items
+
+ISSUE_TAG = "milepost.issue"
+COMMIT_TAGS = ("mlflow.source.git.commit", "git_sha", "git_commit")
+
+_SHA = re.compile(r"[0-9a-f]{7,40}")
+
+
+def tagged(known: Known) -> Iterator[Link]:
+    for entity in _built(known):
+        named = entity.tags.get(ISSUE_TAG, "")
+        for key in re.split(r"[\s,;]+", named):
+            if not key:
+                continue
+            items = known.by_key.get(key.upper(), ())
+            for link_ in to_items(entity.ref, "built_from", key.upper(), items, f"tag {ISSUE_TAG}"):
+                declared = len(items) == 1
+                yield msgspec.structs.replace(link_, confidence="declared") if declared else link_
+
+
+def _built(known: Known) -> Iterator[Run | ModelVersion]:
+    yield from known.runs
+    yield from known.versions
+
+
+def _named_shas(entity: Run | ModelVersion) -> Sequence[str]:
+    """The commit shas that a run or a version names, lower-case, full or short."""
+    named = [entity.git_commit] if isinstance(entity, Run) else []
+    named += [entity.tags.get(tag) for tag in COMMIT_TAGS]
+    return sorted({sha.lower() for sha in named if sha is not None and _SHA.fullmatch(sha.lower())})
+
+
+def by_sha(known: Known) -> Iterator[Link]:
+    """From runs and versions to the commits and change requests that their sha names."""
+    for entity in _built(known):
+        for sha in _named_shas(entity):
+            full = known.with_sha(sha)
+            for one in full:
+                yield from _built_from(known, entity, one, exact=len(full) == 1)
+
+
+def _built_from(known: Known, entity: Run | ModelVersion, sha: str, *, exact: bool) -> Iterator[Link]:
+    commits = _of_its_repository(known.commits_by_sha.get(sha, ()), entity)
+    # A sha that lives on in a fork names a commit in each: without the repository's name nobody can tell which was meant.
+    sure = exact and len({commit.repository for commit in commits}) <= 1
+    confidence: Confidence = "exact" if sure else "textual"
+    targets: dict[Ref, str] = {}
+    for commit in commits:
+        targets[commit.ref] = f"built at commit {sha[:9]}"
+        for ref in commit.change_requests:
+            if ref in known.changes_by_ref:
+                targets[ref] = f"commit {sha[:9]} belongs to #{known.changes_by_ref[ref].number}"
+    for change in known.changes_by_sha.get(sha, ()):
+        role = "merge" if change.merged_at and change.merge_sha and change.merge_sha.lower() == sha else "head"
+        targets[change.ref] = f"commit {sha[:9]} is the {role} of #{change.number}"
+    for target, because in targets.items():
+        yield Link(source=entity.ref, relation="built_from", target=target, because=because, confidence=confidence)
+
+
+def _of_its_repository(commits: Sequence[Commit], entity: Run | ModelVersion) -> Sequence[Commit]:
+    """The commits in the repository that the run names, or all where it names none of theirs."""
+    url = (entity.git_repository or "") if isinstance(entity, Run) else ""
+    name = url.removesuffix("/").removesuffix(".git").casefold()
+    own = [commit for commit in commits if name.endswith(("/" + commit.repository.casefold(), ":" + commit.repository.casefold()))]
+    return own or commits
+
+
+def implemented_by(links: Iterable[Link]) -> Mapping[Ref, frozenset[Ref]]:
+    """The tickets of each change request, commit, run or version that are sure enough to publish on."""
+    tickets: dict[Ref, set[Ref]] = {}
+    for one in links:
+        if one.confidence != "textual" and one.relation in ("implements", "built_from") and one.target.kind == "work_item":
+            tickets.setdefault(one.source, set()).add(one.target)
+    return {source: frozenset(items) for source, items in tickets.items()}
+
+
+def weigh(
+    known: Known, shas: Sequence[Link], tagged: Sequence[Link], tickets: Mapping[Ref, frozenset[Ref]]
+) -> tuple[Sequence[Link], Mapping[Ref, Sequence[Ref]]]:
+    """Where a person declared the ticket of a run or version, change requests of other tickets become the weaker `follows`.
+
+    Either way a change request that was merged into its default branch is remembered as what merged the commit.
+    """
+    declared = implemented_by(tagged)
+    merges: dict[Ref, set[Ref]] = {}
+    weighed: list[Link] = []
+    for one in shas:
+        change = known.changes_by_ref.get(one.target)
+        if change is not None and one.confidence != "textual" and _on_default_branch(change):
+            merges.setdefault(one.source, set()).add(change.ref)
+        wanted, found = declared.get(one.source), tickets.get(one.target)
+        if wanted and found and not wanted & found:
+            weighed.append(
+                msgspec.structs.replace(one, relation="follows", because=f"{one.because}, but another ticket is declared")
+            )
+        else:
+            weighed.append(one)
+    return weighed, {source: tuple(sorted(changes)) for source, changes in merges.items()}
+
+
+def _on_default_branch(change: ChangeRequest) -> bool:
+    return change.state == "merged" and (change.default_branch is None or change.base == change.default_branch)
+
+
+def followed(known: Known, merges: Mapping[Ref, Sequence[Ref]], tickets: Mapping[Ref, frozenset[Ref]]) -> Iterator[Link]:
+    """From the first run of each experiment that was built from a later merge to every earlier merge of a ticket.
+
+    The later run contains the ticket's work without having been made for it, so it follows and is not built from it.
+    """
+    merged = sorted(
+        (change for change in known.changes if change.merged_at and _on_default_branch(change) and change.ref in tickets),
+        key=lambda change: (change.merged_at or _EPOCH, change.ref),
+    )
+    built: dict[tuple[str, str], list[tuple[datetime, Run]]] = {}
+    for run in known.runs:
+        for ref in merges.get(run.ref, ()):
+            change = known.changes_by_ref[ref]
+            built.setdefault((run.experiment, change.repository), []).append((change.merged_at or _EPOCH, run))
+    for (_, repository), runs in sorted(built.items()):
+        runs.sort(key=lambda pair: (pair[0], pair[1].ref))
+        own = {ref for _, run in runs for ref in merges[run.ref]}
+        position = 0
+        for change in (one for one in merged if one.repository == repository and one.ref not in own):
+            while position < len(runs) and runs[position][0] <= (change.merged_at or _EPOCH):
+                position += 1
+            if position < len(runs):
+                because = f"built from a later merge than #{change.number}"
+                yield Link(source=runs[position][1].ref, relation="follows", target=change.ref, because=because, confidence="exact")
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def unresolved(known: Known, known_missing: frozenset[str]) -> set[str]:
+    named = {sha for entity in _built(known) for sha in _named_shas(entity) if len(sha) == 40}
+    return {sha for sha in named if sha not in known_missing and not known.with_sha(sha)}

@@ -1,0 +1,177 @@
+"""Observations that a project's naming finds in runs and model versions: metrics and tags that speak of data quality or drift.
+
+A monitoring run names the model version that it watched by the tag `milepost.model_version` (`<name>/<version>`), or by the logged
+model that it took as input. A quality check speaks of the datasets that are its run's inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+
+from mappings.model import Entity, ModelVersion, Observation, ObservationKind, Outcome, Ref, Run
+from mappings.rules import Bound, matches
+from sync.project import ProjectView
+
+SUBJECT_TAG = "milepost.model_version"
+TIME_TAG = "milepost.observed_at"
+
+_PASSED = frozenset({"passed", "pass", "ok", "true", "1", "success", "green"})
+_FAILED = frozenset({"failed", "fail", "error", "false", "0", "red", "violated"})
+
+
+def observe(
+    entities: Iterable[Entity], project: ProjectView, history: Iterable[Observation], *, now: datetime
+) -> Sequence[Observation]:
+    """Every observation that the entities show, in a stable order.
+
+    A tag of a model version bears no time of its own: it counts as observed at `milepost.observed_at`, else when its value was
+    first seen, which `history` (the stored observations) remembers, else at `now`.
+    """
+    known = list(entities)
+    newest = {(one.subject, one.monitor): one for one in sorted(history, key=lambda one: (one.observed_at, one.ref))}
+    versions = [entity for entity in known if isinstance(entity, ModelVersion)]
+    subjects = _Subjects(versions)
+    found: list[Observation] = []
+    for entity in known:
+        if isinstance(entity, Run):
+            found.extend(_of_run(entity, project, subjects))
+    for version in versions:
+        found.extend(_of_version(version, project, newest, now))
+    return sorted(found, key=lambda observation: observation.ref)
+
+
+class _Subjects:
+    """Which model versions a run speaks of."""
+
+    def __init__(self, versions: Sequence[ModelVersion]) -> None:
+        self._by_name = {(version.ref.source, f"{version.name}/{version.version}"): version.ref for version in versions}
+        self._by_model: dict[tuple[str, str], list[Ref]] = {}
+        self._by_run: dict[Ref, list[Ref]] = {}
+        for version in versions:
+            if version.model_id:
+                self._by_model.setdefault((version.ref.source, version.model_id), []).append(version.ref)
+            if version.run:
+                self._by_run.setdefault(version.run, []).append(version.ref)
+
+    def of(self, run: Run) -> Sequence[Ref]:
+        named = run.tags.get(SUBJECT_TAG)
+        if named is not None:
+            subject = self._by_name.get((run.ref.source, named.removeprefix("models:/")))
+            return [subject] if subject is not None else []
+        taken = [ref for model in run.models for ref in self._by_model.get((run.ref.source, model), ())]
+        return taken or self._by_run.get(run.ref, [])
+
+
+def _of_run(run: Run, project: ProjectView, subjects: _Subjects) -> Iterator[Observation]:
+    at = run.ended_at or run.started_at or run.created_at
+    if at is None:
+        return
+    watched = subjects.of(run)
+    for name, value in sorted(run.metrics.items()):
+        drift = _limits(name, project.drift)
+        if drift is not None:
+            for subject in watched:
+                yield _observation(run, subject, name, "drift", _by_bound(value, drift), value, str(drift), at)
+        if _is_quality(name, project):
+            bound = _limits(name, project.quality) or _limits(name, project.thresholds)
+            outcome = _by_bound(value, bound) if bound is not None else _by_word(_plain(value))
+            for use in run.datasets:
+                yield _observation(run, use.dataset, name, "data_quality", outcome, value, str(bound) if bound else None, at)
+    for name, text in sorted(run.tags.items()):
+        if _is_quality(name, project):
+            for use in run.datasets:
+                yield _observation(run, use.dataset, name, "data_quality", _by_word(text), text, None, at)
+        drift = _limits(name, project.drift)
+        if drift is not None:
+            for subject in watched:
+                number = _number(text)
+                yield _observation(run, subject, name, "drift", _by_bound(number, drift), number, str(drift), at)
+
+
+def _of_version(
+    version: ModelVersion, project: ProjectView, newest: Mapping[tuple[Ref, str], Observation], now: datetime
+) -> Iterator[Observation]:
+    named = _time(version.tags.get(TIME_TAG))
+    for name, text in sorted(version.tags.items()):
+        drift = _limits(name, project.drift)
+        if drift is None:
+            continue
+        number = _number(text)
+        before = newest.get((version.ref, name))
+        unchanged = before is not None and before.value == number and before.threshold == str(drift)
+        at = named or (before.observed_at if before is not None and unchanged else now)
+        yield _observation(version, version.ref, name, "drift", _by_bound(number, drift), number, str(drift), at, again=True)
+
+
+def _observation(
+    seen_in: Run | ModelVersion,
+    subject: Ref,
+    monitor: str,
+    kind: ObservationKind,
+    outcome: Outcome,
+    value: float | str | None,
+    threshold: str | None,
+    at: datetime,
+    *,
+    again: bool = False,
+) -> Observation:
+    """`again`: the same place shows a series of values, so the time belongs to the observation's identity."""
+    ident = "/".join([seen_in.ref.id, monitor, subject.id, *([at.isoformat()] if again else [])])
+    return Observation(
+        ref=Ref(seen_in.ref.source, "observation", ident),
+        url=seen_in.url,
+        created_at=at,
+        updated_at=at,
+        subject=subject,
+        monitor=monitor,
+        kind=kind,
+        outcome=outcome,
+        value=value,
+        threshold=threshold,
+        observed_at=at,
+    )
+
+
+def _is_quality(name: str, project: ProjectView) -> bool:
+    return any(matches(name, [glob]) for glob in project.quality)
+
+
+def _limits(name: str, limits: Mapping[str, Bound | None] | Mapping[str, Bound]) -> Bound | None:
+    """The first limit, in the project file's order, whose glob matches."""
+    return next((bound for glob, bound in limits.items() if matches(name, [glob])), None)
+
+
+def _by_bound(value: float | None, bound: Bound) -> Outcome:
+    if value is None:
+        return "unknown"
+    return "passed" if bound.holds(value) else "failed"
+
+
+def _by_word(text: str) -> Outcome:
+    word = text.strip().casefold()
+    if word in _PASSED:
+        return "passed"
+    return "failed" if word in _FAILED else "unknown"
+
+
+def _plain(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if number - number == 0 else None
+
+
+def _time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -1,0 +1,277 @@
+"""The plan: the difference between what the statuses ask for and what Jira and GitHub show, as data. Nothing is written here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from mappings.change import Action, Change, Memory, Note, Plan, Slot, Value
+from mappings.model import ChangeRequest, Entity, Ref, WorkItem
+from mappings.rules import StatusRule
+from sync.compare import Decision, Held, Pushed, Situation, decide
+from sync.derive import Standing
+from sync.display import Wanted, evidence_document, gather, wanted
+from sync.graph import Graph
+from sync.names import name_of
+from sync.project import ProjectView
+from sync.recipients import Delivery, deliver
+
+Place = tuple[str, str, str, str]
+"""Source, container, slot kind and slot name: where a kind of slot was compared before."""
+
+
+class Remembered(msgspec.Struct, frozen=True, kw_only=True):
+    """What the store knows of the remote side, for one project.
+
+    `actual` mirrors our slots as they were last seen; `forced` counts the rewrites of a person's change in the last 24 hours.
+    `strays` are published targets that left the project's scopes but still exist. `foreign` are targets that an earlier project of
+    the file owns. `published` counts what is shown now.
+    """
+
+    actual: Mapping[Slot, Value] = {}
+    pushed: Mapping[Slot, Pushed] = {}
+    held: Mapping[Slot, Held] = {}
+    settled: frozenset[Place] = frozenset()
+    forced: Mapping[Slot, int] = {}
+    strays: Mapping[Ref, Entity] = {}
+    foreign: frozenset[Ref] = frozenset()
+
+
+def make_plan(
+    graph: Graph,
+    project: ProjectView,
+    rules: Sequence[StatusRule],
+    standings: Sequence[Standing],
+    remembered: Remembered,
+    *,
+    now: datetime,
+    config_hash: str,
+    facts_as_of: datetime | None = None,
+    adopt: bool = False,
+) -> Plan:
+    """The plan of one project on the stored facts. With `adopt`, slots that hold another's value without memory are taken over."""
+    by_id = {rule.id: rule for rule in rules}
+    deliveries = deliver(graph, project, by_id, standings, now=now)
+    desired = _desired(graph, project, by_id, deliveries, remembered, now)
+    planner = _Planner(graph, project, by_id, standings, remembered, adopt=adopt)
+    for slot in sorted({*desired, *_ours(project, remembered)}):
+        planner.consider(slot, desired.get(slot, Wanted(value=None)))
+    return Plan(
+        project=project.key,
+        made_at=now,
+        facts_as_of=facts_as_of,
+        config_hash=config_hash,
+        verdict_hash=verdict_hash(standings),
+        changes=tuple(planner.changes),
+        notes=(*planner.notes, *_unheard(project, by_id, deliveries, graph)),
+        memories=tuple(planner.memories),
+        published=sum(1 for slot, pushed in remembered.pushed.items() if pushed.value is not None and slot.kind != "property"),
+    )
+
+
+def verdict_hash(standings: Iterable[Standing]) -> str:
+    """What a saved plan rests on: the truths, not their evidence."""
+    lines = sorted(f"{one.rule} {one.subject} {one.truth} {one.known} {one.rule_version} {one.episode}" for one in standings)
+    return hashlib.blake2b("\n".join(lines).encode(), digest_size=16).hexdigest()
+
+
+def _desired(
+    graph: Graph,
+    project: ProjectView,
+    rules: Mapping[str, StatusRule],
+    deliveries: Sequence[Delivery],
+    remembered: Remembered,
+    now: datetime,
+) -> Mapping[Slot, Wanted]:
+    by_target: dict[Ref, list[Standing]] = {}
+    for delivery in deliveries:
+        for target in delivery.targets:
+            by_target.setdefault(target, []).append(delivery.standing)
+    published = {slot: pushed.value for slot, pushed in remembered.pushed.items()}
+    desired: dict[Slot, Wanted] = {}
+    for target, entries in gather(by_target, project, rules, now=now).items():
+        desired.update(wanted(target, entries, project, graph, published))
+    return desired
+
+
+def _ours(project: ProjectView, remembered: Remembered) -> Iterator[Slot]:
+    """Every slot that holds something of ours, or that we remember to have written."""
+    for slot in remembered.actual:
+        owned = project.owned.get(slot.target.source)
+        if owned is not None and owned.covers(slot):
+            yield slot
+    yield from remembered.pushed
+    yield from remembered.held
+
+
+class _Planner:
+    """Considers one slot after another and collects what follows."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        project: ProjectView,
+        rules: Mapping[str, StatusRule],
+        standings: Sequence[Standing],
+        remembered: Remembered,
+        *,
+        adopt: bool,
+    ) -> None:
+        self.graph = graph
+        self.project = project
+        self.rules = rules
+        self.remembered = remembered
+        self.adopt = adopt
+        self.by_title = {rule.title: rule for rule in rules.values()}
+        self.open_episodes = frozenset(one.episode for one in standings if one.episode)
+        self.changes: list[Change] = []
+        self.notes: list[Note] = []
+        self.memories: list[Memory] = []
+
+    def consider(self, slot: Slot, want: Wanted) -> None:
+        target = self.graph.entities.get(slot.target) or self.remembered.strays.get(slot.target)
+        if target is None or slot.target in self.graph.missing:
+            return
+        if slot.target in self.remembered.foreign:
+            return
+        self._carry_out(slot, want, target, decide(self._situation(slot, want, target)))
+
+    def _situation(self, slot: Slot, want: Wanted, target: Entity) -> Situation:
+        rule = self.project.label_rules.get(slot.target.source, {}).get(slot.name) if slot.kind == "label" else None
+        return Situation(
+            slot=slot,
+            wanted=want,
+            actual=self.remembered.actual.get(slot),
+            pushed=self.remembered.pushed.get(slot),
+            held=self.remembered.held.get(slot),
+            settled=(slot.target.source, container_of(target), slot.kind, slot.name) in self.remembered.settled,
+            adopt=self.adopt,
+            forced_lately=self.remembered.forced.get(slot, 0),
+            by_title=self.by_title,
+            open_episodes=self.open_episodes,
+            rule=self.rules.get(rule) if rule is not None else None,
+        )
+
+    def _carry_out(self, slot: Slot, want: Wanted, target: Entity, decision: Decision) -> None:
+        actual = self.remembered.actual.get(slot)
+        if decision.ended:
+            self._remember("agreed", slot, want.value, decision)
+        match decision.kind:
+            case "write" | "force":
+                self._write(slot, want, target, actual, forced=decision.kind == "force")
+            case "adopt":
+                self._remember("adopted", slot, want.value, decision)
+            case "keep":
+                if self.remembered.held.get(slot) is None or self.remembered.held[slot].value != actual:
+                    self._remember("override", slot, actual, decision)
+                self._note("override", slot, target, want, f"a person set it to {_plain(actual)}; kept until released")
+            case "contest":
+                self._remember("contested", slot, actual, decision)
+                self._note("contested", slot, target, want, "rewritten twice within 24 hours and changed again; left alone now")
+            case "contested":
+                self._note("contested", slot, target, want, "contested; left alone until released")
+            case "conflict":
+                text = f"holds {_plain(actual)}, which Milepost never wrote; look, then plan again with --adopt to take it over"
+                self._note("conflict", slot, target, want, text)
+            case "rest":
+                pass
+
+    def _write(self, slot: Slot, want: Wanted, target: Entity, actual: Value, *, forced: bool) -> None:
+        if not is_editable(target):
+            self._note("skipped", slot, target, want, "archived or locked: it cannot be edited")
+            return
+        action: Action = "add" if actual is None else "remove" if want.value is None else "update"
+        rules = tuple(one.rule.id for one in want.shown)
+        digest = hashlib.blake2b(msgspec.json.encode([str(slot), actual, want.value], order="deterministic"), digest_size=8)
+        self.changes.append(
+            Change(
+                id=digest.hexdigest(),
+                project=self.project.key,
+                slot=slot,
+                action=action,
+                before=actual,
+                after=want.value,
+                key=name_of(target),
+                container=container_of(target),
+                title=target.title if isinstance(target, WorkItem | ChangeRequest) else "",
+                url=target.url,
+                rules=rules,
+                reason=want.reason or "no status speaks of it any longer",
+                evidence=tuple(evidence_document(evidence) for one in want.shown for evidence in one.standing.evidence),
+                episode=next((one.standing.episode for one in want.shown if one.standing.episode), None),
+                forced=forced,
+                counts=slot.kind != "property" or not self._shows_elsewhere(slot, actual, want.value),
+            )
+        )
+
+    def _shows_elsewhere(self, slot: Slot, before: Value, after: Value) -> bool:
+        """Whether a property only repeats what a field or label of the same target tells, or keeps the same statuses."""
+        owned = self.project.owned.get(slot.target.source)
+        return (owned is not None and owned.field is not None) or _status_ids(before) == _status_ids(after)
+
+    def _remember(self, kind: str, slot: Slot, value: Value, decision: Decision) -> None:
+        self.memories.append(
+            Memory(
+                kind=kind,  # type: ignore[arg-type]  # every caller above passes one of Memory's kinds
+                slot=slot,
+                value=value,
+                rule=decision.rule,
+                episode=decision.episode,
+            )
+        )
+
+    def _note(self, kind: str, slot: Slot, target: Entity, want: Wanted, text: str) -> None:
+        self.notes.append(
+            Note(
+                kind=kind,  # type: ignore[arg-type]  # every caller above passes one of Note's kinds
+                project=self.project.key,
+                text=text,
+                slot=slot,
+                key=name_of(target),
+                url=target.url,
+                actual=self.remembered.actual.get(slot),
+                desired=want.value,
+            )
+        )
+
+
+def container_of(target: Entity) -> str:
+    """The Jira project key or repository that holds a target."""
+    if isinstance(target, WorkItem):
+        return target.container
+    return target.repository if isinstance(target, ChangeRequest) else ""
+
+
+def is_editable(target: Entity) -> bool:
+    return not isinstance(target, WorkItem | ChangeRequest) or target.editable
+
+
+def _status_ids(value: Value) -> list[str]:
+    statuses = value.get("statuses") if isinstance(value, dict) else None
+    return sorted(str(one.get("id")) for one in statuses if isinstance(one, dict)) if isinstance(statuses, list) else []
+
+
+def _plain(value: Value) -> str:
+    if value is None:
+        return "nothing"
+    if value is True:
+        return "present"
+    return ", ".join(value) if isinstance(value, list) else "a document" if isinstance(value, dict) else str(value)
+
+
+def _unheard(project: ProjectView, rules: Mapping[str, StatusRule], deliveries: Sequence[Delivery], graph: Graph) -> Iterator[Note]:
+    for delivery in deliveries:
+        standing = delivery.standing
+        rule = rules[standing.rule]
+        if rule.kind == "alarm" and standing.truth is not False and standing.known and not delivery.targets:
+            subject = graph.entities.get(standing.subject)
+            yield Note(
+                kind="finding",
+                project=project.key,
+                text=f"this alert reaches nobody: {standing.says}; name a watch ticket under projects.{project.key}.watch",
+                key=name_of(subject) if subject is not None else str(standing.subject),
+                url=subject.url if subject is not None else None,
+            )

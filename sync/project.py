@@ -1,0 +1,51 @@
+"""One project as the pure core sees it: its naming, its limits and how fresh its facts must be. Plain data without secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Literal
+
+import msgspec
+
+from mappings.change import Owned
+from mappings.model import Relation
+from mappings.rules import Bound
+
+
+class DeclaredLink(msgspec.Struct, frozen=True, kw_only=True):
+    """A link of the project file. Both ends are texts such as `jira:ML-42`, resolved against what is known."""
+
+    source: str
+    relation: Relation
+    target: str
+    note: str = ""
+
+
+class ProjectView(msgspec.Struct, frozen=True, kw_only=True):
+    """What of the project file the pure core needs. Globs match whole names, upper and lower case alike.
+
+    `quality` and `drift` map a glob of metric or tag names to the limits of their values; a quality limit of None means that the
+    value itself says it (1 or `passed`, 0 or `failed`). By source: `watch` is the key of its watch ticket, `owned` what Milepost
+    may write there, `label_rules` which rule each of its labels shows. `sources` are those that the project scopes.
+    """
+
+    key: str
+    name: str
+    timezone: str = "UTC"
+    risk_class: Literal["minimal", "limited", "high"] | None = None
+    owners: tuple[str, ...] = ()
+    release_alias: str | None = None
+    thresholds: Mapping[str, Bound] = {}
+    data_labels: tuple[str, ...] = ()
+    data_components: tuple[str, ...] = ()
+    quality: Mapping[str, Bound | None] = {}
+    data_fresh_within: timedelta | None = None
+    drift: Mapping[str, Bound] = {}
+    links: tuple[DeclaredLink, ...] = ()
+    watch: Mapping[str, str] = {}
+    owned: Mapping[str, Owned] = {}
+    label_rules: Mapping[str, Mapping[str, str]] = {}
+    sources: tuple[str, ...] = ()
+    unknown_after: timedelta = timedelta(hours=24)
+    closed_within: timedelta = timedelta(days=30)

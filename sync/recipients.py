@@ -1,0 +1,59 @@
+"""Who receives a status: the tickets and change requests that people look at, or the project's watch ticket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from mappings.model import ChangeRequest, Ref, WorkItem
+from mappings.rules import StatusRule
+from sync.derive import Standing
+from sync.graph import Graph
+from sync.project import ProjectView
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """One standing on its way to its targets; with none it reaches nobody."""
+
+    standing: Standing
+    targets: tuple[Ref, ...]
+
+
+def deliver(
+    graph: Graph, project: ProjectView, rules: Mapping[str, StatusRule], standings: Sequence[Standing], *, now: datetime
+) -> Sequence[Delivery]:
+    """The targets of every standing, in the standings' order."""
+    watch = watch_tickets(graph, project)
+    return [Delivery(standing, _targets(graph, project, rules[standing.rule], standing, watch, now)) for standing in standings]
+
+
+def watch_tickets(graph: Graph, project: ProjectView) -> Sequence[Ref]:
+    """The project's watch tickets that are known."""
+    found = (graph.work_items_by_key.get((source, key.upper())) for source, key in sorted(project.watch.items()))
+    return [item.ref for item in found if item is not None]
+
+
+def _targets(
+    graph: Graph, project: ProjectView, rule: StatusRule, standing: Standing, watch: Sequence[Ref], now: datetime
+) -> tuple[Ref, ...]:
+    item = graph.get(standing.subject, WorkItem)
+    if item is not None:
+        if is_current(item, project, now):
+            return (item.ref, *_open_changes(graph, item.ref))
+        return tuple(watch) if rule.kind == "alarm" else ()
+    change = graph.get(standing.subject, ChangeRequest)
+    if change is not None:
+        return (change.ref,) if change.is_open else ()
+    return tuple(watch)
+
+
+def is_current(item: WorkItem, project: ProjectView, now: datetime) -> bool:
+    """Open, or closed so lately that people still look at it."""
+    return item.is_open or (item.closed_at is not None and now - item.closed_at < project.closed_within)
+
+
+def _open_changes(graph: Graph, item: Ref) -> Sequence[Ref]:
+    implementing = {link.source for link in graph.links_to(item) if link.relation == "implements" and link.confidence != "textual"}
+    return sorted(ref for ref in implementing if (change := graph.get(ref, ChangeRequest)) is not None and change.is_open)
