@@ -120,7 +120,8 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
 
     `streams` maps each stream to the kinds of entity that it can add (completeness is judged by kind); the engine pulls them in
     this order. `sweeps` are the streams whose every pull is a full listing, because their source has no usable change time.
-    `targets` are the kinds that its publisher can write on. `reader` and `publisher` import the SDK only when called.
+    `targets` are the kinds that its publisher can write on. `reader` and `publisher` import the SDK only when called. `version` is
+    raised when the translation changes: everything is then listed anew.
     """
 
     name: str
@@ -134,3 +135,4 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     publish: type[PublishOptions] | None = None
     publisher: Callable[[SourceContext], Publisher] | None = None
     targets: frozenset[str] = frozenset()
+    version: int = 1
