@@ -103,8 +103,7 @@ class StandIn(ABC):
         self._listener: socket.socket | None = None
         self._acceptor: threading.Thread | None = None
         self._connections: dict[threading.Thread, socket.socket] = {}
-        ranked = sorted(self.routes(), key=lambda route: route.rank)
-        self._routes = [(route, route.compiled()) for route in ranked]
+        self._routes: list[tuple[Route, re.Pattern[str]]] = []
 
     @abstractmethod
     def routes(self) -> Sequence[Route]:
@@ -142,6 +141,7 @@ class StandIn(ABC):
         listener = socket.create_server(("127.0.0.1", self._port), backlog=256)
         self._port = listener.getsockname()[1]
         self._stopping.clear()
+        self._routes = [(route, route.compiled()) for route in sorted(self.routes(), key=lambda route: route.rank)]
         self._listener = listener
         self._acceptor = threading.Thread(target=self._accept, args=(listener,), name=f"{type(self).__name__} accepts", daemon=True)
         self._acceptor.start()
