@@ -1,0 +1,254 @@
+"""The schema of `milepost.yaml`: what each part of it means. All models are frozen; durations are `timedelta`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+from zoneinfo import ZoneInfo, available_timezones
+
+import msgspec
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny
+
+from config.explain import Invalid, described
+from config.problems import Problem, nearest, quoted
+from config.storeurl import checked_store_url
+from config.textref import TextRefField
+from mappings.rules import Bound, Duration, StatusRule
+
+NAME_PATTERN = r"[a-z][a-z0-9-]*"
+"""What a source may be called."""
+
+KEY_PATTERN = r"[A-Za-z][A-Za-z0-9_.-]{0,63}"
+"""What a project may be called on the command line."""
+
+
+class TypeModels(msgspec.Struct, frozen=True, kw_only=True):
+    """What one type of source accepts: its own options, what a project scopes in it, how it is published to (None: it is not), and
+    what the environment may hold for it. The models forbid unknown keys.
+
+    `holds` names the scope's fields that list what belongs to a project, by name or glob; None means every list of texts in it
+    whose name does not start with `exclude`.
+    """
+
+    options: type[BaseModel]
+    scope: type[BaseModel]
+    publish: type[BaseModel] | None = None
+    secrets: type[BaseModel] | None = None
+    holds: tuple[str, ...] | None = None
+
+
+class Section(BaseModel):
+    """Base of all parts: frozen, and no unknown key."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+def _plain_text(value: str) -> str:
+    if not value.strip():
+        raise Invalid("must not be empty")
+    return value
+
+
+def _number(value: Any) -> Any:
+    """Whole numbers and fractions, but neither true nor a number in quotes."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Invalid(f"expected a number, found {described(value)}", "write a number, without quotes")
+    return value
+
+
+def _is_time_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, OSError, ValueError):
+        return False
+    return True
+
+
+def _time_zone(name: str) -> str:
+    if _is_time_zone(name):
+        return name
+    known = available_timezones()
+    if not known:
+        raise Invalid("this machine has no time zone data", "install the tzdata package of the system")
+    meant = nearest(name, known)
+    fix = f"did you mean {meant}?" if meant else "write one such as UTC or Europe/Berlin"
+    raise Invalid(f"{quoted(name)} is no IANA time zone", fix)
+
+
+def _possible(bound: Bound) -> Bound:
+    if (bound.gte is not None and bound.gt is not None) or (bound.lte is not None and bound.lt is not None):
+        raise Invalid("gives two limits on one side", "keep gte or gt, and lte or lt")
+    low = bound.gte if bound.gte is not None else bound.gt
+    high = bound.lte if bound.lte is not None else bound.lt
+    if low is not None and high is not None:
+        strict = bound.gt is not None or bound.lt is not None
+        if low > high or (strict and low == high):
+            raise Invalid(f"no number can be {bound}", "swap or widen the limits")
+    return bound
+
+
+def _bound_shape(value: Any) -> Any:
+    if not isinstance(value, Bound | dict):
+        raise Invalid(f"expected a limit, found {described(value)}", "write it as {gte: 0.85}, with gte, gt, lte or lt")
+    if isinstance(value, dict):
+        if all(limit is None for limit in value.values()):
+            raise Invalid("gives no limit", "write at least one of gte, gt, lte, lt, such as {gte: 0.85}")
+        for name, limit in value.items():
+            if name in Bound.model_fields and (isinstance(limit, bool) or not isinstance(limit, int | float)):
+                raise Invalid(f"{name}: expected a number, found {described(limit)}", f"write it as {{{name}: 0.85}}")
+    return value
+
+
+def _quality_shape(value: Any) -> Any:
+    if value is None or isinstance(value, str | dict):
+        return value
+    raise Invalid(f"expected a glob or a mapping of globs to limits, found {described(value)}", 'write it as "data_quality.*"')
+
+
+Name: TypeAlias = Annotated[str, AfterValidator(_plain_text), Field(max_length=200)]
+Limit: TypeAlias = Annotated[Bound, BeforeValidator(_bound_shape), AfterValidator(_possible)]
+Share: TypeAlias = Annotated[float, BeforeValidator(_number), Field(ge=0, le=1, allow_inf_nan=False)]
+Bounds: TypeAlias = Mapping[Name, Limit]
+
+
+class Source(Section):
+    """One source. `options` is an instance of the options model of its type."""
+
+    name: str
+    type: str
+    options: SerializeAsAny[BaseModel]
+
+
+class Store(Section):
+    """Where facts and memory are kept."""
+
+    url: Annotated[str, AfterValidator(checked_store_url)] = Field(
+        "sqlite:///milepost.db",
+        description="The database. A relative SQLite path starts at this file's folder. "
+        "A URL with a password belongs in the environment variable MILEPOST_STORE__URL.",
+        examples=["sqlite:///milepost.db", "postgresql+psycopg://milepost@db.example.com/milepost"],
+    )
+
+
+class Release(Section):
+    """What makes a model version the released one."""
+
+    alias: Name | None = Field(None, description="The alias that the released version carries.", examples=["champion"])
+
+
+class Data(Section):
+    """What speaks of data: which tickets, and which metrics judge its quality."""
+
+    labels: tuple[Name, ...] = Field((), description="Tickets with one of these labels are about data.", examples=[["data"]])
+    components: tuple[Name, ...] = Field(
+        (), description="Tickets with one of these components are about data.", examples=[["Data"]]
+    )
+    quality: Annotated[Name | Bounds | None, BeforeValidator(_quality_shape)] = Field(
+        None,
+        description="Which metrics and tags are results of data quality checks: a glob, or globs with limits.",
+        examples=["data_quality.*", {"data_quality.null_share": {"lte": 0.02}}],
+    )
+    fresh_within: Duration | None = Field(None, description="Training data older than this is too old.", examples=["30d"])
+
+
+class Drift(Section):
+    """Which metrics measure drift, and from where on it is an alarm."""
+
+    metrics: Bounds = Field({}, description="Limits by metric name or glob.", examples=[{"drift.*": {"lte": 0.2}}])
+
+
+class Retrain(Section):
+    """When a model is due for training."""
+
+    every: Duration | None = Field(None, description="The longest time between two trainings.", examples=["90d"])
+
+
+class DeclaredLink(Section):
+    """A link that no source shows, declared by hand."""
+
+    source: TextRefField = Field(description="What the link starts from.")
+    relation: Literal["implements", "built_from", "registered_from", "deploys", "trained_on", "blocks", "observes"] = Field(
+        description="How the source stands to the target."
+    )
+    target: TextRefField = Field(description="What the link leads to.")
+    note: Name | None = Field(None, description="Why it was declared; shown as its reason.")
+
+
+class ProjectBody(Section):
+    """One project, as the file says it."""
+
+    name: Name | None = Field(None, description="What people call the project.", examples=["Churn prediction"])
+    risk_class: Literal["minimal", "limited", "high"] | None = Field(None, description="Its risk class, for reports.")
+    timezone: Annotated[str, AfterValidator(_time_zone)] = Field(
+        "UTC", description="IANA time zone in which due dates and reports are read.", examples=["Europe/Berlin"]
+    )
+    watch: Mapping[str, Name] = Field(
+        {}, description="By source, the ticket that receives what concerns no open ticket.", examples=[{"jira": "CHURN-1"}]
+    )
+    scopes: Mapping[str, SerializeAsAny[BaseModel]] = Field(description="By source, what belongs to the project.")
+    release: Release = Release()
+    thresholds: Bounds = Field(
+        {}, description="Limits that a run's metrics must meet, by metric name.", examples=[{"val_auc": {"gte": 0.85}}]
+    )
+    data: Data = Data()
+    drift: Drift = Drift()
+    retrain: Retrain = Retrain()
+    links: tuple[DeclaredLink, ...] = Field((), description="Links declared by hand.")
+    owners: tuple[Name, ...] = Field((), description="Who answers for the project.", examples=[["Ada Example"]])
+    publish: Mapping[str, SerializeAsAny[BaseModel]] = Field(
+        {}, description="By source, what differs from the file's own `publish`; false publishes nothing of this project there."
+    )
+
+
+class ProjectEntry(ProjectBody):
+    """One project. `publish` is what holds for it: the file's, with the project's own keys over it, for the sources it scopes."""
+
+    key: str
+
+    @property
+    def title(self) -> str:
+        return self.name or self.key
+
+
+class Safety(Section):
+    """How much may change before a person is asked."""
+
+    max_changes: Share = Field(0.3, description="Share of what is published that updates and removals of 24 hours may touch.")
+    max_additions: Annotated[int, BeforeValidator(_number)] = Field(200, ge=0, le=1_000_000, description="Additions of one run.")
+    max_deletes: Share = Field(0.2, description="Share of a scope's objects that may be gone at once.")
+
+
+class Retention(Section):
+    """How long history is kept."""
+
+    audit: Duration = Field(timedelta(days=400), description="How long the record of writes is kept.")
+    personal_data: Duration = Field(timedelta(days=400), description="How long names and texts of people are kept.")
+
+
+class FileBody(Section):
+    """Milepost's project file: which sources to read, what belongs to which project, what to show where."""
+
+    store: Store = Store()
+    sources: Mapping[str, SerializeAsAny[Source]] = Field(
+        description="The systems to read, each by a name of your own.", min_length=1
+    )
+    projects: Mapping[str, ProjectBody] = Field(
+        description="Your projects, by key. Where two hold the same ticket, the first owns what is shown on it."
+    )
+    publish: Mapping[str, SerializeAsAny[BaseModel]] = Field({}, description="By source, how statuses are shown there.")
+    statuses: tuple[StatusRule, ...] = Field((), description="Overrides of shipped statuses by id, and statuses of your own.")
+    fresh_within: Duration = Field(timedelta(hours=26), description="A source read longer ago than this is unknown.")
+    unknown_after: Duration = Field(timedelta(hours=24), description="How long a shown value outlives its facts.")
+    safety: Safety = Safety()
+    retention: Retention = Retention()
+
+
+class ProjectFile(FileBody):
+    """The whole file, valid. `store.url` is absolute. `statuses` are complete rules: an override has the shipped rule's other keys.
+    `findings` are the warnings that did not keep it from being used."""
+
+    projects: Mapping[str, ProjectEntry]
+    path: Path
+    findings: tuple[Problem, ...] = ()
