@@ -1,0 +1,136 @@
+"""What `milepost check` says about an MLflow source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from connectors.base import Finding, SourceContext
+from connectors.errors import SourceError
+from connectors.mlflow import sdk
+from connectors.mlflow.api import ROOT, MlflowApi
+from connectors.mlflow.globs import matches, near
+from connectors.mlflow.options import MlflowScope, MlflowSecrets
+
+_LARGEST_SKEW = timedelta(minutes=1)
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class _User(msgspec.Struct):
+    username: str
+    is_admin: bool = False
+
+
+class _UserAnswer(msgspec.Struct):
+    user: _User
+
+
+class _ExperimentName(msgspec.Struct):
+    name: str = ""
+
+
+def check(context: SourceContext, api: MlflowApi, scope: MlflowScope) -> Sequence[Finding]:
+    """Each step stands alone, but nothing is asked of a server that does not answer at all."""
+    reached = _attempt("server", lambda: _server(api))
+    if any(finding.level == "error" for finding in reached):
+        return reached
+    findings = [*reached, *_attempt("account", lambda: _account(context, api))]
+    if scope.experiments:
+        findings += _attempt("experiments", lambda: _matched("experiments", scope.experiments, _experiment_names(api)))
+    if scope.models:
+        findings += _attempt("models", lambda: _matched("models", scope.models, _model_names(api)))
+    findings += _attempt("features", lambda: _features(context, api))
+    findings.append(Finding(level="info", topic="writing", text="Milepost only reads MLflow"))
+    return findings
+
+
+def _attempt(topic: str, step: Callable[[], Iterator[Finding]]) -> Sequence[Finding]:
+    try:
+        return list(step())
+    except SourceError as error:
+        return [Finding(level="error", topic=topic, text=error.message, fix=error.fix)]
+
+
+def _server(api: MlflowApi) -> Iterator[Finding]:
+    response = api.probe("version", accept=(200, 404))
+    version = response.text.strip()
+    if response.status_code == 200 and len(version) <= 40 and version[:1].isdigit():
+        yield Finding(level="ok", topic="server", text=f"MLflow {version} at {api.url}")
+    else:
+        yield Finding(level="info", topic="server", text=f"{api.url} answers, but does not tell its version")
+    yield from _clock(response)
+
+
+def _clock(response: httpx.Response) -> Iterator[Finding]:
+    try:
+        theirs = parsedate_to_datetime(response.headers["date"])
+    except (KeyError, ValueError):
+        return
+    skew = abs(datetime.now(UTC) - (theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)))
+    if skew > _LARGEST_SKEW:
+        yield Finding(
+            level="warning",
+            topic="clock",
+            text=f"this clock and the server's differ by {int(skew.total_seconds())} s",
+            fix="synchronise both: how fresh facts are is judged by time",
+        )
+    else:
+        yield Finding(level="ok", topic="clock", text="agrees with the server's")
+
+
+def _account(context: SourceContext, api: MlflowApi) -> Iterator[Finding]:
+    """MLflow's basic-auth app tells who one is; other sign-ins stand in front of MLflow and do not."""
+    secrets: MlflowSecrets = context.secrets
+    if urlsplit(api.url).scheme == "http" and urlsplit(api.url).hostname not in _LOOPBACK and secrets != MlflowSecrets():
+        yield Finding(level="warning", topic="account", text="the credentials travel unencrypted", fix="use an https address")
+    response = api.probe(ROOT + "users/current", accept=(200, 400, 403, 404, 405))
+    try:
+        user = msgspec.json.decode(response.content, type=_UserAnswer).user
+    except (msgspec.DecodeError, UnicodeError):
+        signed_in = "with a token" if secrets.token else f"as {secrets.user}" if secrets.user else "without credentials"
+        yield Finding(level="info", topic="account", text=f"signed in {signed_in}; the server does not tell who that is")
+        return
+    yield Finding(level="ok", topic="account", text=f"signed in as {user.username}" + (""))
+    if user.is_admin:
+        text = f"{user.username} is an administrator, which reading does not need"
+        yield Finding(level="info", topic="account", text=text, fix="use an account with READ permission")
+
+
+def _experiment_names(api: MlflowApi) -> Sequence[str]:
+    decoder = msgspec.json.Decoder(_ExperimentName)
+    return [decoder.decode(record).name for page in api.experiments() for record in page.experiments]
+
+
+def _model_names(api: MlflowApi) -> Sequence[str]:
+    return [model.name for model in api.registered_models("")]
+
+
+def _matched(topic: str, globs: Sequence[str], names: Sequence[str]) -> Iterator[Finding]:
+    found = sum(1 for name in names if matches(name, globs))
+    if found:
+        yield Finding(level="ok", topic=topic, text=f"{found} of the {len(names)} that may be read belong to the scope")
+    for glob in globs:
+        if not any(matches(name, [glob]) for name in names):
+            candidates = near(glob, names)
+            hint = f"did you mean {', '.join(candidates)}?" if candidates else "check the name, and what the account may read"
+            yield Finding(level="warning", topic=topic, text=f"{glob!r} matches nothing", fix=hint)
+
+
+def _features(context: SourceContext, api: MlflowApi) -> Iterator[Finding]:
+    if not api.knows_logged_models():
+        yield Finding(
+            level="warning",
+            topic="features",
+            text="the server knows no logged models: a version registered without a run cannot be linked to one",
+            fix="upgrade the server to MLflow 3",
+        )
+    problem = sdk.client_understands(context.options, context.secrets)
+    if problem is None:
+        yield Finding(level="ok", topic="client", text=f"the mlflow client {sdk.client_version()} understands the server")
+    else:
+        yield Finding(level="warning", topic="client", text=f"the mlflow client {sdk.client_version()} does not: {problem[:300]}")

@@ -1,0 +1,214 @@
+"""Reads MLflow: experiments and the model registry as sweeps, runs by their start.
+
+MLflow keeps no time of change for runs, aliases and tags. So the registry is read whole each time, runs under way until they end,
+and the runs behind versions that carry an alias with each sweep of the registry. What else changes in an ended run shows when all
+runs are listed again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from connectors.base import Batch, Finding, Options, SourceContext
+from connectors.errors import Cancelled
+from connectors.mlflow.api import MlflowApi
+from connectors.mlflow.check import check
+from connectors.mlflow.cursor import OVERLAP, RunsCursor, decode_cursor
+from connectors.mlflow.globs import common_start, matches
+from connectors.mlflow.options import MlflowScope
+from connectors.mlflow.single import read_one
+from mappings.mlflow import (
+    Records,
+    Site,
+    aliases_by_version,
+    experiment_records,
+    logged_models_without_run,
+    run_records,
+    version_records,
+)
+from mappings.model import Entity, Experiment, Missing, ModelVersion, Ref, Rejected, Run
+
+_UNDER_WAY = ("running", "scheduled")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class MlflowReader:
+    """One tracking server, one thread."""
+
+    def __init__(self, context: SourceContext) -> None:
+        self._context = context
+        self._stop = context.stop
+        self._api = MlflowApi(context)
+        self._site = Site(context.name, self._api.url)
+        self._listed: dict[str, Records] = {}
+
+    def check(self, scope: Options) -> Sequence[Finding]:
+        assert isinstance(scope, MlflowScope)
+        return check(self._context, self._api, scope)
+
+    def pull(self, stream: str, scope: Options, cursor: str | None) -> Iterator[Batch]:
+        assert isinstance(scope, MlflowScope)
+        match stream:
+            case "experiments":
+                return self._experiments(scope)
+            case "runs":
+                return self._runs(scope, decode_cursor(cursor) if cursor is not None else None)
+            case "models":
+                return self._models(scope)
+            case _:
+                raise ValueError(f"MLflow has no stream {stream!r}")
+
+    def read(self, refs: Sequence[Ref]) -> Sequence[Entity | Missing]:
+        answers: list[Entity | Missing] = []
+        for ref in refs:
+            self._leave_if_stopped()
+            answers += read_one(self._api, self._site, ref)
+        return answers
+
+    def close(self) -> None:
+        self._api.close()
+
+    def _experiments(self, scope: MlflowScope) -> Iterator[Batch]:
+        records = self._list_experiments()
+        # The streams of the same round that follow need this listing too: each may use it once, so none grows old.
+        self._listed = {"runs": records, "models": records}
+        entities = [entity for entity in _experiments_of(records) if matches(entity.name, scope.experiments)]
+        yield Batch(entities=entities, rejected=records.rejected, complete=True, total=len(entities))
+
+    def _runs(self, scope: MlflowScope, cursor: RunsCursor | None) -> Iterator[Batch]:
+        known = _experiments_of(self._listing("runs"))
+        self._listed.pop("runs", None)
+        experiments = [entity for entity in known if matches(entity.name, scope.experiments)]
+        ids = [entity.ref.id for entity in experiments]
+        state = cursor or RunsCursor()
+        if cursor is not None:
+            # Created, renamed into the scope or restored since: their runs may have started long ago.
+            fresh = [entity.ref.id for entity in experiments if _milliseconds(entity.updated_at) > cursor.experiments_until]
+            for records, _ in self._list_runs(fresh, None):
+                yield _batch(records, cursor.encode())
+        seen: set[str] = set()
+        running = dict(state.running)
+        for records, latest in self._list_runs(ids, None if cursor is None else max(0, cursor.since - OVERLAP)):
+            seen.update(_note(records, running))
+            state = state.remembering(min(latest, _now()), running)
+            yield _batch(records, state.encode())
+        for records in self._read_again(ids, [run_id for run_id in running if run_id not in seen]):
+            seen.update(_note(records, running))
+            yield _batch(records, state.encode())
+        # What was not seen any more was deleted, or left the scope.
+        running = {run_id: start for run_id, start in running.items() if run_id in seen}
+        until = max([state.experiments_until, *(_milliseconds(entity.updated_at) for entity in experiments)])
+        last = msgspec.structs.replace(state.remembering(0, running), experiments_until=until)
+        yield Batch(cursor=last.encode(), complete=cursor is None)
+
+    def _list_runs(self, experiments: Sequence[str], since: int | None) -> Iterator[tuple[Records, int]]:
+        """Pages of runs, each with the latest start so far in ms.
+
+        Each page is asked for by the start that the one before reached: pages cut by offset would skip a run when another is
+        deleted meanwhile. Only a page that does not advance is continued by its token.
+        """
+        latest = since or 0
+        token: str | None = None
+        while experiments:
+            self._leave_if_stopped()
+            page = self._api.runs(experiments, since=since, token=token)
+            records = run_records(self._site, page.runs)
+            reached = max([latest, *(_milliseconds(run.started_at) for run in _runs_of(records))])
+            yield records, reached
+            if not page.next_page_token or page.next_page_token == token:
+                return
+            since, token = (reached, None) if reached > latest else (since, page.next_page_token)
+            latest = reached
+
+    def _read_again(self, experiments: Sequence[str], run_ids: Iterable[str]) -> Iterator[Records]:
+        if not experiments:
+            return
+        for page in self._api.runs_by_id(experiments, run_ids):
+            self._leave_if_stopped()
+            yield run_records(self._site, page.runs)
+
+    def _models(self, scope: MlflowScope) -> Iterator[Batch]:
+        """Versions with their aliases as the registry has them now, then the runs behind those that carry an alias."""
+        live: set[str] = set()
+        for records in self._versions(scope) if scope.models else ():
+            live.update(
+                entity.run.id
+                for entity in records.entities
+                if isinstance(entity, ModelVersion) and entity.run is not None and entity.aliases
+            )
+            yield _batch(records)
+        if live:
+            for records in self._read_again(self._all_experiments(), live):
+                yield _batch(records)
+        self._listed.pop("models", None)
+        yield Batch(complete=True)
+
+    def _versions(self, scope: MlflowScope) -> Iterator[Records]:
+        start = common_start(scope.models)
+        registered = self._api.registered_models(start)
+        aliases = {model.name: aliases_by_version(model) for model in registered if matches(model.name, scope.models)}
+        for page in self._api.versions(start) if aliases else ():
+            self._leave_if_stopped()
+            unknown = logged_models_without_run(page.model_versions, aliases)
+            source_runs = self._api.source_runs(self._all_experiments(), unknown) if unknown else {}
+            yield version_records(self._site, page.model_versions, aliases, source_runs)
+
+    def _all_experiments(self) -> Sequence[str]:
+        """A search for runs must name the experiments: a version's run may be in any."""
+        return [entity.ref.id for entity in _experiments_of(self._listing("models"))]
+
+    def _listing(self, stream: str) -> Records:
+        """The experiments as this round's stream `experiments` listed them, else listed now."""
+        if stream not in self._listed:
+            self._listed[stream] = self._list_experiments()
+        return self._listed[stream]
+
+    def _list_experiments(self) -> Records:
+        entities: list[Entity] = []
+        rejected: list[Rejected] = []
+        for page in self._api.experiments():
+            self._leave_if_stopped()
+            records = experiment_records(self._site, page.experiments)
+            entities += records.entities
+            rejected += records.rejected
+        return Records(entities, rejected)
+
+    def _leave_if_stopped(self) -> None:
+        if self._stop.is_set():
+            raise Cancelled
+
+
+def _batch(records: Records, cursor: str | None = None) -> Batch:
+    return Batch(entities=records.entities, rejected=records.rejected, cursor=cursor)
+
+
+def _experiments_of(records: Records) -> Sequence[Experiment]:
+    return [entity for entity in records.entities if isinstance(entity, Experiment)]
+
+
+def _runs_of(records: Records) -> Sequence[Run]:
+    return [entity for entity in records.entities if isinstance(entity, Run)]
+
+
+def _note(records: Records, running: dict[str, int]) -> set[str]:
+    """Brings `running` up to date with these records. The ids of their runs."""
+    seen = set()
+    for run in _runs_of(records):
+        seen.add(run.run_id)
+        if run.status in _UNDER_WAY:
+            running[run.run_id] = _milliseconds(run.started_at)
+        else:
+            running.pop(run.run_id, None)
+    return seen
+
+
+def _milliseconds(moment: datetime | None) -> int:
+    return 0 if moment is None else (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,366 @@
+"""MLflow's records as entities. Shapes: the answers of MLflow's REST API 2.0, as server 3.17 gives them.
+
+Each record is decoded on its own, so that one that makes no sense is `Rejected` and the others are kept. Reading is lenient where
+servers differ: int64 as numbers or strings, NaN bare or as text, absent lists. A run's `experiment` is the experiment's id: names
+change. `mlflow.log-model.history` is left out of the tags: a log of kilobytes that repeats what other records say.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, TypeAlias, TypeVar, cast
+from urllib.parse import quote
+
+import msgspec
+
+from mappings.mlflow_records import (
+    DatasetInput,
+    DatasetRecord,
+    ExperimentRecord,
+    Metric,
+    Pair,
+    RegisteredModelRecord,
+    RunInfo,
+    RunRecord,
+    VersionRecord,
+)
+from mappings.model import Dataset, DatasetUse, Entity, Experiment, ModelVersion, Ref, Rejected, Run, RunStatus
+from mappings.redaction import redacted
+
+AS_OF_TAG = "milepost.data_as_of"
+"""On a dataset input or a run: the date or time (ISO 8601; without zone: UTC) that the data describes."""
+APPROVAL_TAGS = ("milepost.approval", "approval")
+"""On a model version: `approved`, `pending` or `rejected`. The first that is set decides."""
+
+Approval: TypeAlias = Literal["approved", "pending", "rejected"]
+T = TypeVar("T")
+R = TypeVar("R")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_RUN_STATUSES = frozenset({"running", "scheduled", "finished", "failed", "killed"})
+_APPROVALS = frozenset({"approved", "pending", "rejected"})
+_LONGEST_ID = 1000
+_PLACES = ("url", "uri", "path", "table_name", "delta_table_name", "name")
+_UNKEPT_TAGS = frozenset({"mlflow.log-model.history"})
+_CREDENTIALS = re.compile(r"(?i)\b(https?://)[^/\s@\"'<>]{1,512}@")
+_LOGGED_MODEL = re.compile(r"models:/([^/\s]+)")
+# MLflow's SQL stores keep an infinity as the largest finite number.
+_LARGEST = sys.float_info.max
+
+
+class Site(msgspec.Struct, frozen=True):
+    """Whose records these are: the source's name in the project file, and its address without a slash at the end."""
+
+    source: str
+    url: str
+
+    def ref(self, kind: str, ident: str) -> Ref:
+        return Ref(self.source, kind, ident)
+
+
+class Records(msgspec.Struct, frozen=True):
+    """What became of one page."""
+
+    entities: Sequence[Entity]
+    rejected: Sequence[Rejected]
+
+
+def standard_json(content: bytes) -> bytes:
+    """The same document with bare NaN and Infinity as texts, which JSON has no other word for. What is no JSON stays as it is."""
+    try:
+        return msgspec.json.encode(json.loads(content, parse_constant=str))
+    except (ValueError, RecursionError):
+        return content
+
+
+def run_records(site: Site, records: Iterable[msgspec.Raw]) -> Records:
+    """The runs, each after the datasets that it used. A deleted run is left out."""
+    seen: set[Ref] = set()
+    entities: list[Entity] = []
+    runs, rejected = _each(records, "run", _run_decoder, lambda record: None if is_deleted(record) else _run(site, record))
+    for run, datasets in runs:
+        entities += [dataset for dataset in datasets if dataset.ref not in seen]
+        seen.update(dataset.ref for dataset in datasets)
+        entities.append(run)
+    return Records(entities, rejected)
+
+
+def experiment_records(site: Site, records: Iterable[msgspec.Raw]) -> Records:
+    """The experiments. A deleted one is left out."""
+    return Records(
+        *_each(records, "experiment", _experiment_decoder, lambda record: None if _deleted(record) else _experiment(site, record))
+    )
+
+
+def version_records(
+    site: Site, records: Iterable[msgspec.Raw], aliases: Mapping[str, Mapping[str, Sequence[str]]], source_runs: Mapping[str, str]
+) -> Records:
+    """The versions of the models that `aliases` names; others are left out.
+
+    `aliases` maps model name and version to aliases (`aliases_by_version`), `source_runs` a logged model to the run that made it.
+    """
+
+    def translate(record: VersionRecord) -> ModelVersion | None:
+        if record.name not in aliases:
+            return None
+        return _version(site, record, aliases[record.name].get(str(record.version), ()), source_runs)
+
+    return Records(*_each(records, "model_version", _version_decoder, translate))
+
+
+def single_version(site: Site, record: msgspec.Raw, source_runs: Mapping[str, str]) -> Records:
+    """The one version that a direct read answers with, its aliases included."""
+    return Records(
+        *_each([record], "model_version", _version_decoder, lambda version: _version(site, version, version.aliases, source_runs))
+    )
+
+
+def aliases_by_version(model: RegisteredModelRecord) -> Mapping[str, Sequence[str]]:
+    """The model's aliases by version."""
+    found: dict[str, list[str]] = {}
+    for one in model.aliases:
+        found.setdefault(str(one.version), []).append(one.alias)
+    return found
+
+
+def logged_model_of(record: VersionRecord) -> str | None:
+    """The id of the logged model that the version was registered from: named, or in a source like `models:/m-0123`."""
+    if record.model_id:
+        return record.model_id
+    match = _LOGGED_MODEL.fullmatch(record.source or "")
+    return match[1] if match else None
+
+
+def logged_models_without_run(records: Iterable[msgspec.Raw], names: Container[str]) -> set[str]:
+    """The logged models that must be asked for to know which run made these versions of the models `names`."""
+    versions, _ = _each(records, "model_version", _version_decoder, lambda record: record)
+    return {model for version in versions if version.name in names and not version.run_id and (model := logged_model_of(version))}
+
+
+def is_deleted(record: RunRecord) -> bool:
+    return record.info.lifecycle_stage == "deleted"
+
+
+def _dataset_id(record: DatasetRecord) -> str:
+    return f"{record.name}@{record.digest}"
+
+
+def _run(site: Site, record: RunRecord) -> tuple[Run, Sequence[Dataset]]:
+    info = record.info
+    run_id = _known("run id", info.run_id or info.run_uuid)
+    experiment = _known("experiment id", str(info.experiment_id))
+    tags = _texts(record.data.tags)
+    uses = [_use(site, used, tags) for used in record.inputs.dataset_inputs]
+    run = Run(
+        ref=site.ref("run", run_id),
+        url=f"{site.url}/#/experiments/{quote(experiment, safe='')}/runs/{quote(run_id, safe='')}",
+        created_at=_moment(info.start_time),
+        updated_at=_ended(info) or _moment(info.start_time),
+        run_id=run_id,
+        name=info.run_name or tags.get("mlflow.runName"),
+        experiment=experiment,
+        status=_status(info.status),
+        params=_texts(record.data.params),
+        metrics=_metrics(record.data.metrics),
+        tags=tags,
+        git_commit=tags.get("mlflow.source.git.commit") or None,
+        git_repository=tags.get("mlflow.source.git.repoURL") or None,
+        datasets=tuple(sorted(set(uses), key=lambda use: (use.dataset, use.context or "", use.as_of or _EPOCH))),
+        models=tuple(sorted({used.model_id for used in record.inputs.model_inputs})),
+        started_at=_moment(info.start_time),
+        ended_at=_ended(info),
+        framework=_framework(tags),
+    )
+    return run, [_dataset(site, used.dataset) for used in record.inputs.dataset_inputs]
+
+
+def _use(site: Site, used: DatasetInput, run_tags: Mapping[str, str]) -> DatasetUse:
+    tags = _texts(used.tags)
+    return DatasetUse(
+        dataset=site.ref("dataset", _dataset_id(used.dataset)),
+        context=tags.get("mlflow.data.context") or None,
+        as_of=_as_of(tags.get(AS_OF_TAG)) or _as_of(run_tags.get(AS_OF_TAG)),
+    )
+
+
+def _dataset(site: Site, record: DatasetRecord) -> Dataset:
+    """Of name, digest and source alone: every run that used the data must give the same dataset."""
+    return Dataset(
+        ref=site.ref("dataset", _dataset_id(record)),
+        name=_known("dataset name", record.name),
+        digest=_known("dataset digest", record.digest),
+        origin=_origin(record),
+    )
+
+
+def _experiment(site: Site, record: ExperimentRecord) -> Experiment:
+    ident = _known("experiment id", str(record.experiment_id))
+    return Experiment(
+        ref=site.ref("experiment", ident),
+        url=f"{site.url}/#/experiments/{quote(ident, safe='')}",
+        created_at=_moment(record.creation_time),
+        updated_at=_moment(record.last_update_time),
+        name=record.name,
+        tags=_texts(record.tags),
+    )
+
+
+def _version(site: Site, record: VersionRecord, aliases: Iterable[str], source_runs: Mapping[str, str]) -> ModelVersion:
+    name = _known("model name", record.name)
+    version = _known("version", str(record.version))
+    tags = _texts(record.tags)
+    model_id = logged_model_of(record)
+    run_id = record.run_id or source_runs.get(model_id or "")
+    return ModelVersion(
+        ref=site.ref("model_version", f"{name}/{version}"),
+        url=f"{site.url}/#/models/{quote(name, safe='')}/versions/{quote(version, safe='')}",
+        created_at=_moment(record.creation_timestamp),
+        updated_at=_moment(record.last_updated_timestamp),
+        name=name,
+        version=version,
+        aliases=tuple(sorted(set(aliases))),
+        tags=tags,
+        run=site.ref("run", run_id) if run_id else None,
+        model_id=model_id,
+        approval=_approval(tags),
+        status=record.status or None,
+        artifact_uri=_public(record.source) if record.source else None,
+    )
+
+
+def _each(
+    records: Iterable[msgspec.Raw], kind: str, decoder: msgspec.json.Decoder[T], translate: Callable[[T], R | None]
+) -> tuple[list[R], list[Rejected]]:
+    translated: list[R] = []
+    rejected: list[Rejected] = []
+    for raw in records:
+        try:
+            entity = translate(decoder.decode(raw))
+        except (msgspec.DecodeError, UnicodeError, ValueError, OverflowError, RecursionError) as error:
+            rejected.append(Rejected(kind=kind, id=_id_of(raw, kind), reason=str(error), payload=redacted(bytes(raw))))
+        else:
+            if entity is not None:
+                translated.append(entity)
+    return translated, rejected
+
+
+def _id_of(raw: msgspec.Raw, kind: str) -> str:
+    """As much of an id as a record that could not be read still gives."""
+    try:
+        record: Any = msgspec.json.decode(raw)
+        match kind:
+            case "run":
+                parts = [record["info"].get("run_id") or record["info"]["run_uuid"]]
+            case "experiment":
+                parts = [record["experiment_id"]]
+            case _:
+                parts = [record["name"], record["version"]]
+    except (msgspec.DecodeError, UnicodeError, RecursionError, AttributeError, TypeError, LookupError):
+        return ""
+    return "/".join(str(part) for part in parts)[:_LONGEST_ID]
+
+
+def _known(what: str, text: str) -> str:
+    if not text:
+        raise ValueError(f"no {what}")
+    return text
+
+
+def _texts(pairs: Iterable[Pair]) -> dict[str, str]:
+    """By key, in order; of a key that occurs twice, the same value in whatever order they came."""
+    return {pair.key: _public(pair.value) for pair in sorted(pairs, key=_key_and_value) if pair.key not in _UNKEPT_TAGS}
+
+
+def _key_and_value(pair: Pair) -> tuple[str, str]:
+    return pair.key, pair.value
+
+
+def _metrics(metrics: Iterable[Metric]) -> dict[str, float | None]:
+    """The last value of each, by key, in order."""
+    ordered = sorted(metrics, key=lambda metric: (metric.key, metric.step, metric.timestamp, str(metric.value)))
+    return {metric.key: _finite(metric.value) for metric in ordered}
+
+
+def _finite(value: float | str | None) -> float | None:
+    try:
+        number = float(value) if value is not None else math.nan
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and abs(number) < _LARGEST else None
+
+
+def _moment(milliseconds: int | None) -> datetime | None:
+    """UTC. Raises `OverflowError` for a time that no calendar has."""
+    return None if milliseconds is None else _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def _ended(info: RunInfo) -> datetime | None:
+    """Zero is how a server without null says that the run has not ended."""
+    return _moment(info.end_time or None)
+
+
+def _as_of(text: str | None) -> datetime | None:
+    """A tag that people write: what is no date says nothing."""
+    try:
+        moment = datetime.fromisoformat((text or "").strip())
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _status(status: str | int | None) -> RunStatus:
+    text = str(status).lower()
+    return cast(RunStatus, text) if text in _RUN_STATUSES else "unknown"
+
+
+def _approval(tags: Mapping[str, str]) -> Approval | None:
+    for tag in APPROVAL_TAGS:
+        if tag in tags:
+            text = tags[tag].strip().lower()
+            return cast(Approval, text) if text in _APPROVALS else None
+    return None
+
+
+def _framework(tags: Mapping[str, str]) -> str | None:
+    """What autologging says: its own tag on runs that it started, else the package of the estimator."""
+    return tags.get("mlflow.autologging") or tags.get("estimator_class", "").partition(".")[0] or None
+
+
+def _origin(record: DatasetRecord) -> str | None:
+    """Where the data is: the address in the source, without credentials and query.
+
+    A source of type `code` says where the logging code ran, which differs from run to run: that is no property of the data.
+    """
+    if record.source is None or record.source_type == "code":
+        return None
+    try:
+        source = msgspec.json.decode(record.source)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return _without_query(record.source) or None
+    places = [source.get(key) for key in _PLACES] if isinstance(source, dict) else [source]
+    return next((_without_query(place) for place in places if isinstance(place, str) and place), None)
+
+
+def _without_query(place: str) -> str:
+    """A signed address keeps its signature in the query."""
+    if "://" in place:
+        place = re.split(r"[?#]", place, maxsplit=1)[0]
+    return _public(place)
+
+
+def _public(text: str) -> str:
+    return _CREDENTIALS.sub(r"\1", text) if "://" in text else text
+
+
+def _deleted(record: ExperimentRecord) -> bool:
+    return record.lifecycle_stage == "deleted"
+
+
+_run_decoder = msgspec.json.Decoder(RunRecord, strict=False)
+_experiment_decoder = msgspec.json.Decoder(ExperimentRecord, strict=False)
+_version_decoder = msgspec.json.Decoder(VersionRecord, strict=False)
