@@ -21,6 +21,7 @@ from mappings.redaction import redacted
 
 Id: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 Sha: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$")]
+Row: TypeAlias = bytes | msgspec.Raw
 R = TypeVar("R")
 
 
@@ -34,15 +35,21 @@ class User(_Record):
     login: str | None = None
 
 
-class LabelRecord(_Record):
+class LabelStub(_Record):
+    """A label as an issue has it; of old records, all but the name may be missing."""
+
     name: str | None = None
-    id: int | None = None
+
+
+class LabelRecord(_Record):
+    id: Id
+    name: Annotated[str, msgspec.Meta(min_length=1)]
     color: str | None = None
     description: str | None = None
     url: str | None = None
 
 
-AnyLabel: TypeAlias = LabelRecord | str | None
+AnyLabel: TypeAlias = LabelStub | str | None
 
 
 class Repository(_Record):
@@ -263,9 +270,7 @@ class Translation:
         )
 
     def label(self, record: LabelRecord, repository: Repository) -> Label | None:
-        """None for a label of ours. Raises `msgspec.ValidationError` for one without id or name."""
-        if record.id is None or not record.name:
-            raise msgspec.ValidationError("a label needs an id and a name")
+        """None for a label of ours."""
         if record.name.casefold() in self._owned:
             return None
         return Label(
@@ -286,7 +291,7 @@ class Translation:
         names: list[str] = []
         readings: list[Reading] = []
         for row in rows:
-            name = row.name if isinstance(row, LabelRecord) else row
+            name = row.name if isinstance(row, LabelStub) else row
             if not name:
                 continue
             ours = self._owned.get(name.casefold())
@@ -307,7 +312,7 @@ class Translation:
         return Ref(self._source, "work_item", f"{repository.id}/{number}") if number.isdecimal() else None
 
 
-def split_page(page: bytes) -> Sequence[bytes | msgspec.Raw]:
+def split_page(page: bytes) -> Sequence[Row]:
     """The records of a JSON array, undecoded. Raises `ValueError` when the page is none.
 
     One record's impossible text (half a surrogate pair, a raw control character) must not cost its neighbours: such a page is taken
@@ -324,7 +329,7 @@ def split_page(page: bytes) -> Sequence[bytes | msgspec.Raw]:
     return [json.dumps(row).encode() for row in rows]
 
 
-def read_record(decoder: msgspec.json.Decoder[R], raw: bytes | msgspec.Raw) -> R:
+def read_record(decoder: msgspec.json.Decoder[R], raw: Row) -> R:
     """The record that `decoder` types. Raises `msgspec.DecodeError`."""
     try:
         return decoder.decode(raw)
@@ -334,7 +339,7 @@ def read_record(decoder: msgspec.json.Decoder[R], raw: bytes | msgspec.Raw) -> R
         raise msgspec.DecodeError("nested too deeply") from error
 
 
-def rejected(kind: str, repository: Repository, raw: bytes | msgspec.Raw, error: Exception) -> Rejected:
+def rejected(kind: str, repository: Repository, raw: Row, error: Exception) -> Rejected:
     """The record as quarantine keeps it. Its id is the entity's own where the payload says it, else made of the payload."""
     payload = redacted(bytes(raw))
     return Rejected(kind=kind, id=f"{repository.id}/{_identity(payload)}", reason=str(error), payload=payload)

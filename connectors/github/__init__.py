@@ -1,0 +1,39 @@
+"""GitHub: issues, pull requests, commits, milestones and labels. Our own labels go on issues and pull requests."""
+
+from __future__ import annotations
+
+from connectors.base import Connection, Connector, Publisher, SourceContext
+from connectors.github.options import GithubOptions, GithubPublish, GithubScope, GithubSecrets
+
+
+def _reader(context: SourceContext) -> Connector:
+    from connectors.github.reader import GithubReader
+
+    return GithubReader(context)
+
+
+def _publisher(context: SourceContext) -> Publisher:
+    from connectors.github.publisher import GithubPublisher
+
+    return GithubPublisher(context)
+
+
+CONNECTION = Connection(
+    name="github",
+    title="GitHub",
+    options=GithubOptions,
+    scope=GithubScope,
+    secrets=GithubSecrets,
+    streams={
+        "labels": frozenset({"label"}),
+        "milestones": frozenset({"milestone"}),
+        "issues": frozenset({"work_item"}),
+        "change_requests": frozenset({"change_request"}),
+        "commits": frozenset({"commit"}),
+    },
+    sweeps=frozenset({"labels", "milestones"}),
+    reader=_reader,
+    publish=GithubPublish,
+    publisher=_publisher,
+    targets=frozenset({"work_item", "change_request"}),
+)

@@ -1,0 +1,177 @@
+"""What `milepost check` says about a GitHub source: who, which repositories, which rights, how much budget, which clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+import msgspec
+
+from connectors.base import Finding, SourceContext
+from connectors.errors import AuthError, SourceError
+from connectors.github.options import GithubOptions, GithubScope, is_glob, matches
+from connectors.github.repositories import Repositories, Resolved
+from connectors.http import Client, decode, read_budget
+from mappings.github import Repository, User
+
+SKEW = 60.0
+"""Seconds by which the clocks may differ before windows of time become doubtful."""
+
+_USER = msgspec.json.Decoder(User)
+
+
+class Health:
+    def __init__(self, context: SourceContext, client: Client, repositories: Repositories) -> None:
+        self._context = context
+        self._client = client
+        self._repositories = repositories
+
+    def check(self, scope: GithubScope) -> Sequence[Finding]:
+        """Never raises what a finding can say."""
+        findings: list[Finding] = []
+        try:
+            findings.extend(self._findings(scope))
+        except SourceError as error:
+            findings.append(Finding(level="error", topic="access", text=error.message, fix=error.fix))
+        return findings
+
+    def _findings(self, scope: GithubScope) -> Iterator[Finding]:
+        yield from self._transport()
+        # 404: an Enterprise Server without rate limits.
+        response = self._client.get("/rate_limit", accept=(200, 404))
+        yield from self._identity()
+        yield from _token(response)
+        yield from _budget(response)
+        yield from _clock(response)
+        resolved = self._repositories.resolve(scope)
+        yield from _unresolved(scope, resolved)
+        for repository in resolved.found:
+            yield from self._repository(repository)
+
+    def _transport(self) -> Iterator[Finding]:
+        options: GithubOptions = self._context.options
+        url = httpx.URL(options.url)
+        if url.scheme == "http" and url.host not in ("127.0.0.1", "::1", "localhost"):
+            yield Finding(
+                level="warning", topic="access", text=f"{options.url} is not encrypted: the token can be read", fix="use https"
+            )
+
+    def _identity(self) -> Iterator[Finding]:
+        try:
+            user = decode(self._context.name, self._client.get("/user"), _USER)
+        except AuthError:
+            # An App's installation has no user; that the token is valid has just been seen.
+            yield Finding(level="info", topic="identity", text="the token belongs to no user: an App's installation")
+            return
+        yield Finding(level="ok", topic="identity", text=f"signed in as {user.login}")
+
+    def _repository(self, repository: Repository) -> Iterator[Finding]:
+        name = repository.full_name
+        yield Finding(level="ok", topic="read", text=f"{name} is readable")
+        if not self._context.owned.labels:
+            return
+        rights = repository.permissions
+        if repository.archived:
+            yield Finding(
+                level="warning", topic="write", text=f"{name} is archived: nothing can be written", fix="unarchive or exclude it"
+            )
+        elif rights is None:
+            yield Finding(level="info", topic="write", text=f"{name}: GitHub does not say whether labels may be written")
+        elif any(rights.get(right) for right in ("push", "maintain", "admin")):
+            yield Finding(level="ok", topic="write", text=f"{name}: labels may be created and set")
+        elif rights.get("triage"):
+            yield Finding(
+                level="warning",
+                topic="write",
+                text=f"{name}: labels may be set, but not created",
+                fix="grant the write role, or create them",
+            )
+        else:
+            yield Finding(
+                level="error",
+                topic="write",
+                text=f"{name}: labels may not be written",
+                fix="grant the account the write role there",
+            )
+
+
+def _token(response: httpx.Response) -> Iterator[Finding]:
+    """Only classic tokens have scopes: fine-grained ones and Apps send no such header."""
+    scopes: Any = response.headers.get("x-oauth-scopes")
+    if scopes is not None:
+        granted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
+        if "repo" in granted:
+            yield Finding(level="ok", topic="token", text=f"the token's scopes: {', '.join(granted)}")
+        else:
+            yield Finding(
+                level="warning",
+                topic="token",
+                text=f"the token's scopes: {', '.join(granted) or 'none'}: private repositories cannot be read or written",
+                fix="grant the scope repo, or use a fine-grained token",
+            )
+    if expires := _moment(response.headers.get("github-authentication-token-expiration")):
+        days = (expires - datetime.now(UTC)).days
+        yield Finding(
+            level="warning" if days < 14 else "ok",
+            topic="token",
+            text=f"the token expires on {expires:%Y-%m-%d %H:%M} UTC, in {days} days",
+            fix="renew it" if days < 14 else None,
+        )
+
+
+def _budget(response: httpx.Response) -> Iterator[Finding]:
+    budget = read_budget(response.headers)
+    if budget is None or budget.remaining is None or budget.limit is None:
+        yield Finding(level="info", topic="rate limit", text="GitHub names none")
+        return
+    reset = f", new ones at {budget.resets_at:%H:%M} UTC" if budget.resets_at else ""
+    scarce = budget.remaining * 10 < budget.limit
+    yield Finding(
+        level="warning" if scarce else "ok",
+        topic="rate limit",
+        text=f"{budget.remaining} of {budget.limit} requests left{reset}",
+        fix="run less often, or use a GitHub App" if scarce else None,
+    )
+
+
+def _clock(response: httpx.Response) -> Iterator[Finding]:
+    try:
+        skew = (datetime.now(UTC) - parsedate_to_datetime(response.headers["date"])).total_seconds()
+    except (KeyError, ValueError, TypeError):
+        return
+    if abs(skew) > SKEW:
+        text = f"this machine's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} GitHub's"
+        yield Finding(level="warning", topic="clock", text=text, fix="synchronise it (NTP)")
+    else:
+        yield Finding(level="ok", topic="clock", text="the clocks agree")
+
+
+def _unresolved(scope: GithubScope, resolved: Resolved) -> Iterator[Finding]:
+    for pattern in resolved.missing:
+        yield Finding(
+            level="error",
+            topic="read",
+            text=f"{pattern}: not there, or hidden from this account",
+            fix="check scopes: repositories: in the project file, and what the token may see",
+        )
+    for pattern in scope.repositories:
+        if pattern in resolved.missing or not is_glob(pattern):
+            continue
+        if not any(matches(repository.full_name, pattern) for repository in resolved.found):
+            yield Finding(level="warning", topic="read", text=f"{pattern} matches no repository", fix="check the pattern")
+
+
+def _moment(text: str | None) -> datetime | None:
+    """`2026-12-31 23:59:59 UTC` or `… +0200`, as GitHub writes a token's end."""
+    if not text:
+        return None
+    for form in ("%Y-%m-%d %H:%M:%S %z", "%Y-%m-%d %H:%M:%S UTC"):
+        try:
+            moment = datetime.strptime(text, form)  # noqa: DTZ007 - the zone is in the text, or is UTC by its form
+        except ValueError:
+            continue
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return None

@@ -1,0 +1,142 @@
+"""Direct reads. An object counts as gone only if its neighbours, of the same kind in the same repository, can still be read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import httpx
+import msgspec
+
+from connectors.github.paging import Pager, read_rows
+from connectors.http import Client, decode
+from mappings import github as words
+from mappings.github import Repository, Translation
+from mappings.model import Entity, Missing, Ref
+
+_ID = re.compile(r"([1-9][0-9]{0,18})/([1-9][0-9]{0,18}|[0-9a-f]{40})")
+_GONE = (404, 410, 422)
+_LISTINGS = {"work_item": "issues", "change_request": "pulls", "commit": "commits", "milestone": "milestones"}
+_PULLS = msgspec.json.Decoder(list[words.PullRecord])
+
+
+class Lookups:
+    """For one call: what is learnt about a repository on the way is not asked twice."""
+
+    def __init__(self, source: str, client: Client, pager: Pager, translation: Translation) -> None:
+        self._source = source
+        self._client = client
+        self._pager = pager
+        self._translation = translation
+        self._repositories: dict[str, Repository | None] = {}
+        self._readable: dict[tuple[str, str], bool] = {}
+        self._labels: dict[str, dict[str, Entity]] = {}
+
+    def read(self, refs: Sequence[Ref]) -> Iterator[Entity | Missing]:
+        """Refs of another source or kind, with an id that is none of ours or a shortened sha, are not answered for."""
+        for ref in refs:
+            match = _ID.fullmatch(ref.id)
+            if match is None or ref.source != self._source:
+                continue
+            answer = self._one(ref, match[1], match[2])
+            if answer is not None:
+                yield answer
+
+    def _one(self, ref: Ref, repository: str, ident: str) -> Entity | Missing | None:
+        is_sha = len(ident) == 40
+        if is_sha != (ref.kind == "commit"):
+            return None
+        match ref.kind:
+            case "work_item" | "change_request" | "milestone":
+                return self._numbered(ref, repository, ident)
+            case "commit":
+                return self._commit(ref, repository, ident)
+            case "label":
+                return self._label(ref, repository)
+        return None
+
+    def _numbered(self, ref: Ref, repository: str, number: str) -> Entity | Missing | None:
+        """A redirect means that an issue was transferred: it is another one now, of another repository."""
+        response = self._client.get(
+            f"/repositories/{repository}/{_LISTINGS[ref.kind]}/{number}", accept=(200, 301, 302, 307, 308, *_GONE)
+        )
+        if response.status_code != 200:
+            return self._missing(ref, repository)
+        match ref.kind:
+            case "work_item":
+                return self._work_item(ref, repository, response)
+            case "change_request":
+                pull = _record(response, words.PULL)
+                return self._translation.change_request(pull)[0] if pull else None
+            case _:
+                milestone, known = _record(response, words.MILESTONE), self._repository(repository)
+                return self._translation.milestone(milestone, known) if milestone and known else None
+
+    def _work_item(self, ref: Ref, repository: str, response: httpx.Response) -> Entity | Missing | None:
+        issue, known = _record(response, words.ISSUE), self._repository(repository)
+        if issue is None or known is None:
+            return None
+        if issue.pull_request is not None:
+            return Missing(ref=ref)
+        return self._translation.work_item(issue, known)[0]
+
+    def _commit(self, ref: Ref, repository: str, sha: str) -> Entity | Missing | None:
+        """One row of the changed files is asked for: a commit's may be thousands."""
+        response = self._client.get(f"/repositories/{repository}/commits/{sha}", params={"per_page": 1}, accept=(200, 409, *_GONE))
+        if response.status_code != 200:
+            return self._missing(ref, repository)
+        record, known = _record(response, words.COMMIT), self._repository(repository)
+        if record is None or known is None or record.sha != sha:
+            return None
+        return self._translation.commit(
+            record, known, on_default_branch=False, change_requests=self._change_requests(repository, sha)
+        )
+
+    def _change_requests(self, repository: str, sha: str) -> tuple[Ref, ...]:
+        """Which pull requests brought a commit; 409 when the repository is empty."""
+        response = self._client.get(
+            f"/repositories/{repository}/commits/{sha}/pulls", params={"per_page": 100}, accept=(200, 404, 409, 422)
+        )
+        if response.status_code != 200:
+            return ()
+        pulls = decode(self._source, response, _PULLS)
+        return tuple(sorted({Ref(self._source, "change_request", f"{pull.base.repo.id}/{pull.number}") for pull in pulls}))
+
+    def _label(self, ref: Ref, repository: str) -> Entity | Missing | None:
+        """A label is read by its name alone, which is not what identifies it: so all of them are."""
+        known = self._repository(repository)
+        if known is None:
+            return None
+        if repository not in self._labels:
+            listing = self._pager.all(f"/repositories/{repository}/labels", {})
+            rows = [row for page in listing for row in page.rows]
+            records, _ = read_rows(rows, "label", known, words.LABEL)
+            labels = [label for record in records if (label := self._translation.label(record, known))]
+            self._labels[repository] = {label.ref.id: label for label in labels}
+        return self._labels[repository].get(ref.id) or Missing(ref=ref)
+
+    def _missing(self, ref: Ref, repository: str) -> Missing | None:
+        """Asks for the listing that the object would be in: it fails if the repository is gone, hidden, or that part is off."""
+        listing = _LISTINGS[ref.kind]
+        key = (repository, listing)
+        if key not in self._readable:
+            response = self._client.get(
+                f"/repositories/{repository}/{listing}", params={"per_page": 1}, accept=(200, 404, 409, 410)
+            )
+            self._readable[key] = response.status_code in ((200, 409) if listing == "commits" else (200,))
+        return Missing(ref=ref) if self._readable[key] else None
+
+    def _repository(self, ident: str) -> Repository | None:
+        if ident not in self._repositories:
+            response = self._client.get(f"/repositories/{ident}", accept=(200, 404))
+            known = decode(self._source, response, words.REPOSITORY) if response.status_code == 200 else None
+            self._repositories[ident] = known
+        return self._repositories[ident]
+
+
+def _record(response: httpx.Response, decoder: msgspec.json.Decoder[words.R]) -> words.R | None:
+    """None for a record that cannot be translated: it is there, so it is not missing, and nothing is known of it."""
+    try:
+        return words.read_record(decoder, response.content)
+    except msgspec.DecodeError:
+        return None

@@ -1,0 +1,110 @@
+"""What the project file and the environment say about a GitHub source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from connectors.base import Options, PublishOptions
+from mappings.change import Badge, Owned
+
+LONGEST_LABEL = 50
+LONGEST_DESCRIPTION = 100
+
+_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}/[A-Za-z0-9._*?\[\]!-]{1,100}")
+_COLOUR = re.compile(r"[0-9A-Fa-f]{6}")
+
+
+def _api_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("expected the API's address, such as https://api.github.com or https://github.example.com/api/v3")
+    if parts.username or parts.password:
+        raise ValueError("the address must not hold credentials: use MILEPOST_<SOURCE>__TOKEN")
+    if parts.hostname in ("github.com", "www.github.com"):
+        raise ValueError("github.com is the web site: use https://api.github.com")
+    return url.rstrip("/")
+
+
+def _repository_pattern(pattern: str) -> str:
+    if not _PATTERN.fullmatch(pattern):
+        raise ValueError(f"{pattern!r}: expected owner/name or owner/glob*, with a plain owner")
+    return pattern
+
+
+RepositoryPattern = Annotated[str, AfterValidator(_repository_pattern)]
+
+
+class GithubOptions(Options):
+    """`url` is the API's; `write_pause` the seconds between two writes, of which GitHub wants at least one."""
+
+    type: Literal["github"] = "github"
+    url: Annotated[str, AfterValidator(_api_url)] = "https://api.github.com"
+    write_pause: float = Field(default=1.0, ge=0, le=60)
+
+
+class GithubSecrets(Options):
+    """A token, or a GitHub App's id, installation and private key (PEM)."""
+
+    token: SecretStr | None = None
+    app_id: str | None = None
+    installation_id: int | None = None
+    private_key: SecretStr | None = None
+    webhook_secret: SecretStr | None = None
+
+
+class GithubScope(Options):
+    """Repositories as `owner/name`, or `owner/glob*` for all that match now. Names have no case."""
+
+    repositories: tuple[RepositoryPattern, ...] = Field(min_length=1)
+    exclude: tuple[RepositoryPattern, ...] = ()
+
+    def excludes(self, full_name: str) -> bool:
+        return any(matches(full_name, pattern) for pattern in self.exclude)
+
+
+class GithubPublish(PublishOptions):
+    """Each status becomes the label `<prefix><its label>`."""
+
+    prefix: str = Field(default="ml/", max_length=30, pattern=r"^(?:[^\s,\x00-\x1f][^,\x00-\x1f]*)?$")
+
+    def owned(self, badges: Sequence[Badge]) -> Owned:
+        """Raises `ValueError` for a label that GitHub would refuse or take for another one of ours."""
+        labels: dict[str, tuple[str, str]] = {}
+        seen: set[str] = set()
+        for badge in badges:
+            name = self.prefix + badge.label
+            if problem := _problem(badge, name):
+                raise ValueError(f"status {badge.id}: {problem}")
+            if name.casefold() in seen:
+                raise ValueError(f"status {badge.id}: another status has the label {name!r}, and GitHub's labels have no case")
+            seen.add(name.casefold())
+            labels[name] = (badge.color.lower(), badge.description)
+        return Owned(labels=labels)
+
+
+def _problem(badge: Badge, name: str) -> str | None:
+    if not badge.label.strip() or name != name.strip():
+        return f"the label {name!r} is empty, or begins or ends with a space"
+    if len(name) > LONGEST_LABEL:
+        return f"the label {name!r} has {len(name)} characters, GitHub allows {LONGEST_LABEL}"
+    if "," in name or not name.isprintable():
+        return f"the label {name!r} holds a comma or a control character"
+    if len(badge.description) > LONGEST_DESCRIPTION:
+        return f"the description has {len(badge.description)} characters, GitHub allows {LONGEST_DESCRIPTION} for a label"
+    if not _COLOUR.fullmatch(badge.color):
+        return f"the colour {badge.color!r} is not six hex digits"
+    return None
+
+
+def is_glob(pattern: str) -> bool:
+    return any(mark in pattern for mark in "*?[")
+
+
+def matches(full_name: str, pattern: str) -> bool:
+    return fnmatchcase(full_name.lower(), pattern.lower())

@@ -1,0 +1,87 @@
+"""Listings, page by page. `Link: rel=next` is followed as it is: past 10,000 rows it carries a cursor instead of a page number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+
+from connectors.errors import Unavailable
+from connectors.http import Client, decode, describe
+from mappings import github as words
+from mappings.github import Repository, Row
+from mappings.model import Rejected
+
+PER_PAGE = 100
+
+R = TypeVar("R")
+
+_ROWS: msgspec.json.Decoder[Sequence[Row]] = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class Page(msgspec.Struct, frozen=True):
+    """`next` leads to the page after this one, if there is one; it is relative to the API's address, so that it may be kept."""
+
+    rows: Sequence[Row]
+    next: str | None
+
+    def records(self, kind: str, repository: Repository, decoder: msgspec.json.Decoder[R]) -> tuple[list[R], list[Rejected]]:
+        """The page's rows as `decoder` types them, and those that it cannot type."""
+        return read_rows(self.rows, kind, repository, decoder)
+
+
+class Pager:
+    """Reads the listings of one source."""
+
+    def __init__(self, source: str, client: Client, base_url: str) -> None:
+        self._source = source
+        self._client = client
+        self._base_url = base_url
+
+    def start(self, url: str, params: Mapping[str, Any]) -> Page:
+        """The first page of a listing, of 100 rows."""
+        return self.page(self._client.get(url, params={**params, "per_page": PER_PAGE}))
+
+    def follow(self, following: str) -> Page:
+        """The page that another one's `next` leads to."""
+        return self.page(self._client.get(following))
+
+    def all(self, url: str, params: Mapping[str, Any]) -> Iterator[Page]:
+        page = self.start(url, params)
+        yield page
+        while page.next:
+            page = self.follow(page.next)
+            yield page
+
+    def page(self, response: httpx.Response) -> Page:
+        """Raises `Unavailable` when the answer is no JSON array."""
+        rows: Sequence[Row]
+        try:
+            rows = words.split_page(response.content)
+        except (ValueError, RecursionError):
+            rows = decode(self._source, response, _ROWS)
+        return Page(rows, self.next(response))
+
+    def next(self, response: httpx.Response) -> str | None:
+        """Where the answer says that it goes on. Raises `Unavailable` when that is where it came from."""
+        following = response.links.get("next", {}).get("url")
+        if following is None:
+            return None
+        if httpx.URL(following) == response.request.url:
+            raise Unavailable(self._source, f"{describe(response.request)} names itself as its next page", fix="run again later")
+        return following.removeprefix(self._base_url)
+
+
+def read_rows(
+    rows: Sequence[Row], kind: str, repository: Repository, decoder: msgspec.json.Decoder[R]
+) -> tuple[list[R], list[Rejected]]:
+    records: list[R] = []
+    rejected: list[Rejected] = []
+    for row in rows:
+        try:
+            records.append(words.read_record(decoder, row))
+        except msgspec.DecodeError as error:
+            rejected.append(words.rejected(kind, repository, row, error))
+    return records, rejected

@@ -1,0 +1,90 @@
+"""Which repositories a scope means: plain names by asking for each, globs by listing what their owner has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from connectors.errors import AuthError, NotFound
+from connectors.github.options import GithubScope, is_glob, matches
+from connectors.github.paging import Pager
+from connectors.http import Client, decode
+from mappings import github as words
+from mappings.github import Repository
+
+
+class Resolved(msgspec.Struct, frozen=True):
+    """`missing` are the scope's patterns that led to nothing: a name that is not there or hidden from us, an owner that is not."""
+
+    found: Sequence[Repository]
+    missing: Sequence[str]
+
+
+class Repositories:
+    """Asks once for all streams of a round: a stream that asks again begins a new one."""
+
+    def __init__(self, source: str, client: Client, pager: Pager) -> None:
+        self._source = source
+        self._client = client
+        self._pager = pager
+        self._rounds: dict[GithubScope, tuple[Resolved, set[str]]] = {}
+
+    def of(self, scope: GithubScope, stream: str) -> Resolved:
+        known = self._rounds.get(scope)
+        if known is None or stream in known[1]:
+            known = self._rounds[scope] = (self.resolve(scope), set())
+        resolved, served = known
+        served.add(stream)
+        return resolved
+
+    def resolve(self, scope: GithubScope) -> Resolved:
+        """The scope's repositories now, each once, a renamed one under its new name."""
+        found: dict[int, Repository] = {}
+        missing: list[str] = []
+        owners: dict[str, Sequence[Repository] | None] = {}
+        for pattern in scope.repositories:
+            owner = pattern.partition("/")[0].lower()
+            candidates: Sequence[Repository] | None
+            if not is_glob(pattern):
+                candidates = self._named(pattern)
+            elif owner in owners:
+                candidates = owners[owner]
+            else:
+                candidates = owners[owner] = self._owned_by(owner)
+            if candidates is None:
+                missing.append(pattern)
+                continue
+            for repository in candidates:
+                if not scope.excludes(repository.full_name) and (not is_glob(pattern) or matches(repository.full_name, pattern)):
+                    found.setdefault(repository.id, repository)
+        return Resolved(sorted(found.values(), key=lambda repository: repository.id), missing)
+
+    def _named(self, name: str) -> Sequence[Repository] | None:
+        response = self._client.get(f"/repos/{name}", accept=(200, 404))
+        return [decode(self._source, response, words.REPOSITORY)] if response.status_code == 200 else None
+
+    def _owned_by(self, owner: str) -> Sequence[Repository] | None:
+        """All repositories of an organisation or a person that we may see, or None when there is no such owner."""
+        try:
+            return list(self._listed(f"/orgs/{owner}/repos", {"type": "all", "sort": "full_name"}))
+        except NotFound:
+            pass
+        try:
+            public = list(self._listed(f"/users/{owner}/repos", {"type": "owner", "sort": "full_name"}))
+        except NotFound:
+            return None
+        # A person's private repositories are listed only as those that the token's own account may use.
+        try:
+            ours = list(self._listed("/user/repos", {"affiliation": "owner,collaborator", "sort": "full_name"}))
+        except (AuthError, NotFound):
+            ours = []
+        return public + [repository for repository in ours if repository.full_name.lower().startswith(f"{owner}/")]
+
+    def _listed(self, url: str, params: Mapping[str, str]) -> Iterator[Repository]:
+        for page in self._pager.all(url, params):
+            for row in page.rows:
+                try:
+                    yield words.read_record(words.REPOSITORY, row)
+                except msgspec.DecodeError:
+                    continue  # Without an id there is nothing to read, and so nothing to quarantine.
