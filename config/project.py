@@ -223,8 +223,12 @@ class Safety(Section):
 class Retention(Section):
     """How long history is kept."""
 
-    audit: Duration = Field(timedelta(days=400), description="How long the record of writes is kept.")
-    personal_data: Duration = Field(timedelta(days=400), description="How long names and texts of people are kept.")
+    audit: Duration = Field(
+        timedelta(days=400), description="How long the record of writes is kept.", json_schema_extra={"default": "400d"}
+    )
+    personal_data: Duration = Field(
+        timedelta(days=400), description="How long names and texts of people are kept.", json_schema_extra={"default": "400d"}
+    )
 
 
 class FileBody(Section):
@@ -239,8 +243,12 @@ class FileBody(Section):
     )
     publish: Mapping[str, SerializeAsAny[BaseModel]] = Field({}, description="By source, how statuses are shown there.")
     statuses: tuple[StatusRule, ...] = Field((), description="Overrides of shipped statuses by id, and statuses of your own.")
-    fresh_within: Duration = Field(timedelta(hours=26), description="A source read longer ago than this is unknown.")
-    unknown_after: Duration = Field(timedelta(hours=24), description="How long a shown value outlives its facts.")
+    fresh_within: Duration = Field(
+        timedelta(hours=26), description="A source read longer ago than this is unknown.", json_schema_extra={"default": "26h"}
+    )
+    unknown_after: Duration = Field(
+        timedelta(hours=24), description="How long a shown value outlives its facts.", json_schema_extra={"default": "24h"}
+    )
     safety: Safety = Safety()
     retention: Retention = Retention()
 
