@@ -1,0 +1,246 @@
+"""Jira Cloud's records as entities.
+
+Our own field and property are left out of the entities and given as readings of their slots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from mappings.adf import is_document, to_text
+from mappings.change import Owned, Reading, Slot, Value
+from mappings.jira_records import (
+    FieldRecord,
+    LinkRecord,
+    Payload,
+    SchemaRecord,
+    StatusRecord,
+    SystemFields,
+    Untranslatable,
+    UserRecord,
+    VersionRecord,
+    issue_shape,
+    read_record,
+)
+from mappings.jira_values import plain, property_value, shown_value, split_labels
+from mappings.model import Field, Milestone, Person, Ref, StatusCategory, WorkItem
+
+SYSTEM_FIELDS = (
+    "summary",
+    "description",
+    "issuetype",
+    "project",
+    "status",
+    "labels",
+    "components",
+    "assignee",
+    "parent",
+    "issuelinks",
+    "duedate",
+    "fixVersions",
+    "created",
+    "updated",
+    "resolutiondate",
+    "statuscategorychangedate",
+    "priority",
+    "resolution",
+)
+"""What an issue must be asked for, beside the custom fields that a translation is made for."""
+
+
+class Translated(NamedTuple):
+    """An issue, what our slots on it hold, and the versions that it names."""
+
+    item: WorkItem
+    slots: Sequence[Reading]
+    versions: Sequence[VersionRecord]
+
+
+class Translation:
+    """Makes one source's entities.
+
+    `site` is the address that people open. `fields` names the custom fields (id to name) that become `WorkItem.fields`; `own` are
+    the ids that our field has (a team-managed project brings its own field of the same name), or `labels`.
+    """
+
+    def __init__(
+        self, source: str, site: str, owned: Owned, *, fields: Mapping[str, str] = {}, own: Collection[str] = frozenset()
+    ) -> None:
+        self._source = source
+        self._site = site.rstrip("/")
+        self._owned = owned
+        self._names = {
+            ident: name for ident, name in fields.items() if ident not in own and ident not in SystemFields.__struct_fields__
+        }
+        self._own = tuple(ident for ident in own if ident not in SystemFields.__struct_fields__)
+        self._owns_labels = "labels" in own
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(issue_shape((*self._names, *self._own)))
+
+    @property
+    def asked_fields(self) -> Sequence[str]:
+        """The ids of the fields to ask Jira for."""
+        return (*SYSTEM_FIELDS, *self._names, *self._own)
+
+    def issue(self, payload: Payload) -> Translated:
+        """Raises `Untranslatable`."""
+        record = read_record(self._decoder, payload)
+        fields: Any = record.fields
+        ref = Ref(self._source, "work_item", record.id)
+        labels, shown = self._split(fields)
+        project = fields.project
+        category = _category(fields.status)
+        updated = _utc(fields.updated)
+        item = WorkItem(
+            ref=ref,
+            url=f"{self._site}/browse/{record.key}",
+            created_at=_utc(fields.created),
+            updated_at=updated,
+            key=record.key,
+            title=fields.summary or "",
+            body=_body(fields.description) if fields.description else "",
+            item_type=fields.issuetype.name if fields.issuetype else None,
+            container=(project.key if project else None) or record.key.rpartition("-")[0],
+            status=fields.status.name if fields.status else None,
+            status_category=category,
+            labels=tuple(labels),
+            components=tuple(component.name for component in fields.components or () if component.name),
+            fields=self._others(fields),
+            assignee=_person(fields.assignee),
+            parent=Ref(self._source, "work_item", fields.parent.id) if fields.parent and fields.parent.id else None,
+            blocked_by=self._blockers(fields.issuelinks) if fields.issuelinks else (),
+            due=_date(fields.duedate),
+            milestones=tuple(Ref(self._source, "milestone", version.id) for version in fields.fixVersions or ()),
+            closed_at=_utc(fields.resolutiondate or fields.statuscategorychangedate) if category == "done" else None,
+            editable=not (project and project.archived),
+        )
+        return Translated(item, self._readings(ref, shown, record.properties), fields.fixVersions or ())
+
+    def milestone(self, version: VersionRecord, container: str) -> Milestone:
+        """A released or an archived version is closed."""
+        return Milestone(
+            ref=Ref(self._source, "milestone", version.id),
+            name=version.name or "",
+            container=container,
+            due=_date(version.releaseDate),
+            state="closed" if version.released or version.archived else "open",
+        )
+
+    def field(self, record: FieldRecord) -> Field:
+        schema = record.schema or SchemaRecord()
+        return Field(
+            ref=Ref(self._source, "field", record.id),
+            name=record.name or record.id,
+            custom=bool(record.custom),
+            schema_type=schema.type,
+            items=schema.items,
+        )
+
+    def _split(self, fields: Any) -> tuple[Sequence[str], Value]:
+        """The labels that are not ours, and what our field shows."""
+        labels: Sequence[str] = fields.labels or ()
+        if self._owns_labels:
+            ours, labels = split_labels(labels, self._owned.options)
+            return labels, ours or None
+        for ident in self._own:
+            value = getattr(fields, ident)
+            if value:
+                return labels, split_labels(value, self._owned.options)[0] or None if _is_labels(value) else shown_value(value)
+        return labels, None
+
+    def _others(self, fields: Any) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        if fields.priority and fields.priority.name:
+            found["Priority"] = fields.priority.name
+        if fields.resolution and fields.resolution.name:
+            found["Resolution"] = fields.resolution.name
+        for ident, name in self._names.items():
+            value = getattr(fields, ident)
+            if value is not None and (known := plain(value)) is not None:
+                found[name] = known
+        for ident in self._own:
+            value = getattr(fields, ident)
+            if value and _is_labels(value) and (rest := split_labels(value, self._owned.options)[1]):
+                found[self._owned.field or ident] = rest
+        return found
+
+    def _blockers(self, links: Iterable[LinkRecord]) -> tuple[Ref, ...]:
+        return tuple(Ref(self._source, "work_item", ident) for link in links if (ident := _blocker(link)))
+
+    def _readings(self, ref: Ref, shown: Value, properties: Mapping[str, Any] | None) -> Sequence[Reading]:
+        readings = []
+        if shown is not None and self._owned.field:
+            readings.append(Reading(slot=Slot(ref, "field", self._owned.field), value=shown))
+        name = self._owned.property
+        if name and properties and (value := property_value(properties.get(name))) is not None:
+            readings.append(Reading(slot=Slot(ref, "property", name), value=value))
+        return readings
+
+
+def _body(description: Any) -> str:
+    if isinstance(description, str):
+        return description
+    if is_document(description):
+        return to_text(description)
+    raise Untranslatable("description is neither text nor an Atlassian document")
+
+
+def _category(status: StatusRecord | None) -> StatusCategory:
+    key = status.statusCategory.key if status and status.statusCategory else None
+    return _CATEGORIES.get(key or "", "unknown")
+
+
+def _person(user: UserRecord | None) -> Person | None:
+    return Person(id=user.accountId, name=user.displayName) if user and user.accountId else None
+
+
+def _blocker(link: LinkRecord) -> str | None:
+    """The id of the issue that blocks the one that has the link, or None.
+
+    Seen from an issue, `inward` says what it is to `inwardIssue`, `outward` what it is to `outwardIssue`. The three texts can be
+    edited and translated, so any of them is enough to know the type by; one that says the opposite is believed.
+    """
+    kind = link.type
+    if kind is None:
+        return None
+    if link.inwardIssue is not None:
+        said = (kind.inward or "").strip().casefold()
+        name = (kind.name or "").strip().casefold()
+        outward = (kind.outward or "").strip().casefold()
+        blocked = said in _IS_BLOCKED or (said not in _BLOCKS and (name in _BLOCKS or outward in _BLOCKS))
+        return link.inwardIssue.id if blocked else None
+    if link.outwardIssue is not None and (kind.outward or "").strip().casefold() in _IS_BLOCKED:
+        return link.outwardIssue.id
+    return None
+
+
+def _is_labels(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _date(text: str | None) -> date | None:
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise Untranslatable("a date that is none") from error
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    if moment is None or moment.tzinfo is UTC:
+        return moment
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise Untranslatable("a time beyond the calendar") from error
+
+
+_CATEGORIES: Mapping[str, StatusCategory] = {"new": "todo", "indeterminate": "in_progress", "done": "done"}
+_BLOCKS = frozenset({"blocks", "block", "blocker"})
+_IS_BLOCKED = frozenset({"is blocked by", "blocked by"})
