@@ -1,0 +1,100 @@
+"""The secrets of a source, from the environment or from files that it names. No message ever holds one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from config.explain import explain
+from config.problems import ConfigError, Problem, nearest, suggestion
+from config.settings import KNOWN_VARIABLES
+from config.variables import FILE_SUFFIX, prefix, read_variable, variable
+
+_SHORTEST = 3
+"""Shorter pieces hide nothing and would garble a message."""
+
+
+def load_secrets(source_name: str, model: type[BaseModel], environ: Mapping[str, str]) -> BaseModel:
+    """The source's secrets as an instance of `model`: each field from `MILEPOST_<SOURCE>__<FIELD>` or `…_FILE`.
+
+    Raises `ConfigError` with every problem; its warnings alone do not raise, `check_secrets` returns them.
+    """
+    secrets, problems = _read(source_name, model, environ)
+    if secrets is None:
+        raise ConfigError(problems)
+    return secrets
+
+
+def check_secrets(source_name: str, model: type[BaseModel], environ: Mapping[str, str]) -> Sequence[Problem]:
+    """All errors and warnings about the source's variables."""
+    return _read(source_name, model, environ)[1]
+
+
+def check_environment(sources: Mapping[str, type[BaseModel]], environ: Mapping[str, str]) -> Sequence[Problem]:
+    """Warnings about `MILEPOST_…` variables that belong to no source of the project file and to no setting: typing errors, mostly.
+
+    `sources` gives the secrets model of every source. Variables of a known source are for `check_secrets`.
+    """
+    problems: list[Problem] = []
+    known = {variable(source, field) for source, model in sources.items() for field in model.model_fields} | KNOWN_VARIABLES
+    for name in sorted(environ):
+        bare = name.removesuffix(FILE_SUFFIX)
+        if not name.startswith("MILEPOST_") or {name, bare} & known or any(name.startswith(prefix(one)) for one in sources):
+            continue
+        meant = nearest(bare, known)
+        if "__" in name or meant is not None:
+            fix = f"did you mean {meant}?" if meant is not None else "unset it, or add its source to the project file"
+            problems.append(Problem(path=name, message="belongs to no source and no setting", fix=fix, level="warning"))
+    return problems
+
+
+def _read(source: str, model: type[BaseModel], environ: Mapping[str, str]) -> tuple[BaseModel | None, Sequence[Problem]]:
+    """The secrets, unless one of the problems is an error."""
+    values: dict[str, str] = {}
+    problems = list(_unknown(source, model, environ))
+    for field in model.model_fields:
+        found = read_variable(variable(source, field), environ)
+        problems.extend(found.problems)
+        if found.value is not None:
+            values[field] = found.value
+    if any(problem.level == "error" for problem in problems):
+        return None, problems
+    secrets: BaseModel | None = None
+    try:
+        secrets = model.model_validate(values)
+    except ValidationError as error:
+        details: list[Any] = error.errors(include_url=False, include_input=False)
+        problems.extend(_invalid(source, model, detail, tuple(values.values())) for detail in details)
+    return secrets, problems
+
+
+def _unknown(source: str, model: type[BaseModel], environ: Mapping[str, str]) -> list[Problem]:
+    known = [variable(source, field) for field in model.model_fields]
+    allowed = {*known, *(name + FILE_SUFFIX for name in known)}
+    return [
+        Problem(path=name, message=f"is nothing that {source} knows", fix=suggestion(name, known))
+        for name in sorted(environ)
+        if name.startswith(prefix(source)) and name not in allowed
+    ]
+
+
+def _invalid(source: str, model: type[BaseModel], detail: Any, values: Sequence[str]) -> Problem:
+    if not detail["loc"]:
+        explained = explain(detail, model, "…")
+        return Problem(path=f"{prefix(source)}…", message=_without(explained.message, values), fix=explained.fix)
+    name = variable(source, str(detail["loc"][0]))
+    if detail["type"] == "missing":
+        return Problem(path=name, message="is not set", fix=f"set it, or {name}{FILE_SUFFIX} to a file that holds it")
+    explained = explain(detail, model, "…")
+    return Problem(path=name, message=_without(explained.message, values), fix="set it to a value of the right kind")
+
+
+def _without(message: str, values: Sequence[str]) -> str:
+    """A validator's own message may repeat what it was given, whole, escaped or a line of it."""
+    shown = message
+    pieces = {piece for value in values for piece in (value, repr(value)[1:-1], *value.splitlines()) if len(piece) > _SHORTEST}
+    for piece in sorted(pieces, key=len, reverse=True):
+        shown = shown.replace(piece, "[hidden]")
+    return shown
