@@ -125,7 +125,7 @@ class StandIn(ABC):
         """Headers of every answer; those of the reply itself win."""
         return {}
 
-    # -- life ---------------------------------------------------------------------------------------------------------------
+    # -- life ----------------------------------------------------------------------------------------------------------
 
     @property
     def url(self) -> str:
@@ -174,7 +174,7 @@ class StandIn(ABC):
         if kind is None and self.crashes:
             raise self.crashes[0]
 
-    # -- connections --------------------------------------------------------------------------------------------------------
+    # -- connections ---------------------------------------------------------------------------------------------------
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
@@ -223,7 +223,7 @@ class StandIn(ABC):
         send_reply(channel, reply, now=self.clock(), head_only=request.method == "HEAD", close=close)
         return not close
 
-    # -- requests -----------------------------------------------------------------------------------------------------------
+    # -- requests ------------------------------------------------------------------------------------------------------
 
     def _answer(self, request: Request) -> Reply:
         self._pause(self.latency)

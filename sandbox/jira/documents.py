@@ -52,7 +52,7 @@ class Documents:
             "comment": self.comment_page,
         }
 
-    # -- issues ---------------------------------------------------------------------------------------------------------------
+    # -- issues --------------------------------------------------------------------------------------------------------
 
     def issue(self, issue: Issue, fields: Iterable[Field], properties: Iterable[str] = ()) -> dict[str, Any]:
         document: dict[str, Any] = {
@@ -149,7 +149,7 @@ class Documents:
             "startAt": 0,
         }
 
-    # -- what issues refer to -------------------------------------------------------------------------------------------------
+    # -- what issues refer to ------------------------------------------------------------------------------------------
 
     def time(self, moment: datetime) -> str:
         """`2026-03-01T12:00:00.000+0000`: an offset without a colon."""
@@ -257,7 +257,7 @@ class Documents:
             "avatarUrls": {f"{size}x{size}": f"{AVATARS}/project/{project.id}/{size}" for size in (48, 24, 16, 32)},
         }
 
-    # -- fields -----------------------------------------------------------------------------------------------------------------
+    # -- fields --------------------------------------------------------------------------------------------------------
 
     def schema(self, field: Field) -> dict[str, Any]:
         schema: dict[str, Any] = {"type": field.type}

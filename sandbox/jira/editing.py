@@ -148,7 +148,7 @@ def _parser(state: State, project: Project, field: Field, kind: str | None) -> C
 
 def _text(field: Field, raw: Any) -> Any:
     if field.id == "description" or field.plugin == "textarea":
-        return _document(raw)
+        return parse_document(raw)
     if not isinstance(raw, str):
         raise FieldError("Operation value must be a string")
     if field.items == "string":
@@ -170,7 +170,7 @@ def _label(raw: str) -> str:
     return raw
 
 
-def _document(raw: Any) -> Any:
+def parse_document(raw: Any) -> Any:
     if not isinstance(raw, dict) or raw.get("type") != "doc" or raw.get("version") != 1 or not isinstance(raw.get("content"), list):
         raise FieldError("Operation value must be an Atlassian Document (see the Atlassian Document Format)")
     if len(msgspec.json.encode(raw)) > MAX_DOCUMENT:
@@ -207,9 +207,8 @@ def _cascade(field: Field, raw: Any) -> tuple[str, ...]:
         return (parent,)
     child = raw["child"]
     for option in field.options:
-        if option.parent == parent and isinstance(child, dict) and option.id == child.get("id", option.id):
-            if "id" in child or option.value == child.get("value"):
-                return (parent, option.id)
+        if option.parent == parent and isinstance(child, dict) and child.get("id", child.get("value")) in {option.id, option.value}:
+            return (parent, option.id)
     raise FieldError(f"The option '{child}' is not a valid child of the option '{parent}'")
 
 

@@ -241,7 +241,7 @@ class _Parser:
             return Order(field, descending=False)
         return Order(field, descending=self._take("desc"))
 
-    # -- the token stream -----------------------------------------------------------------------------------------------------
+    # -- the token stream ----------------------------------------------------------------------------------------------
 
     def _peek(self) -> _Token | None:
         return self.tokens[self.position] if self.position < len(self.tokens) else None

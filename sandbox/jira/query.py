@@ -215,7 +215,7 @@ class _Resolver:
             raise JqlError(f"Not able to sort using field '{order.field}'.")
         return Sorting(found[0], found[1], order.descending)
 
-    # -- what narrows the walk --------------------------------------------------------------------------------------------------
+    # -- what narrows the walk -----------------------------------------------------------------------------------------
 
     def updated_bounds(self, where: Node) -> tuple[datetime | None, datetime | None]:
         low: datetime | None = None

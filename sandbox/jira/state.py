@@ -61,7 +61,7 @@ class State:
         self._numbers: dict[int, Iterator[int]] = {}
         self._ids = count(10001)
 
-    # -- looking up -----------------------------------------------------------------------------------------------------------
+    # -- looking up ----------------------------------------------------------------------------------------------------
 
     def next_id(self) -> int:
         return next(self._ids)
@@ -71,8 +71,7 @@ class State:
 
     def stamp(self) -> datetime:
         """Now, as exactly as Jira keeps it: milliseconds."""
-        now = self.now()
-        return now - timedelta(microseconds=now.microsecond % 1000)
+        return in_millis(self.now())
 
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone or self.server_time_zone)
@@ -109,7 +108,7 @@ class State:
     def option(self, field: Field, option_id: str) -> Option | None:
         return next((option for option in field.options if option.id == option_id), None)
 
-    # -- committing -----------------------------------------------------------------------------------------------------------
+    # -- committing ----------------------------------------------------------------------------------------------------
 
     def commit(self, issue: Issue) -> Issue:
         """Makes this version the issue's current one, and lets search see it now or `lag` seconds later."""
@@ -171,3 +170,7 @@ def named(entries: dict[str, Named], name: str) -> Named | None:
     if name in entries:
         return entries[name]
     return next((entry for entry in entries.values() if entry.name.casefold() == name.casefold()), None)
+
+
+def in_millis(moment: datetime) -> datetime:
+    return moment - timedelta(microseconds=moment.microsecond % 1000)

@@ -1,0 +1,364 @@
+"""What people do on the site, as Python methods for worlds and tests. None of it goes through HTTP or into the request log."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Literal
+
+import msgspec
+
+from sandbox.jira.catalogue import CUSTOM_KINDS
+from sandbox.jira.documents import Documents
+from sandbox.jira.editing import with_value
+from sandbox.jira.model import Comment, Component, Field, Issue, Link, Option, Project, Status, User, Version
+from sandbox.jira.state import Named, State, in_millis, named
+
+FIRST_CUSTOM_FIELD = 10050
+
+
+class Doings(State):
+    """Names stand for things everywhere: `status="Done"`, `components=["Data"]`, `assignee="Ada Example"`, an option by its text.
+
+    Issues are named by key or id. Unknown components, versions, options' fields and people raise `KeyError`, except that
+    `add_issue` and `edit` create missing people, components and versions.
+    """
+
+    # -- setting up ----------------------------------------------------------------------------------------------------
+
+    def add_user(self, name: str) -> str:
+        """Returns the account id."""
+        with self.lock:
+            user = User(f"70121:{len(self.users):08d}-0000-4000-8000-000000000000", name)
+            self.users[user.account_id] = user
+            return user.account_id
+
+    def add_project(self, key: str, name: str) -> str:
+        """Returns the key."""
+        with self.lock:
+            project = Project(id=self.next_id(), key=key.upper(), name=name, lead=self.account.account_id)
+            self.projects[project.id] = project
+            return project.key
+
+    def change_project(self, key: str, **changes: Any) -> None:
+        """Sets `name`, `key`, `archived` or `hidden` (the account loses sight of it)."""
+        with self.lock:
+            project = self._project(key)
+            self.projects[project.id] = msgspec.structs.replace(project, **changes)
+
+    def deny(self, permission: str, project: str | None = None) -> None:
+        """Takes a permission from the account, everywhere or in one project."""
+        with self.lock:
+            if project is None:
+                self.permissions.discard(permission)
+            else:
+                self.change_project(project, denied=self._project(project).denied | {permission})
+
+    def grant(self, permission: str, project: str | None = None) -> None:
+        with self.lock:
+            if project is None:
+                self.permissions.add(permission)
+            else:
+                self.change_project(project, denied=self._project(project).denied - {permission})
+
+    def add_status(self, name: str, category: Literal["new", "indeterminate", "done"]) -> str:
+        with self.lock:
+            status = Status(str(self.next_id()), name, category)
+            self.statuses[status.id] = status
+            return status.id
+
+    def add_component(self, project: str, name: str) -> str:
+        with self.lock:
+            component = Component(str(self.next_id()), name, self._project(project).id)
+            self.components[component.id] = component
+            return component.id
+
+    def add_version(
+        self,
+        project: str,
+        name: str,
+        *,
+        release: date | None = None,
+        released: bool = False,
+        archived: bool = False,
+        start: date | None = None,
+    ) -> str:
+        with self.lock:
+            version = Version(
+                id=str(self.next_id()),
+                name=name,
+                project=self._project(project).id,
+                release=release,
+                released=released,
+                archived=archived,
+                start=start,
+            )
+            self.versions[version.id] = version
+            return version.id
+
+    def change_version(self, ident: str, **changes: Any) -> None:
+        with self.lock:
+            self.versions[ident] = msgspec.structs.replace(self.versions[ident], **changes)
+
+    def add_field(self, name: str, type: str, *, options: Sequence[str] = (), on_screen: bool | Collection[str] = True) -> str:
+        """`type` is the last part of Jira's custom field type, as in `catalogue.CUSTOM_KINDS`; `on_screen` may name the projects on
+        whose edit screens the field is. Returns the id: `customfield_10050`, `customfield_10051`, …"""
+        kind, items, operations = CUSTOM_KINDS[type]
+        screens = None if on_screen is True else frozenset(on_screen or ())
+        with self.lock:
+            field = Field(
+                id=f"customfield_{FIRST_CUSTOM_FIELD + sum(entry.custom for entry in self.fields.values())}",
+                name=name,
+                type=kind,
+                items=items,
+                plugin=type,
+                operations=operations,
+                screens=screens,
+                options=tuple(Option(str(self.next_id()), value) for value in options),
+            )
+            self.fields[field.id] = field
+            return field.id
+
+    def change_field(self, field: str, *, name: str | None = None, on_screen: bool | Collection[str] | None = None) -> None:
+        """Renames a field, or puts it on other edit screens."""
+        with self.lock:
+            found = self._field(field)
+            if name is not None:
+                found = msgspec.structs.replace(found, name=name)
+            if on_screen is not None:
+                found = msgspec.structs.replace(found, screens=None if on_screen is True else frozenset(on_screen or ()))
+            self.fields[found.id] = found
+
+    def add_option(self, field: str, value: str, *, parent: str | None = None) -> str:
+        """Returns the option's id. `parent` is the text of the option above, in a cascading field."""
+        with self.lock:
+            found = self._field(field)
+            above = None if parent is None else next(option.id for option in found.options if option.value == parent)
+            option = Option(str(self.next_id()), value, parent=above)
+            self.fields[found.id] = msgspec.structs.replace(found, options=(*found.options, option))
+            return option.id
+
+    def drop_option(self, field: str, value: str) -> None:
+        """Disables an option: issues keep it, nobody can choose it again."""
+        with self.lock:
+            found = self._field(field)
+            options = tuple(
+                msgspec.structs.replace(option, disabled=True) if option.value == value else option for option in found.options
+            )
+            self.fields[found.id] = msgspec.structs.replace(found, options=options)
+
+    # -- issues --------------------------------------------------------------------------------------------------------
+
+    def add_issue(
+        self,
+        project: str,
+        summary: str,
+        *,
+        type: str = "Task",
+        status: str = "To Do",
+        reporter: str | None = None,
+        created: datetime | None = None,
+        fields: Mapping[str, Any] | None = None,
+        **system: Any,
+    ) -> str:
+        """Returns the key. `system` are Issue's attributes (`labels`, `components`, `fix_versions`, `assignee`, `priority`, `due`,
+        `parent`, `description` as text or ADF), `fields` custom fields by name or id. `created` defaults to the clock."""
+        with self.lock:
+            home = self._project(project)
+            number = self.next_number(home)
+            moment = in_millis(created or self.now())
+            state = self._status(status)
+            issue = Issue(
+                id=self.next_id(),
+                project=home.id,
+                number=number,
+                key=f"{home.key}-{number}",
+                type=_found(self.types, type).id,
+                status=state.id,
+                reporter=self.account.account_id if reporter is None else self._person(reporter),
+                created=moment,
+                updated=moment,
+                category_changed=moment,
+                resolved=moment if state.category == "done" else None,
+                summary=summary,
+                priority="3",
+            )
+            return self.commit(self._edited(issue, system, fields or {})).key
+
+    def edit(self, issue: str, *, fields: Mapping[str, Any] | None = None, **system: Any) -> None:
+        """Sets fields, as in `add_issue`; None empties one. Counts as an update even when nothing differs."""
+        with self.lock:
+            found = self._edited(self._issue(issue), system, fields or {})
+            self.touched(found)
+
+    def transition(self, issue: str, status: str) -> None:
+        with self.lock:
+            self.moved_to(self._issue(issue), self._status(status))
+
+    def moved_to(self, issue: Issue, status: Status) -> Issue:
+        """The issue in another status: done sets the resolution, anything else takes it back."""
+        changes: dict[str, Any] = {"status": status.id}
+        if status.category != self.statuses[issue.status].category:
+            changes["category_changed"] = self.stamp()
+        if status.category != "done":
+            changes["resolved"] = None
+        elif issue.resolved is None:
+            changes["resolved"] = self.stamp()
+        return self.touched(issue, **changes)
+
+    def link(self, source: str, type: str, target: str) -> str:
+        """`link("ML-1", "Blocks", "ML-2")`: ML-1 blocks ML-2. Both issues count as updated. Returns the link's id."""
+        with self.lock:
+            link = Link(str(self.next_id()), _found(self.link_types, type), self._issue(source).id, self._issue(target).id)
+            for ident in dict.fromkeys((link.source, link.target)):
+                issue = self.issues[ident]
+                self.touched(issue, links=(*issue.links, link))
+            return link.id
+
+    def unlink(self, ident: str) -> None:
+        with self.lock:
+            for issue in [issue for issue in self.issues.values() if any(link.id == ident for link in issue.links)]:
+                self.touched(issue, links=tuple(link for link in issue.links if link.id != ident))
+
+    def comment(self, issue: str, text: str, *, author: str | None = None) -> str:
+        with self.lock:
+            return self.commented(
+                self._issue(issue), document(text), self._person(author) if author else self.account.account_id
+            ).id
+
+    def commented(self, issue: Issue, body: Any, author: str) -> Comment:
+        comment = Comment(id=str(self.next_id()), author=author, body=body, created=self.stamp(), updated=self.stamp())
+        self.touched(issue, comments=(*issue.comments, comment))
+        return comment
+
+    def set_property(self, issue: str, key: str, value: Any) -> None:
+        """Sets an issue property; like on the real service, that is no update of the issue."""
+        with self.lock:
+            found = self._issue(issue)
+            self.commit(msgspec.structs.replace(found, properties={**found.properties, key: value}))
+
+    def drop_property(self, issue: str, key: str) -> None:
+        with self.lock:
+            found = self._issue(issue)
+            self.commit(
+                msgspec.structs.replace(found, properties={name: held for name, held in found.properties.items() if name != key})
+            )
+
+    def delete(self, issue: str) -> None:
+        with self.lock:
+            found = self._issue(issue)
+            for ident in {link.id for link in found.links}:
+                self.unlink(ident)
+            self.forget(self.issues[found.id])
+
+    def move(self, issue: str, project: str) -> str:
+        """Moves to another project under a new key; the old key goes on naming the issue. Returns the new key."""
+        with self.lock:
+            found, home = self._issue(issue), self._project(project)
+            number = self.next_number(home)
+            return self.touched(
+                found, project=home.id, number=number, key=f"{home.key}-{number}", components=(), fix_versions=()
+            ).key
+
+    def archive(self, issue: str) -> None:
+        """Search no longer finds it, direct reads still do, nobody can edit it."""
+        with self.lock:
+            self.touched(self._issue(issue), archived=True)
+
+    def restore(self, issue: str) -> None:
+        with self.lock:
+            self.touched(self._issue(issue), archived=False)
+
+    def lock_by_workflow(self, issue: str) -> None:
+        """The workflow's `jira.issue.editable=false`: its edit screen is empty from now on."""
+        with self.lock:
+            self.commit(msgspec.structs.replace(self._issue(issue), locked=True))
+
+    # -- looking -------------------------------------------------------------------------------------------------------
+
+    def get(self, issue: str) -> dict[str, Any]:
+        """The issue's whole document with all properties, whoever may see it. Raises `KeyError`."""
+        with self.lock:
+            found = self._issue(issue)
+            rendered = Documents(self).issue(found, self.fields.values(), tuple(found.properties))
+            return dict(msgspec.json.decode(msgspec.json.encode(rendered)))
+
+    def option_id(self, field: str, value: str) -> str:
+        with self.lock:
+            return next(option.id for option in self._field(field).options if option.value == value)
+
+    # -- names ---------------------------------------------------------------------------------------------------------
+
+    def _edited(self, issue: Issue, system: Mapping[str, Any], fields: Mapping[str, Any]) -> Issue:
+        by_attribute = {field.attribute: field for field in self.fields.values() if field.attribute}
+        for attribute, value in system.items():
+            issue = with_value(issue, by_attribute[attribute], self._plain(issue, by_attribute[attribute], value))
+        for name, value in fields.items():
+            issue = with_value(issue, self._field(name), self._plain(issue, self._field(name), value))
+        return issue
+
+    def _plain(self, issue: Issue, field: Field, value: Any) -> Any:
+        """A plain Python value in the internal form."""
+        if value is None:
+            return () if field.type == "array" else None
+        if field.type == "array":
+            return tuple(self._plain_one(issue, field, str(field.items), entry) for entry in value)
+        return self._plain_one(issue, field, field.type, value)
+
+    def _plain_one(self, issue: Issue, field: Field, kind: str, value: Any) -> Any:
+        match kind:
+            case "option":
+                return self.option_id(field.id, value)
+            case "option-with-child":
+                return tuple(self.option_id(field.id, part) for part in value)
+            case "user":
+                return self._person(value)
+            case "priority":
+                return _found(self.priorities, value).id
+            case "component":
+                mine = {ident: entry for ident, entry in self.components.items() if entry.project == issue.project}
+                return found.id if (found := named(mine, value)) else self.add_component(self.projects[issue.project].key, value)
+            case "version":
+                ours = {ident: entry for ident, entry in self.versions.items() if entry.project == issue.project}
+                return known.id if (known := named(ours, value)) else self.add_version(self.projects[issue.project].key, value)
+            case "issuelink":
+                return self._issue(value).id
+        return document(value) if isinstance(value, str) and (field.id == "description" or field.plugin == "textarea") else value
+
+    def _issue(self, id_or_key: str) -> Issue:
+        issue = self.issue(str(id_or_key))
+        if issue is None:
+            raise KeyError(id_or_key)
+        return issue
+
+    def _project(self, key: str) -> Project:
+        project = self.project(key)
+        if project is None:
+            raise KeyError(key)
+        return project
+
+    def _field(self, name: str) -> Field:
+        return _found(self.fields, name)
+
+    def _status(self, name: str) -> Status:
+        return _found(self.statuses, name)
+
+    def _person(self, name: str) -> str:
+        user = named(self.users, name)
+        return user.account_id if user else self.add_user(name)
+
+
+def document(text: str) -> dict[str, Any]:
+    """Plain text as an Atlassian document: one paragraph a line."""
+    paragraphs = [
+        {"type": "paragraph", "content": [{"type": "text", "text": line}]} if line else {"type": "paragraph"}
+        for line in text.split("\n")
+    ]
+    return {"type": "doc", "version": 1, "content": paragraphs}
+
+
+def _found(entries: dict[str, Named], name: str) -> Named:
+    entry = named(entries, name)
+    if entry is None:
+        raise KeyError(name)
+    return entry
