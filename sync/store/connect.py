@@ -1,0 +1,179 @@
+"""Opening the database: transactions, their isolation, and the database's own time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from sync.store.columns import from_micros
+from sync.store.errors import StoreError, explain, place
+
+__all__ = ["Connection", "Database", "StoreError", "open_database"]
+
+PATIENCE = timedelta(seconds=30)
+_WRITES = "milepost_writes"
+
+
+class Database:
+    """One database, for any number of threads; each transaction has a connection of its own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if engine.dialect.name == "sqlite" else "postgresql"
+        self._turn = _Turn() if self.dialect == "sqlite" else nullcontext()
+
+    def __str__(self) -> str:
+        return place(self._engine.url)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that sees one moment and cannot write."""
+        options: dict[str, Any] = {_WRITES: False}
+        if self.dialect == "postgresql":
+            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with self._explaining(), self._begin(options) as tx:
+            yield tx
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that is durable once the block ends, and undone when it raises. Don't nest it in one thread."""
+        with self._explaining(), self._turn, self._begin({_WRITES: True}) as tx:
+            yield tx
+
+    def now(self, tx: Connection) -> datetime:
+        """The database's time at this moment (UTC), not the transaction's beginning: what leases are measured by."""
+        if self.dialect == "sqlite":
+            query = "SELECT strftime('%s', 'now') * 1000000 + CAST(substr(strftime('%f', 'now'), 4) AS INTEGER) * 1000"
+        else:
+            query = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+        return from_micros(tx.execute(text(query)).scalar_one())
+
+    def close(self) -> None:
+        """Closes every connection. The database can't be used afterwards."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _begin(self, options: dict[str, Any]) -> Iterator[Connection]:
+        with self._engine.connect().execution_options(**options) as tx, tx.begin():
+            yield tx
+
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError as error:
+            explained = explain(error, self._engine.url)
+            if explained is None:
+                raise
+            raise explained from error
+
+
+class _Turn(AbstractContextManager[None]):
+    """Lets the writers of one process queue for SQLite's only write lock, instead of polling for it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._owner: int | None = None
+
+    def __enter__(self) -> None:
+        if self._owner == threading.get_ident():
+            raise RuntimeError("a write transaction is open in this thread already")
+        self._lock.acquire()
+        self._owner = threading.get_ident()
+
+    def __exit__(self, *_: object) -> None:
+        self._owner = None
+        self._lock.release()
+
+
+def open_database(url: str, *, patience: timedelta = PATIENCE) -> Database:
+    """Opens `sqlite:///path` or `postgresql://user:password@host/database`, without looking at its schema (see `migrate`).
+
+    `patience` is how long a transaction waits for another's lock. Raises `StoreError` for an address that cannot be one; a server
+    that is down is noticed by the first transaction.
+    """
+    address = _parse(url)
+    engine = _open_sqlite(address, patience) if address.get_backend_name() == "sqlite" else _open_postgresql(address, patience)
+    return Database(engine)
+
+
+_EXAMPLES = "use sqlite:///milepost.db, or postgresql+psycopg://user:password@host/database"
+
+
+def _parse(url: str) -> URL:
+    try:
+        address = make_url(url)
+    except (ArgumentError, ValueError):
+        raise StoreError("store.url is no database address", _EXAMPLES) from None
+    match address.drivername:
+        case "sqlite" | "sqlite+pysqlite":
+            return _check_file(address)
+        case "postgresql" | "postgres" | "postgresql+psycopg":
+            return address.set(drivername="postgresql+psycopg")
+        case other:
+            raise StoreError(f"store.url names the database {other}, which Milepost cannot use", _EXAMPLES)
+
+
+def _check_file(address: URL) -> URL:
+    if not address.database or ":memory:" in address.database or address.query:
+        raise StoreError("store.url names no file", _EXAMPLES)
+    path = Path(address.database)
+    if path.is_dir():
+        raise StoreError(f"{place(address)} is a directory", "name a file in it in store.url")
+    if not path.parent.is_dir():
+        raise StoreError(f"the directory {path.parent} does not exist", "create it, or name another place in store.url")
+    return address
+
+
+def _open_sqlite(address: URL, patience: timedelta) -> Engine:
+    engine = create_engine(
+        address, hide_parameters=True, pool_size=8, max_overflow=24, connect_args={"timeout": patience.total_seconds()}
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # transactions begin below, not at the driver's guess
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA page_size = 16384")  # documents of some kilobytes fit a page: half the cost of a write
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")  # what was committed before a remote write must survive a power cut
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA cache_size = -16000")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(tx: Connection) -> None:
+        writes = tx.get_execution_options()[_WRITES]
+        tx.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
+        tx.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _open_postgresql(address: URL, patience: timedelta) -> Engine:
+    try:
+        engine = create_engine(
+            address,
+            hide_parameters=True,
+            isolation_level="READ COMMITTED",
+            pool_size=8,
+            max_overflow=24,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": 10, "application_name": "milepost"},
+        )
+    except (ArgumentError, TypeError, ValueError):
+        raise StoreError("store.url has options that PostgreSQL's driver does not know", _EXAMPLES) from None
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        connection.execute(f"SET lock_timeout = {int(patience.total_seconds() * 1000)}")
+        connection.commit()
+
+    return engine
