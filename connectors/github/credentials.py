@@ -9,7 +9,7 @@ import httpx
 
 from connectors.base import SourceContext
 from connectors.errors import AuthError, NotFound
-from connectors.github.options import GithubOptions, GithubSecrets
+from connectors.github.options import API_VERSION, GithubOptions, GithubSecrets
 
 if TYPE_CHECKING:
     from github.Auth import Auth
@@ -60,7 +60,15 @@ def _installation_token(context: SourceContext) -> Callable[[], str]:
     from connectors.github.calls import Refused, translated
 
     options: GithubOptions = context.options
-    sdk = Github(auth=auth, base_url=options.url, timeout=TIMEOUT, retry=None, seconds_between_requests=0, seconds_between_writes=0)
+    sdk = Github(
+        auth=auth,
+        base_url=options.url,
+        timeout=TIMEOUT,
+        retry=None,
+        seconds_between_requests=0,
+        seconds_between_writes=0,
+        api_version=API_VERSION,
+    )
 
     def token() -> str:
         try:

@@ -105,7 +105,8 @@ class Issues:
         params = {"state": "all", "sort": "updated", "direction": "asc"}
         if since is not None:
             params["since"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return self._pager.start(f"/repositories/{repository.id}/issues", params)
+        # 410: the repository's issues are switched off.
+        return self._pager.start(f"/repositories/{repository.id}/issues", params, empty=(410,))
 
     def _portion(
         self, repository: Repository, records: Sequence[IssueRecord], rejected: Sequence[Rejected], mark: IssueMark

@@ -60,6 +60,8 @@ class Lookups:
         response = self._client.get(
             f"/repositories/{repository}/{_LISTINGS[ref.kind]}/{number}", accept=(200, 301, 302, 307, 308, *_GONE)
         )
+        if response.status_code == 410 and b"disabled" in response.content:
+            return None  # The repository's issues are switched off; they come back with the switch.
         if response.status_code != 200:
             return self._missing(ref, repository)
         match ref.kind:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import Annotated, Literal
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from connectors.base import Options, PublishOptions
 from mappings.change import Badge, Owned
 
+API_VERSION = "2022-11-28"
 LONGEST_LABEL = 50
 LONGEST_DESCRIPTION = 100
 
@@ -43,7 +44,6 @@ RepositoryPattern = Annotated[str, AfterValidator(_repository_pattern)]
 class GithubOptions(Options):
     """`url` is the API's; `write_pause` the seconds between two writes, of which GitHub wants at least one."""
 
-    type: Literal["github"] = "github"
     url: Annotated[str, AfterValidator(_api_url)] = "https://api.github.com"
     write_pause: float = Field(default=1.0, ge=0, le=60)
 
@@ -56,6 +56,15 @@ class GithubSecrets(Options):
     installation_id: int | None = None
     private_key: SecretStr | None = None
     webhook_secret: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def _one_way_to_sign_in(self) -> Self:
+        app = (self.app_id, self.installation_id, self.private_key)
+        if any(part is not None for part in app) and None in app:
+            raise ValueError("an App needs its app_id, installation_id and private_key together")
+        if self.token is not None and self.app_id is not None:
+            raise ValueError("give a token, or a GitHub App's credentials, not both")
+        return self
 
 
 class GithubScope(Options):

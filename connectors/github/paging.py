@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import httpx
@@ -40,9 +40,10 @@ class Pager:
         self._client = client
         self._base_url = base_url
 
-    def start(self, url: str, params: Mapping[str, Any]) -> Page:
-        """The first page of a listing, of 100 rows."""
-        return self.page(self._client.get(url, params={**params, "per_page": PER_PAGE}))
+    def start(self, url: str, params: Mapping[str, Any], *, empty: Collection[int] = ()) -> Page:
+        """The first page of a listing, of 100 rows. The statuses `empty` say that there is nothing to list."""
+        response = self._client.get(url, params={**params, "per_page": PER_PAGE}, accept=(200, *empty))
+        return self.page(response) if response.status_code == 200 else Page((), None)
 
     def follow(self, following: str) -> Page:
         """The page that another one's `next` leads to."""

@@ -15,7 +15,7 @@ from connectors.errors import NotFound, RateLimited, Unavailable
 from connectors.github.calls import Calls, Refused
 from connectors.github.credentials import TIMEOUT, sdk_auth
 from connectors.github.label_definitions import LabelDefinitions
-from connectors.github.options import GithubOptions
+from connectors.github.options import API_VERSION, GithubOptions
 from mappings.change import Change, Slot, Value, Written
 from mappings.model import Ref
 
@@ -46,6 +46,7 @@ class GithubPublisher:
             seconds_between_requests=0,
             seconds_between_writes=options.write_pause,
             lazy=True,
+            api_version=API_VERSION,
         )
         self._calls = Calls(context, self._sdk)
         self._definitions = LabelDefinitions(self._calls)

@@ -11,7 +11,7 @@ from connectors.github.credentials import http_auth
 from connectors.github.health import Health
 from connectors.github.issues import Issues, Named
 from connectors.github.lookups import Lookups
-from connectors.github.options import GithubOptions, GithubScope
+from connectors.github.options import API_VERSION, GithubOptions, GithubScope
 from connectors.github.paging import Pager
 from connectors.github.progress import M, Progress, Stream
 from connectors.github.pulls import Pulls
@@ -21,7 +21,7 @@ from connectors.http import open_client
 from mappings.github import Repository, Translation
 from mappings.model import Entity, Missing, Ref
 
-HEADERS = {"accept": "application/vnd.github+json", "x-github-api-version": "2022-11-28"}
+HEADERS = {"accept": "application/vnd.github+json", "x-github-api-version": API_VERSION}
 
 
 class GithubReader:
