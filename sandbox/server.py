@@ -61,7 +61,7 @@ class Route:
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the request log. `status` is what the client saw (0: the connection was reset), `wrote` whether state may have
-    changed, `pattern` the route that served it. The values of secret headers are redacted."""
+    changed, `pattern` the route that served it, `faulted` whether a fault met it. The values of secret headers are redacted."""
 
     method: str
     path: str
@@ -73,6 +73,8 @@ class Entry:
     answer: bytes
     wrote: bool
     unknown_query: tuple[str, ...] = ()
+    content_type: str = ""
+    faulted: bool = False
 
     def json(self) -> Any:
         return msgspec.json.decode(self.body) if self.body else None
@@ -245,7 +247,8 @@ class StandIn(ABC):
             self._pause(reply.delay)
             return reply
         finally:
-            self._log(request, route, reply, wrote=bool(route and route.changes_state and handled and handled[0].status < 300))
+            wrote = bool(route and route.changes_state and handled and handled[0].status < 300)
+            self._log(request, route, reply, wrote=wrote, faulted=fault is not None)
 
     def _pause(self, seconds: float) -> None:
         """Sleeps, but not beyond `stop()`."""
@@ -277,7 +280,7 @@ class StandIn(ABC):
                 self.crashes.append(error)
                 return Reply(500, traceback.format_exc().encode(), content_type="text/plain; charset=utf-8")
 
-    def _log(self, request: Request, route: Route | None, reply: Reply | None, *, wrote: bool) -> None:
+    def _log(self, request: Request, route: Route | None, reply: Reply | None, *, wrote: bool, faulted: bool) -> None:
         documented = route.query if route else None
         entry = Entry(
             method=request.method,
@@ -289,6 +292,8 @@ class StandIn(ABC):
             status=reply.status if reply else 0,
             answer=reply.encoded() if reply and self.keep_answers else b"",
             wrote=wrote,
+            content_type=reply.content_type if reply else "",
+            faulted=faulted,
             unknown_query=() if documented is None else tuple(sorted(set(request.query_lists) - documented)),
         )
         with self.lock:

@@ -44,7 +44,7 @@ SYSTEM_FIELDS = (
         name="Resolved",
         type="datetime",
         orderable=False,
-        clauses=("resolutiondate", "resolved", "resolutiondate"),
+        clauses=("resolutiondate", "resolved"),
     ),
     Field(id="assignee", name="Assignee", type="user", attribute="assignee", operations=("set",), clauses=("assignee",)),
     Field(id="reporter", name="Reporter", type="user", attribute="reporter", operations=("set",), clauses=("reporter",)),

@@ -161,13 +161,13 @@ class Documents:
 
     def user_document(self, ident: str) -> dict[str, Any]:
         user = self.state.users[ident]
-        return {
+        zone = {"timeZone": self.state.time_zone} if self.state.time_zone else {}
+        return zone | {
             "self": f"{self.api}/user?accountId={quote(ident, safe='')}",
             "accountId": ident,
             "avatarUrls": {f"{size}x{size}": f"{AVATARS}/{quote(ident)}/{size}" for size in (48, 24, 16, 32)},
             "displayName": user.name,
             "active": user.active,
-            "timeZone": self.state.time_zone or self.state.server_time_zone,
             "accountType": "atlassian",
         }
 

@@ -134,8 +134,6 @@ class ProjectApi:
             "groups": {"size": 1, "items": []},
             "applicationRoles": {"size": 1, "items": []},
         }
-        if self.state.time_zone is None:
-            del account["timeZone"]
         return Reply(200, account)
 
     def _permissions(self, request: Request) -> Reply:
