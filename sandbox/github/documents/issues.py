@@ -84,6 +84,8 @@ def label_document(url: str, repository: Repository, label: Label) -> dict[str, 
         "color": label.color,
         "default": False,
         "description": label.description,
+        "archived_at": None,
+        "archived_by": None,
     }
 
 
