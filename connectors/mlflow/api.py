@@ -189,7 +189,7 @@ class MlflowApi:
         decoder = msgspec.json.Decoder(kind, strict=False)
         try:
             return decoder.decode(response.content)
-        except (msgspec.DecodeError, UnicodeError):
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
             # Some servers and proxies write NaN bare. Where that is not what is wrong, this raises what it should.
             standard = httpx.Response(
                 200, content=standard_json(response.content), headers=_media(response), request=response.request
