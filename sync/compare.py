@@ -108,8 +108,8 @@ def _governing(case: Situation) -> StatusRule | None:
     """
     if case.rule is not None:
         return case.rule
-    by_hand = [rule for title in _texts(case.actual) if (rule := case.by_title.get(title)) is not None]
     ours = [*_texts(case.wanted.value), *_texts(case.pushed.value if case.pushed is not None else None)]
+    by_hand = [case.by_title[title] for title in _texts(case.actual) if title in case.by_title]
     shown = [case.by_title[title] for title in ours if title in case.by_title]
     return next(iter([*(rule for rule in by_hand if rule.kind == "favourable"), *shown, *by_hand]), None)
 

@@ -74,7 +74,7 @@ def make_plan(
 
 def verdict_hash(standings: Iterable[Standing]) -> str:
     """What a saved plan rests on: the truths, not their evidence."""
-    lines = sorted(f"{one.rule} {one.subject} {one.truth} {one.known} {one.rule_version} {one.episode}" for one in standings)
+    lines = sorted(f"{one.rule} {one.subject} {one.truth} {one.known} {one.rule_version}" for one in standings)
     return hashlib.blake2b("\n".join(lines).encode(), digest_size=16).hexdigest()
 
 

@@ -1,0 +1,140 @@
+"""One project from its stored facts to its standings: load, observe, link, judge, save."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from mappings.model import Entity, Observation, Project, Ref
+from mappings.rules import StatusRule
+from sync.derive import Episode, Standing, derive
+from sync.facts import View
+from sync.freshness import Freshness, StreamFacts
+from sync.graph import Graph
+from sync.link import Linked, build_graph, link
+from sync.lookup import look_up, repositories_of
+from sync.observe import observe
+from sync.project import ProjectView
+from sync.pull import Scope, Source
+from sync.store import entities, observations, streams, verdicts
+from sync.store.connect import Connection, Database
+
+HISTORY = timedelta(days=400)
+"""How far back observations count: longer than any window or streak that a rule can ask for in practice."""
+
+
+class ScopedProject(msgspec.Struct, frozen=True, kw_only=True):
+    """One project with its rules and the scopes that it has in each source."""
+
+    view: ProjectView
+    rules: tuple[StatusRule, ...]
+    scopes: tuple[tuple[Source, Scope], ...]
+    fresh_within: timedelta
+
+    @property
+    def key(self) -> str:
+        return self.view.key
+
+
+class Assessment(msgspec.Struct, frozen=True, kw_only=True):
+    """A project as it stands: what is known, how it is linked, what every rule says, and how old the facts are."""
+
+    project: ScopedProject
+    now: datetime
+    graph: Graph
+    freshness: Freshness
+    standings: Sequence[Standing]
+    findings: Sequence[str]
+
+
+def assess(database: Database, project: ScopedProject, *, looking_up: bool, stop: threading.Event, save: bool) -> Assessment:
+    """Judges the stored facts of one project. With `looking_up`, unknown commits are asked for first.
+
+    With `save`, observations, standings and episodes are stored; without, nothing is written at all.
+    """
+    known, linked = _linked(database, project)
+    if looking_up and linked.unresolved:
+        sources = list({source.name: source for source, _ in project.scopes}.values())
+        if look_up(database, sources, known, linked.unresolved, stop=stop):
+            known, linked = _linked(database, project)
+    with database.read() as tx:
+        now = database.now(tx)
+        freshness = Freshness(_stream_facts(tx, project), within=project.fresh_within, now=now)
+        before = verdicts.load(tx, project.key)
+        missing = entities.missing(tx, _keys(project))
+    graph = build_graph(known, linked, missing=missing)
+    derived = derive(View(graph, project.view, freshness), project.rules, before)
+    if save:
+        with database.write() as tx:
+            observations.append(tx, project.key, graph.of(Observation), now)
+            verdicts.save(tx, project.key, derived.standings, derived.episodes)
+    return Assessment(
+        project=project, now=now, graph=graph, freshness=freshness, standings=derived.standings, findings=linked.findings
+    )
+
+
+def _linked(database: Database, project: ScopedProject) -> tuple[Sequence[Entity], Linked]:
+    with database.read() as tx:
+        now = database.now(tx)
+        known = [*_load(tx, project), _project_entity(project.view)]
+        history = observations.history(tx, project.key, now - HISTORY)
+        repositories = [(source.name, one) for source, _ in project.scopes for one in repositories_of(known, source.name)]
+        found = {one.ref: one for one in [*history, *observe(known, project.view, history, now=now)]}
+        linked = link([*known, *found.values()], project.view)
+        asked = [Ref(source, "commit", f"{one}/{sha}") for source, one in repositories for sha in linked.unresolved]
+        missing = entities.known_missing(tx, asked)
+    nowhere = {
+        sha
+        for sha in linked.unresolved
+        if repositories and all(Ref(source, "commit", f"{one}/{sha}") in missing for source, one in repositories)
+    }
+    left = [sha for sha in linked.unresolved if sha not in nowhere]
+    return [*known, *found.values()], msgspec.structs.replace(linked, unresolved=left)
+
+
+def _load(tx: Connection, project: ScopedProject) -> Sequence[Entity]:
+    """The live entities of the project's scopes, and the commits that were looked up for them."""
+    loaded = entities.load(tx, _keys(project))
+    repositories = [(source.name, one) for source, _ in project.scopes for one in repositories_of(loaded, source.name)]
+    have = {entity.ref for entity in loaded}
+    return [*loaded, *(one for one in entities.looked_up_commits(tx, repositories) if one.ref not in have)]
+
+
+def _project_entity(view: ProjectView) -> Project:
+    return Project(
+        ref=Ref("milepost", "project", view.key),
+        key=view.key,
+        name=view.name,
+        owners=view.owners,
+        risk_class=view.risk_class,
+        timezone=view.timezone,
+    )
+
+
+def _keys(project: ScopedProject) -> Sequence[streams.StreamKey]:
+    return [key for source, scope in project.scopes for key in source.keys(scope)]
+
+
+def _stream_facts(tx: Connection, project: ScopedProject) -> Sequence[StreamFacts]:
+    states = {state.key: state for state in streams.states(tx, _keys(project))}
+    facts = []
+    for source, scope in project.scopes:
+        for stream, kinds in source.connection.streams.items():
+            state = states.get(source.key(stream, scope))
+            facts.append(
+                StreamFacts(
+                    source=source.name,
+                    stream=stream,
+                    provides=kinds,
+                    complete=state is not None and state.complete_at is not None,
+                    pulled_at=state.pulled_at if state is not None else None,
+                    failed=state.error if state is not None else None,
+                )
+            )
+    return facts
+
+
+__all__ = ["Assessment", "Episode", "ScopedProject", "assess"]

@@ -1,0 +1,214 @@
+"""The composition root: the only place where connectors, configuration, store and rules are put together."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from config.fingerprint import canonical_hash
+from config.load import load_project_file
+from config.project import ProjectEntry, ProjectFile, TypeModels
+from config.schema import json_schema
+from config.secrets import load_secrets
+from config.settings import Settings
+from connectors.base import Connection, Options, PublishOptions
+from mappings.change import Limits, Owned
+from mappings.rules import Bound, StatusRule
+from sync.assess import ScopedProject
+from sync.project import DeclaredLink, ProjectView
+from sync.pull import PullLimits, Scope, Source
+from sync.store.connect import Database, open_database
+from sync.store.migrate import require_current
+from sync.workspace import Workspace
+
+GROUP = "milepost.connectors"
+
+
+class ConnectionTypes(Mapping[str, TypeModels]):
+    """The installed connector types by name. A connector's code is loaded when the project file names its type, not before."""
+
+    def __init__(self) -> None:
+        self._points: dict[str, EntryPoint] = {point.name: point for point in entry_points(group=GROUP)}
+        self._loaded: dict[str, Connection] = {}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._points))
+
+    def __len__(self) -> int:
+        return len(self._points)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._points
+
+    def __getitem__(self, name: str) -> TypeModels:
+        connection = self.connection(name)
+        return TypeModels(
+            options=connection.options, scope=connection.scope, publish=connection.publish, secrets=connection.secrets
+        )
+
+    def connection(self, name: str) -> Connection:
+        """The connector of a type. Raises `KeyError` for a type that is not installed."""
+        if name not in self._loaded:
+            loaded = self._points[name].load()
+            if not isinstance(loaded, Connection):
+                raise TypeError(f"the entry point {GROUP}:{name} is no Connection")
+            self._loaded[name] = loaded
+        return self._loaded[name]
+
+
+def read_project_file(path: Path, types: ConnectionTypes) -> ProjectFile:
+    """The project file, fully checked. Raises `ConfigError` with every problem that it has."""
+    return load_project_file(path, types=types)
+
+
+def project_file_schema(types: ConnectionTypes) -> dict[str, Any]:
+    """The JSON Schema of a project file with every installed connector type in it."""
+    return dict(json_schema(types))
+
+
+def open_store(file: ProjectFile, settings: Settings, *, upgraded: bool = True) -> Database:
+    """The store that the environment or the project file names; its schema is current unless `upgraded` is False.
+
+    Raises `StoreError`.
+    """
+    url = settings.store_url
+    database = open_database(url.get_secret_value() if url is not None else file.store.url)
+    if upgraded:
+        try:
+            require_current(database)
+        except BaseException:
+            database.close()
+            raise
+    return database
+
+
+def build_sources(file: ProjectFile, types: ConnectionTypes, environ: Mapping[str, str]) -> Mapping[str, Source]:
+    """Every source with its secrets and scopes, ready to be opened. Raises `ConfigError` for wrong or missing secrets."""
+    return {
+        name: Source(
+            name=name,
+            connection=types.connection(entry.type),
+            options=_options(entry.options),
+            secrets=_options(load_secrets(name, types.connection(entry.type).secrets, environ)),
+            owned=_owned_anywhere(file, name),
+            scopes=tuple(_scopes(file, name)),
+        )
+        for name, entry in file.sources.items()
+    }
+
+
+def build_workspace(
+    file: ProjectFile,
+    types: ConnectionTypes,
+    environ: Mapping[str, str],
+    database: Database,
+    *,
+    limits: PullLimits,
+    wait: timedelta,
+) -> Workspace:
+    """Everything that a run needs."""
+    sources = build_sources(file, types, environ)
+    return Workspace(
+        database=database,
+        config_hash=canonical_hash(file),
+        sources=sources,
+        projects=[scoped_project(file, entry, sources) for entry in file.projects.values()],
+        pull_limits=msgspec.structs.replace(limits, max_deletes=file.safety.max_deletes),
+        safety=Limits(max_changes=file.safety.max_changes, max_additions=file.safety.max_additions),
+        wait=wait,
+    )
+
+
+def scoped_project(file: ProjectFile, entry: ProjectEntry, sources: Mapping[str, Source]) -> ScopedProject:
+    """One project with its scopes matched to the sources' scopes."""
+    scopes: list[tuple[Source, Scope]] = []
+    for name, options in entry.scopes.items():
+        source = sources[name]
+        wanted = _scope_hash(_options(options), source.owned, source.options)
+        scopes.extend((source, scope) for scope in source.scopes if scope.hash == wanted)
+    return ScopedProject(view=project_view(file, entry), rules=file.statuses, scopes=tuple(scopes), fresh_within=file.fresh_within)
+
+
+def project_view(file: ProjectFile, entry: ProjectEntry) -> ProjectView:
+    """What the pure core needs to know of a project."""
+    published = {name: options for name, options in entry.publish.items() if isinstance(options, PublishOptions)}
+    badges = [rule.badge() for rule in file.statuses]
+    return ProjectView(
+        key=entry.key,
+        name=entry.title,
+        timezone=entry.timezone,
+        risk_class=entry.risk_class,
+        owners=entry.owners,
+        release_alias=entry.release.alias,
+        thresholds=entry.thresholds,
+        data_labels=entry.data.labels,
+        data_components=entry.data.components,
+        quality=_quality(entry),
+        data_fresh_within=entry.data.fresh_within,
+        drift=entry.drift.metrics,
+        links=tuple(
+            DeclaredLink(source=str(one.source), relation=one.relation, target=str(one.target), note=one.note or "")
+            for one in entry.links
+        ),
+        watch=entry.watch,
+        owned={name: options.owned(badges) for name, options in published.items()},
+        label_rules={name: _label_rules(options, file.statuses) for name, options in published.items()},
+        sources=tuple(entry.scopes),
+        unknown_after=file.unknown_after,
+    )
+
+
+def _quality(entry: ProjectEntry) -> Mapping[str, Bound | None]:
+    said = entry.data.quality
+    if said is None:
+        return {}
+    return {said: None} if isinstance(said, str) else dict(said)
+
+
+def _label_rules(options: PublishOptions, rules: Sequence[StatusRule]) -> Mapping[str, str]:
+    return {label: rule.id for rule in rules for label in options.owned([rule.badge()]).labels}
+
+
+def _owned_anywhere(file: ProjectFile, source: str) -> Owned:
+    """Everything of ours on one source over all projects: translation strips it, whichever project it is from."""
+    badges = [rule.badge() for rule in file.statuses]
+    every = [entry.publish.get(source) for entry in file.projects.values()] + [file.publish.get(source)]
+    owned = [options.owned(badges) for options in every if isinstance(options, PublishOptions)]
+    return Owned(
+        labels={label: look for one in owned for label, look in one.labels.items()},
+        field=next((one.field for one in owned if one.field), None),
+        options=next((one.options for one in owned if one.options), ()),
+        property=next((one.property for one in owned if one.property), None),
+    )
+
+
+def _scopes(file: ProjectFile, source: str) -> Iterator[Scope]:
+    """Each different scope of a source once, however many projects share it."""
+    seen: dict[str, list[str]] = {}
+    options: dict[str, Options] = {}
+    for entry in file.projects.values():
+        if source in entry.scopes:
+            scope = _options(entry.scopes[source])
+            digest = _scope_hash(scope, _owned_anywhere(file, source), _options(file.sources[source].options))
+            seen.setdefault(digest, []).append(entry.key)
+            options[digest] = scope
+    for digest, keys in seen.items():
+        yield Scope(options=options[digest], hash=digest, label=", ".join(keys))
+
+
+def _scope_hash(scope: Options, owned: Owned, options: Options) -> str:
+    """What a cursor and a proof of completeness are worth: the scope, what is ours in it, and where the source is."""
+    document = [scope.model_dump(mode="json"), options.model_dump(mode="json"), sorted(owned.labels), owned.field, owned.property]
+    return hashlib.blake2b(msgspec.json.encode(document, order="deterministic"), digest_size=8).hexdigest()
+
+
+def _options(model: object) -> Options:
+    if not isinstance(model, Options):
+        raise TypeError(f"{type(model).__name__} is no subclass of connectors.base.Options")
+    return model

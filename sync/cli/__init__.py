@@ -1,0 +1,1 @@
+"""The command line: one file a command, and no work beyond asking the shell and showing what it answers."""

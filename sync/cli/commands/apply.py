@@ -1,0 +1,32 @@
+"""`milepost apply`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sync.cli.options import Globals
+from sync.cli.render_plan import print_plans
+from sync.cli.render_run import print_applied, run_document
+from sync.cli.session import Session, stoppable
+from sync.engine import Permission, Run
+from sync.outcome import ExitCode
+from sync.savedplan import read_plan
+
+
+def run(globals_: Globals, *, plan: Path | None, force: bool, initial: bool, adopt: bool, wait: str) -> ExitCode:
+    """Writes the plan that the stored facts give, or the saved one if it still stands."""
+    session = Session(globals_)
+    with stoppable() as stop, session.workspace(wait=wait) as workspace:
+        one = Run(workspace, session.chosen(workspace), "apply", stop=stop)
+        saved = None
+        try:
+            saved = read_plan(plan, now=one.started_at, config_hash=workspace.config_hash) if plan is not None else None
+            one.apply(Permission(force=force, initial=initial, adopt=adopt), saved)
+        finally:
+            result = one.finish()
+    if session.wants_json:
+        session.answer(run_document(result))
+    else:
+        print_plans(session.out, result.projects)
+        print_applied(session.out, result.projects)
+    return result.exit_code

@@ -1,0 +1,38 @@
+"""`milepost pull`"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+
+from sync.cli.options import Globals
+from sync.cli.progress import watching
+from sync.cli.render_run import print_pulled, run_document
+from sync.cli.session import Session, stoppable
+from sync.engine import Run
+from sync.outcome import ExitCode
+from sync.pull import PullLimits
+
+
+def run(globals_: Globals, *, force: bool, full: bool, wait: str) -> ExitCode:
+    """Pulls, brings the stored standings up to date, and shows a summary."""
+    session = Session(globals_)
+    with stoppable() as stop, session.workspace(limits=pull_limits(force=force, full=full), wait=wait) as workspace:
+        with watching(session.err) as report:
+            one = Run(workspace, session.chosen(workspace), "pull", stop=stop, report=report)
+            one.pull()
+            if not stop.is_set():
+                one.judge()
+        result = one.finish()
+    if session.wants_json:
+        session.answer(run_document(result))
+    else:
+        print_pulled(session.out, result.pulled)
+    return result.exit_code
+
+
+def pull_limits(*, force: bool, full: bool) -> PullLimits:
+    """What the options allow a pull."""
+    limits = PullLimits(force=force)
+    return msgspec.structs.replace(limits, full_every=timedelta()) if full else limits

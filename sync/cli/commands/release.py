@@ -1,0 +1,46 @@
+"""`milepost release`"""
+
+from __future__ import annotations
+
+import threading
+
+from rich.text import Text
+
+from sync.apply import LEASE, lease_name
+from sync.assess import assess
+from sync.cli.errors import UsageProblem
+from sync.cli.options import Globals
+from sync.cli.session import Session
+from sync.engine import Run
+from sync.explain import find_subjects
+from sync.outcome import ExitCode
+from sync.store import leases
+from sync.withdraw import release
+
+
+def run(globals_: Globals, *, subject: str) -> ExitCode:
+    """Ends the overrides on a ticket or change request; the next sync shows what the facts say."""
+    session = Session(globals_)
+    released: list[str] = []
+    known = False
+    stop = threading.Event()
+    with session.workspace() as workspace:
+        one = Run(workspace, session.chosen(workspace), "release", stop=stop)
+        for project in one.projects:
+            assessed = assess(workspace.database, project, looking_up=False, stop=stop, save=False)
+            targets = [entity.ref for entity in find_subjects(assessed, subject)]
+            known = known or bool(targets)
+            name = lease_name(project.key)
+            with leases.held(workspace.database, name, holder=one.id, ttl=LEASE, wait=workspace.wait, stop=stop):
+                slots = release(workspace.database, project.key, targets, run_id=one.id)
+            released.extend(f"{slot.kind} {slot.name}" for slot in slots)
+        one.finish()
+    if not known:
+        raise UsageProblem(f"nothing known is called {subject!r}", "pull first, or name it as in Jira or GitHub: ML-42")
+    if session.wants_json:
+        session.answer({"released": released})
+    elif released:
+        session.out.print(Text(f"Released on {subject}: {', '.join(released)}. The next sync shows what the facts say."))
+    else:
+        session.out.print(Text(f"Nothing on {subject} is overridden or contested."))
+    return ExitCode.DONE

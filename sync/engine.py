@@ -1,0 +1,195 @@
+"""The main loop: pull, judge, plan, apply, each usable alone, all of them recorded as one run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+
+import msgspec
+import structlog
+
+from connectors.errors import SourceError
+from mappings.change import Plan, refuse
+from sync.apply import LEASE, Applied, apply_plan, lease_name, recover
+from sync.assess import Assessment, ScopedProject, assess
+from sync.outcome import ExitCode, worst
+from sync.planning import ROLLING, plan_project, settle
+from sync.progress import Report, unwatched
+from sync.pull import Pulled, pull_all
+from sync.savedplan import SavedPlan, only_saved
+from sync.store import audit, leases, runs
+from sync.store.leases import Lease
+from sync.workspace import Workspace
+
+log = structlog.get_logger(__name__)
+
+
+class Permission(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person allowed this run beyond the safe defaults.
+
+    `initial`: more additions at once than `max_additions`; `force`: more updates and removals than `max_changes`; `adopt`: take
+    over values that Milepost has no memory of.
+    """
+
+    initial: bool = False
+    force: bool = False
+    adopt: bool = False
+
+
+class ProjectRun(msgspec.Struct, frozen=True, kw_only=True):
+    """One project's part of a run. `refused` says why its plan was too large, `failed` why it could not be planned."""
+
+    assessment: Assessment
+    plan: Plan | None = None
+    refused: str | None = None
+    applied: Applied | None = None
+    failed: str | None = None
+
+
+class RunResult(msgspec.Struct, frozen=True, kw_only=True):
+    """A finished run."""
+
+    id: str
+    command: str
+    started_at: datetime
+    finished_at: datetime
+    exit_code: ExitCode
+    pulled: Mapping[str, Pulled]
+    projects: Sequence[ProjectRun]
+
+
+class Run:
+    """One run of a command on a workspace; the record of it is kept whatever happens."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        projects: Sequence[ScopedProject],
+        command: str,
+        *,
+        stop: threading.Event,
+        report: Report = unwatched,
+    ) -> None:
+        self.workspace = workspace
+        self.projects = projects
+        self.command = command
+        self.stop = stop
+        self.report = report
+        self.pulled: Mapping[str, Pulled] = {}
+        self.done: list[ProjectRun] = []
+        with workspace.database.write() as tx:
+            self.started_at = workspace.database.now(tx)
+            self.id = runs.start(tx, command, [project.key for project in projects], self.started_at)
+
+    def pull(self) -> None:
+        """Refreshes every source of the projects. What fails is in `pulled`; what rests on it becomes unknown."""
+        self.pulled = pull_all(
+            self.workspace.database,
+            self.workspace.sources_of(self.projects),
+            self.workspace.pull_limits,
+            run_id=self.id,
+            report=self.report,
+            stop=self.stop,
+        )
+
+    def judge(self) -> None:
+        """Brings the stored standings of every project up to date, without a plan."""
+        for project in self.projects:
+            with self._lease(project):
+                self.done.append(ProjectRun(assessment=self._assess(project, save=True)))
+
+    def plan(self, permission: Permission) -> None:
+        """Judges and plans every project on the stored facts; nothing is written, not even the standings."""
+        self.done = [self._planned(project, permission, save=False) for project in self.projects]
+
+    def apply(self, permission: Permission, saved: SavedPlan | None = None) -> None:
+        """Judges, plans and applies every project under its lease; with `saved`, only what that plan holds."""
+        self.done = [self._applied(project, permission, saved) for project in self.projects]
+
+    def finish(self, *codes: ExitCode) -> RunResult:
+        """Ends the run and records it."""
+        code = worst([*codes, *self._codes()])
+        with self.workspace.database.write() as tx:
+            now = self.workspace.database.now(tx)
+            runs.finish(tx, self.id, outcome=code.name.lower(), exit_code=int(code), summary=self._summary(), now=now)
+        return RunResult(
+            id=self.id,
+            command=self.command,
+            started_at=self.started_at,
+            finished_at=now,
+            exit_code=code,
+            pulled=self.pulled,
+            projects=self.done,
+        )
+
+    def _lease(self, project: ScopedProject) -> AbstractContextManager[Lease]:
+        name = lease_name(project.key)
+        return leases.held(self.workspace.database, name, holder=self.id, ttl=LEASE, wait=self.workspace.wait, stop=self.stop)
+
+    def _assess(self, project: ScopedProject, *, save: bool) -> Assessment:
+        return assess(self.workspace.database, project, looking_up=bool(self.pulled), stop=self.stop, save=save)
+
+    def _planned(self, project: ScopedProject, permission: Permission, *, save: bool) -> ProjectRun:
+        assessment = self._assess(project, save=save)
+        plan = plan_project(
+            self.workspace.database,
+            assessment,
+            config_hash=self.workspace.config_hash,
+            earlier=self.workspace.earlier_than(project.key),
+            adopt=permission.adopt,
+        )
+        return ProjectRun(assessment=assessment, plan=plan, refused=self._refusal(plan, permission))
+
+    def _refusal(self, plan: Plan, permission: Permission) -> str | None:
+        with self.workspace.database.read() as tx:
+            recent = audit.recent_rewrites(tx, plan.project, self.workspace.database.now(tx) - ROLLING)
+        limits = self.workspace.safety
+        if permission.initial:
+            limits = msgspec.structs.replace(limits, max_additions=len(plan.changes))
+        if permission.force:
+            limits = msgspec.structs.replace(limits, always_allowed=recent + len(plan.changes))
+        return refuse(plan, limits, recent_changes=recent)
+
+    def _applied(self, project: ScopedProject, permission: Permission, saved: SavedPlan | None) -> ProjectRun:
+        database, sources = self.workspace.database, self.workspace.sources
+        with self._lease(project) as lease:
+            try:
+                recover(database, project.key, sources, lease, run_id=self.id, stop=self.stop)
+            except SourceError as error:
+                return ProjectRun(assessment=self._assess(project, save=True), failed=str(error))
+            planned = self._planned(project, permission, save=True)
+            plan = planned.plan
+            if plan is None or planned.refused is not None:
+                return planned
+            if saved is not None:
+                plan = only_saved(plan, saved)
+            applied = apply_plan(database, plan, sources, lease, run_id=self.id, stop=self.stop)
+            settle(database, planned.assessment)
+            return msgspec.structs.replace(planned, plan=plan, applied=applied)
+
+    def _codes(self) -> Sequence[ExitCode]:
+        codes = []
+        if any(pulled.failed for pulled in self.pulled.values()) or self.stop.is_set():
+            codes.append(ExitCode.PARTIAL)
+        if any(finding.safety for pulled in self.pulled.values() for finding in pulled.findings):
+            codes.append(ExitCode.REFUSED)
+        for one in self.done:
+            if one.refused is not None:
+                codes.append(ExitCode.REFUSED)
+            if one.failed is not None or (one.applied is not None and one.applied.is_partial):
+                codes.append(ExitCode.PARTIAL)
+        return codes
+
+    def _summary(self) -> dict[str, object]:
+        applied = [one.applied for one in self.done if one.applied is not None]
+        return {
+            "records": sum(event.records for pulled in self.pulled.values() for event in pulled.events),
+            "requests": sum(event.requests for pulled in self.pulled.values() for event in pulled.events),
+            "rejected": sum(event.rejected for pulled in self.pulled.values() for event in pulled.events),
+            "planned": sum(len(one.plan.changes) for one in self.done if one.plan is not None),
+            "written": sum(one.count("done") for one in applied),
+            "failed": sum(one.count("failed") + one.count("unsent") for one in applied),
+            "conflicts": sum(one.count("conflict") for one in applied),
+        }

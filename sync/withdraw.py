@@ -1,0 +1,94 @@
+"""Taking back: `milepost unpublish` removes what we own, `milepost release` ends an override or a contest."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from mappings.change import Change, Note, Plan, Slot, Value
+from mappings.model import ChangeRequest, Entity, Ref, WorkItem
+from sync.names import name_of
+from sync.plan import container_of, is_editable
+from sync.store import audit, entities, publishing
+from sync.store.connect import Database
+
+
+def unpublish_plan(
+    project: str, published: Mapping[Slot, Value], actual: Mapping[Slot, Value], targets: Mapping[Ref, Entity], *, now: datetime
+) -> Plan:
+    """Removes every value that still is what we wrote; what a person changed since stays and is told."""
+    changes: list[Change] = []
+    notes: list[Note] = []
+    for slot in sorted(published):
+        target, value = targets.get(slot.target), published[slot]
+        found = actual.get(slot)
+        if target is None or value is None or found is None:
+            continue
+        if found != value:
+            text = "a person changed it since we wrote it; it stays"
+            notes.append(Note(kind="override", project=project, text=text, slot=slot, key=name_of(target), actual=found))
+        elif not is_editable(target):
+            text = "archived or locked: it cannot be edited"
+            notes.append(Note(kind="skipped", project=project, text=text, slot=slot, key=name_of(target), actual=found))
+        else:
+            changes.append(_removal(project, slot, value, target))
+    return Plan(
+        project=project,
+        made_at=now,
+        facts_as_of=None,
+        config_hash="",
+        verdict_hash="",
+        changes=tuple(changes),
+        notes=tuple(notes),
+        published=len(published),
+    )
+
+
+def _removal(project: str, slot: Slot, value: Value, target: Entity) -> Change:
+    digest = hashlib.blake2b(msgspec.json.encode([str(slot), "unpublish"]), digest_size=8)
+    return Change(
+        id=digest.hexdigest(),
+        project=project,
+        slot=slot,
+        action="remove",
+        before=value,
+        after=None,
+        key=name_of(target),
+        container=container_of(target),
+        title=target.title if isinstance(target, WorkItem | ChangeRequest) else "",
+        url=target.url,
+        reason="taken back by milepost unpublish",
+    )
+
+
+def plan_unpublish(database: Database, project: str) -> Plan:
+    """The plan that takes back everything of one project, also of one that the file no longer has."""
+    with database.read() as tx:
+        published = {slot: row.value for slot, row in publishing.published(tx, project).items()}
+        refs = sorted({slot.target for slot in published})
+        targets = {entity.ref: entity for entity in entities.get(tx, refs)}
+        return unpublish_plan(project, published, entities.slots_of(tx, refs), targets, now=database.now(tx))
+
+
+def forget(database: Database, project: str) -> None:
+    """Ends all memory of what a project published, once nothing of it is left to take back."""
+    with database.write() as tx:
+        publishing.forget_project(tx, project)
+
+
+def release(database: Database, project: str, targets: Sequence[Ref], *, run_id: str) -> Sequence[Slot]:
+    """Ends the overrides and contests on `targets`. From then on what a person set counts as ours, so the next sync replaces it.
+
+    Returns the slots that were released.
+    """
+    with database.write() as tx:
+        now = database.now(tx)
+        held = {slot: row for slot, row in publishing.held(tx, project).items() if slot.target in set(targets)}
+        for slot, row in held.items():
+            publishing.save_published(tx, slot, project=project, value=row.value, rules=(), episode=None, run_id=run_id, now=now)
+            audit.append(tx, audit.of_release(slot, row.value, project=project, run_id=run_id, at=now))
+        publishing.forget_held(tx, list(held))
+    return sorted(held)

@@ -1,0 +1,47 @@
+"""Everything a run works with, put together once by `sync.build`: the store, the sources and the projects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+
+import msgspec
+
+from mappings.change import Limits
+from sync.assess import ScopedProject
+from sync.pull import PullLimits, Source
+from sync.store.connect import Database
+
+
+class Workspace(msgspec.Struct, frozen=True, kw_only=True):
+    """A project file made ready. `projects` keep the file's order, which decides who owns a slot."""
+
+    database: Database
+    config_hash: str
+    sources: Mapping[str, Source]
+    projects: Sequence[ScopedProject]
+    pull_limits: PullLimits
+    safety: Limits
+    wait: timedelta = timedelta(seconds=60)
+
+    def chosen(self, keys: Iterable[str]) -> Sequence[ScopedProject]:
+        """The projects named by `keys`, all of them for none, in the file's order. Raises `KeyError` with the first unknown key."""
+        wanted = set(keys)
+        for key in sorted(wanted - {project.key for project in self.projects}):
+            raise KeyError(key)
+        return [project for project in self.projects if not wanted or project.key in wanted]
+
+    def sources_of(self, projects: Sequence[ScopedProject]) -> Sequence[Source]:
+        """The sources that `projects` scope, each with only their scopes; a scope that they share is read once."""
+        result = []
+        for source in self.sources.values():
+            hashes = {scope.hash for project in projects for one, scope in project.scopes if one.name == source.name}
+            scopes = tuple(scope for scope in source.scopes if scope.hash in hashes)
+            if scopes:
+                result.append(msgspec.structs.replace(source, scopes=scopes))
+        return result
+
+    def earlier_than(self, key: str) -> Sequence[str]:
+        """The keys of the projects before this one."""
+        keys = [project.key for project in self.projects]
+        return keys[: keys.index(key)]
