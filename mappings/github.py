@@ -347,7 +347,7 @@ def rejected(kind: str, repository: Repository, raw: Row, error: Exception) -> R
 
 def _identity(payload: bytes) -> str:
     try:
-        record: Any = json.loads(payload)
+        record: Any = json.loads(payload.decode("utf-8", "replace"), strict=False)
     except (ValueError, RecursionError):
         record = None
     if isinstance(record, dict):

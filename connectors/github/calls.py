@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TypeVar
 
+import jwt
 import requests
 from github import Github, GithubException
 from github.GithubException import BadAttributeException, RateLimitExceededException
@@ -96,6 +97,10 @@ def translated(source: str, what: str) -> Iterator[None]:
     except requests.RequestException as error:
         raise Unavailable(
             source, f"{what}: the connection failed", fix="check the source's url, the network and the proxy"
+        ) from error
+    except jwt.PyJWTError as error:
+        raise AuthError(
+            source, f"{what}: the App's private key cannot be used", fix="give the PEM file that GitHub made"
         ) from error
     except (BadAttributeException, AssertionError, AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
         # PyGithub asserts that answers stay on its host, and trips over answers that are no GitHub's.

@@ -14,6 +14,8 @@ from connectors.base import Options, PublishOptions
 from mappings.change import Badge, Owned
 
 API_VERSION = "2022-11-28"
+"""Asked for by name: later versions leave out a pull request's `merge_commit_sha`."""
+
 LONGEST_LABEL = 50
 LONGEST_DESCRIPTION = 100
 
@@ -33,7 +35,7 @@ def _api_url(url: str) -> str:
 
 
 def _repository_pattern(pattern: str) -> str:
-    if not _PATTERN.fullmatch(pattern):
+    if not _PATTERN.fullmatch(pattern) or pattern.partition("/")[2] in (".", ".."):
         raise ValueError(f"{pattern!r}: expected owner/name or owner/glob*, with a plain owner")
     return pattern
 

@@ -60,6 +60,7 @@ def hub() -> Iterator[GitHub]:
     with GitHub() as started:
         started.add_repository(REPO)
         yield started
+        assert not [entry for entry in started.requests if entry.unknown_query]
 
 
 @pytest.fixture
@@ -334,7 +335,7 @@ def test_addresses_that_are_no_api_are_refused(url: str) -> None:
         GithubOptions(url=url)
 
 
-@pytest.mark.parametrize("pattern", ["example", "exa*/churn", "a/b/c", "/x", "example/../x/y", "example/a b"])
+@pytest.mark.parametrize("pattern", ["example", "exa*/churn", "a/b/c", "/x", "example/..", "example/a b"])
 def test_patterns_that_name_no_repository_are_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match="repositories"):
         CONNECTION.scope.model_validate({"repositories": [pattern]})

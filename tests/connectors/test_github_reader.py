@@ -44,6 +44,7 @@ def hub() -> Iterator[GitHub]:
         started.keep_answers = False
         started.add_repository(REPO, at=LONG_AGO)
         yield started
+        assert not [entry for entry in started.requests if entry.unknown_query]
 
 
 @pytest.fixture
