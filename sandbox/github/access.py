@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
+from sandbox.github.apps import App
 from sandbox.github.model import ROLES, Role, User
 from sandbox.github.refusals import DOCS, refusal
 from sandbox.github.site import Repository
@@ -70,6 +71,7 @@ class Access:
     tokens: dict[str, Token] = field(default_factory=dict)
     everywhere: dict[int, Role] = field(default_factory=dict)
     granted: dict[tuple[int, int], Role | None] = field(default_factory=dict)
+    apps: dict[int, App] = field(default_factory=dict)
     anonymous: Budget = field(default_factory=lambda: Budget(60))
 
     def token_of(self, authorization: str | None, now: datetime) -> Token | None:

@@ -47,6 +47,10 @@ class Repository:
         self.updated_at = max(self.updated_at, at)
         self.document = None
 
+    def recount(self) -> None:
+        """An issue came, went, closed or opened: that shows in the document, and is no update of the repository itself."""
+        self.document = None
+
     def pushed(self, at: datetime) -> None:
         self.pushed_at = max(self.pushed_at, at)
         self.document = None

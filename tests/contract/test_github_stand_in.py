@@ -11,7 +11,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import jwt
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from githubkit_schemas.latest import models
 from pydantic import TypeAdapter
 
@@ -32,6 +35,12 @@ ANSWERS: dict[tuple[str, str], Any] = {
     ("GET", "/orgs/{login}"): models.OrganizationFull,
     ("GET", "/orgs/{login}/repos"): list[models.MinimalRepository],
     ("GET", "/rate_limit"): models.RateLimitOverview,
+    ("GET", "/app"): models.Integration,
+    ("GET", "/app/installations/{installation}"): models.Installation,
+    ("POST", "/app/installations/{installation}/access_tokens"): models.InstallationToken,
+    ("GET", "/orgs/{login}/installation"): models.Installation,
+    ("GET", f"{REPOSITORY}/installation"): models.Installation,
+    ("GET", "/installation/repositories"): models.InstallationRepositoriesGetResponse200,
     ("GET", REPOSITORY): models.FullRepository,
     ("GET", f"{REPOSITORY}/issues"): list[models.Issue],
     ("POST", f"{REPOSITORY}/issues"): models.Issue,
@@ -154,6 +163,19 @@ def session(github: GitHub, http: httpx.Client) -> None:
     http.post("/repos/example/hollow/issues", json={"title": "Too late"})
 
 
+def app_session(github: GitHub, http: httpx.Client) -> None:
+    """What a GitHub App asks as itself, and as its installation."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    app, installation = github.add_app("milepost", "example", public.decode())
+    expires = int((github.clock() + timedelta(minutes=5)).timestamp())
+    signed = {"Authorization": f"Bearer {jwt.encode({'iss': str(app), 'exp': expires}, key, algorithm='RS256')}"}
+    read(http, "/app", f"/app/installations/{installation}", "/app/installations/1", headers=signed)
+    read(http, "/orgs/example/installation", f"/repos/{REPO}/installation", headers=signed)
+    token = http.post(f"/app/installations/{installation}/access_tokens", headers=signed).json()["token"]
+    read(http, "/installation/repositories", "/user", headers={"Authorization": f"Bearer {token}"})
+
+
 def read(http: httpx.Client, *paths: str, headers: dict[str, str] | None = None) -> None:
     for path in paths:
         http.get(path, headers=headers)
@@ -166,6 +188,7 @@ def github() -> Iterator[GitHub]:
         populate(stand_in)
         with httpx.Client(base_url=stand_in.url, headers={"Authorization": "Bearer sandbox-token"}) as http:
             session(stand_in, http)
+            app_session(stand_in, http)
         yield stand_in
 
 
@@ -204,7 +227,11 @@ def test_the_official_contract_accepts_every_answer(github: GitHub) -> None:
 
 def test_repositories_by_id_answer_exactly_as_by_name(github: GitHub) -> None:
     ident = github.site.find(REPO).id
-    reads = [entry for entry in list(github.requests) if entry.method == "GET" and entry.path.startswith(f"/repos/{REPO}")]
+    reads = [
+        entry
+        for entry in list(github.requests)
+        if entry.method == "GET" and entry.path.startswith(f"/repos/{REPO}") and not entry.path.endswith("/installation")
+    ]
     with httpx.Client(base_url=github.url, headers={"Authorization": "Bearer sandbox-token"}) as http:
         for entry in reads:
             query = {name: values[-1] for name, values in entry.query.items()}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from sandbox.github.access import lacks_permission
 from sandbox.github.documents.repositories import full_repository, seen_by
 from sandbox.github.documents.users import organization, private_user, public_user
 from sandbox.github.model import User
@@ -45,7 +46,7 @@ class Accounts(Area):
         return answer(full_repository(self.hub.url, found, self.hub.access.role(self.token(request), found), parent))
 
     def myself(self, request: Request) -> Reply:
-        user = self.caller(request)
+        user = self._person(request)
         owned = [repository for repository in self._all() if repository.owner is user]
         private = sum(repository.private for repository in owned)
         return answer(private_user(self.hub.url, user, public_repositories=len(owned) - private, private_repositories=private))
@@ -61,7 +62,7 @@ class Accounts(Area):
         return answer(organization(self.hub.url, user, public_repositories=len(self._public(user))))
 
     def my_repositories(self, request: Request) -> Reply:
-        self.caller(request)
+        self._person(request)
         token = self.token(request)
         mine = (repository for repository in self._all() if self.hub.access.role(token, repository))
         return self._listed(request, "/user/repos", mine, "full_name")
@@ -83,6 +84,13 @@ class Accounts(Area):
         graphql = {"limit": 5000, "used": 0, "remaining": 5000, "reset": budget.reset, "resource": "graphql"}
         core = budget.document()
         return answer({"resources": {"core": core, "search": search, "graphql": graphql}, "rate": core})
+
+    def _person(self, request: Request) -> User:
+        """The account that asks. An app's installation is nobody: GitHub refuses it here."""
+        user, token = self.caller(request), self.token(request)
+        if token and token.kind == "app":
+            raise lacks_permission(token)
+        return user
 
     def _account(self, request: Request) -> User:
         user = self.hub.site.users.get(request.params["login"].lower())

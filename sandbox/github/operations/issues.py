@@ -89,7 +89,7 @@ class Issues(Area):
         # Whoever may not set labels, assignees and milestone has them dropped silently.
         if self.hub.access.has(self.token(request), repository, "triage"):
             self._arrange(repository, issue, body)
-        repository.changed(now)
+        repository.recount()
         location = f"{self.hub.url}/repos/{repository.full_name}/issues/{issue.number}"
         return answer(self.rendered(repository, issue), 201, {"Location": location})
 
@@ -99,22 +99,17 @@ class Issues(Area):
         caller = self.caller(request)
         if issue.author is not caller:
             self.writable(request, "triage")
-        if body.get("title") is not None:
-            issue.title = _title(body["title"])
-        if "body" in body:
-            issue.body = body["body"]
-        match body.get("state"):
-            case "closed":
-                repository.tracker.close(issue, by=caller, at=now, reason=body.get("state_reason") or "completed")
-            case "open":
-                repository.tracker.reopen(issue, now)
-            case None:
-                pass
-            case _:
-                raise invalid("Issue", "state", "invalid")
+        title = _title(body["title"]) if body.get("title") is not None else issue.title
+        if body.get("state") not in {"open", "closed", None}:
+            raise invalid("Issue", "state", "invalid")
         self._arrange(repository, issue, body)
+        issue.title, issue.body = title, body.get("body", issue.body)
+        if body.get("state") == "closed":
+            repository.tracker.close(issue, by=caller, at=now, reason=body.get("state_reason") or "completed")
+        elif body.get("state") == "open":
+            repository.tracker.reopen(issue, now)
         repository.tracker.touch(issue, now)
-        repository.changed(now)
+        repository.recount()
         return answer(self.rendered(repository, issue))
 
     def list_comments(self, request: Request) -> Reply:
@@ -142,6 +137,8 @@ class Issues(Area):
     def _arrange(self, repository: Repository, issue: Issue, body: dict[str, Any]) -> None:
         """Labels, assignees and milestone, each a whole set that replaces what was there."""
         now, site = self.hub.now(), self.hub.site
+        if "milestone" in body:
+            repository.tracker.plan_for(issue, _milestone(repository, body["milestone"]), now)
         if body.get("labels") is not None:
             issue.labels = {name.lower(): site.label(repository, name) for name in label_names(body["labels"])}
         logins = (
@@ -149,8 +146,6 @@ class Issues(Area):
         )
         if isinstance(logins, list):
             issue.assignees = [site.users[login.lower()] for login in map(str, logins) if login.lower() in site.users]
-        if "milestone" in body:
-            repository.tracker.plan_for(issue, _milestone(repository, body["milestone"]), now)
         repository.tracker.touch(issue, now)
 
 

@@ -126,7 +126,7 @@ class CodeDoings(World):
             self._follow(repository, issue, pull, source)
             repository.tracker.insert(issue)
             self.site.open_pulls.setdefault((source.id, branch), set()).add((repository.id, issue.number))
-            repository.changed(now)
+            repository.recount()
             return issue.number
 
     def mark_ready(self, repo: str, number: int, *, at: datetime | None = None) -> None:
@@ -249,7 +249,7 @@ class CodeDoings(World):
     def _end(self, repository: Repository, issue: Issue, pull: Pull, by: User, now: datetime) -> None:
         self.site.open_pulls.get((pull.head_repository, pull.branch), set()).discard((repository.id, issue.number))
         repository.tracker.close(issue, by=by, at=now, reason=None)
-        repository.changed(now)
+        repository.recount()
 
     def _close_what_it_closes(self, repository: Repository, issue: Issue, pull: Pull, by: User, now: datetime) -> None:
         texts = [issue.body or "", *(repository.code.commits[sha].message for sha in pull.commits)]

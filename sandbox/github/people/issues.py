@@ -43,7 +43,7 @@ class IssueDoings(World):
                 milestone=repository.tracker.milestones[milestone] if milestone else None,
             )
             repository.tracker.insert(issue)
-            repository.changed(now)
+            repository.recount()
             return issue.number
 
     def edit_issue(self, repo: str, number: int, *, at: datetime | None = None, **changes: Any) -> None:
@@ -76,13 +76,13 @@ class IssueDoings(World):
             repository, issue = self._issue(repo, number)
             now = self.now(at)
             repository.tracker.close(issue, by=self._author(repository, by, now), at=now, reason=reason)
-            repository.changed(now)
+            repository.recount()
 
     def reopen_issue(self, repo: str, number: int, *, at: datetime | None = None) -> None:
         with self.lock:
             repository, issue = self._issue(repo, number)
             repository.tracker.reopen(issue, self.now(at))
-            repository.changed(self.now(at))
+            repository.recount()
 
     def delete_issue(self, repo: str, number: int) -> None:
         """Gone for good: reading it says 410."""
@@ -90,7 +90,7 @@ class IssueDoings(World):
             repository, _ = self._issue(repo, number)
             repository.tracker.remove(number)
             repository.tracker.deleted.add(number)
-            repository.changed(self.now())
+            repository.recount()
 
     def transfer_issue(self, repo: str, number: int, target: str, *, at: datetime | None = None) -> int:
         """Its new number in the target repository, which the old address redirects to. It gets a new id, too."""
@@ -104,8 +104,8 @@ class IssueDoings(World):
             destination.tracker.insert(issue)
             destination.tracker.touch(issue, now)
             repository.tracker.moved[number] = (destination.id, issue.number)
-            repository.changed(now)
-            destination.changed(now)
+            repository.recount()
+            destination.recount()
             return issue.number
 
     def lock_issue(self, repo: str, number: int, *, reason: str | None = None, at: datetime | None = None) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from sandbox.github.access import Budget, Kind, Token
+from sandbox.github.apps import App
 from sandbox.github.model import Issue, Role, User
 from sandbox.github.people.world import World
 from sandbox.github.site import GHOST, Repository
@@ -60,6 +61,27 @@ class RepositoryDoings(World):
     def revoke_token(self, value: str) -> None:
         with self.lock:
             del self.access.tokens[value]
+
+    def add_app(self, slug: str, account: str, public_key: str, *, permissions: Mapping[str, str] | None = None) -> tuple[int, int]:
+        """The id of a GitHub App and of its installation on an account. `public_key` (PEM) is what its signatures must fit.
+
+        Without `permissions` it may write issues and pull requests and read the rest.
+        """
+        with self.lock:
+            now = self.now()
+            usual = {"metadata": "read", "contents": "read", "issues": "write", "pull_requests": "write"}
+            app = App(
+                id=self.site.take_id(),
+                installation=self.site.take_id(),
+                bot=self.site.user(f"{slug}[bot]", now, "Bot"),
+                account=self.site.user(account, now),
+                public_key=public_key,
+                permissions=usual if permissions is None else dict(permissions),
+                created_at=now,
+            )
+            self.access.apps[app.id] = app
+            self.access.everywhere[app.bot.id] = "write"
+            return app.id, app.installation
 
     def grant(self, login: str, repo: str, role: Role | None) -> None:
         """What an account may do in one repository; None takes everything away."""
