@@ -99,6 +99,8 @@ class _Composer:
             place = self._place(event)
             key = self._key(event, place, path)
             node = self._node(self._next(), (*path, key))
+            if node.value is None and node.place.line != place.line:
+                node = Node(None, place)  # nothing follows the key: the parser found that out only further down
             if key == "<<" and event.style is None:
                 merged.append(node)
             elif key in entries:

@@ -18,7 +18,7 @@ _SECRET_KEY = re.compile(
 )
 _WEB_CREDENTIALS = re.compile(r"(https?://)(?:[^/?#\s@]*|[^/?#\s@:]*:(?!\d*(?:[/?#\s]|$))[^@\s]*)@", re.IGNORECASE)
 """Any user part: before a web address even a lone user name is most often a token. A password may hold / or ?."""
-_PASSWORD_IN_URL = re.compile(r"([a-z][a-z0-9+.-]*://[^/?#\s@:]*):[^\s]+@", re.IGNORECASE)
+_PASSWORD_IN_URL = re.compile(r"(?<![a-z0-9+.-])(?!https?://)([a-z][a-z0-9+.-]*://[^/?#\s@:]*):\S+@", re.IGNORECASE)
 _SECRET_IN_QUERY = re.compile(
     r"([?&;](?:[\w.-]*(?:password|passwd|secret|token|signature|api_?key|access_?key)|sig|pwd)=)[^&#;\s]+", re.IGNORECASE
 )

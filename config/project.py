@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo, available_timezones
@@ -55,6 +56,8 @@ def _number(value: Any) -> Any:
     """Whole numbers and fractions, but neither true nor a number in quotes."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Invalid(f"expected a number, found {described(value)}", "write a number, without quotes")
+    if not isfinite(value):
+        raise Invalid("must be a finite number")
     return value
 
 
@@ -109,7 +112,7 @@ def _quality_shape(value: Any) -> Any:
 
 Name: TypeAlias = Annotated[str, AfterValidator(_plain_text), Field(max_length=200)]
 Limit: TypeAlias = Annotated[Bound, BeforeValidator(_bound_shape), AfterValidator(_possible)]
-Share: TypeAlias = Annotated[float, BeforeValidator(_number), Field(ge=0, le=1, allow_inf_nan=False)]
+Share: TypeAlias = Annotated[float, Field(ge=0, le=1), BeforeValidator(_number)]
 Bounds: TypeAlias = Mapping[Name, Limit]
 
 
@@ -216,7 +219,9 @@ class Safety(Section):
     """How much may change before a person is asked."""
 
     max_changes: Share = Field(0.3, description="Share of what is published that updates and removals of 24 hours may touch.")
-    max_additions: Annotated[int, BeforeValidator(_number)] = Field(200, ge=0, le=1_000_000, description="Additions of one run.")
+    max_additions: Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(_number)] = Field(
+        200, description="Additions of one run."
+    )
     max_deletes: Share = Field(0.2, description="Share of a scope's objects that may be gone at once.")
 
 
@@ -235,9 +240,7 @@ class FileBody(Section):
     """Milepost's project file: which sources to read, what belongs to which project, what to show where."""
 
     store: Store = Store()
-    sources: Mapping[str, SerializeAsAny[Source]] = Field(
-        description="The systems to read, each by a name of your own.", min_length=1
-    )
+    sources: Mapping[str, SerializeAsAny[Source]] = Field(description="The systems to read, each by a name of your own.")
     projects: Mapping[str, ProjectBody] = Field(
         description="Your projects, by key. Where two hold the same ticket, the first owns what is shown on it."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -12,6 +12,7 @@ from config.problems import ConfigError, Problem, nearest, suggestion
 from config.settings import KNOWN_VARIABLES
 from config.variables import FILE_SUFFIX, prefix, read_variable, variable
 
+_OURS = "MILEPOST_"
 _SHORTEST = 3
 """Shorter pieces hide nothing and would garble a message."""
 
@@ -41,13 +42,20 @@ def check_environment(sources: Mapping[str, type[BaseModel]], environ: Mapping[s
     known = {variable(source, field) for source, model in sources.items() for field in model.model_fields} | KNOWN_VARIABLES
     for name in sorted(environ):
         bare = name.removesuffix(FILE_SUFFIX)
-        if not name.startswith("MILEPOST_") or {name, bare} & known or any(name.startswith(prefix(one)) for one in sources):
+        if not name.startswith(_OURS) or {name, bare} & known or any(name.startswith(prefix(one)) for one in sources):
             continue
-        meant = nearest(bare, known)
+        meant = _meant(bare, known)
         if "__" in name or meant is not None:
             fix = f"did you mean {meant}?" if meant is not None else "unset it, or add its source to the project file"
             problems.append(Problem(path=name, message="belongs to no source and no setting", fix=fix, level="warning"))
     return problems
+
+
+def _meant(name: str, known: Iterable[str]) -> str | None:
+    """The nearest known variable, by what follows the part that all of them have in common."""
+    by_rest = {one.removeprefix(_OURS): one for one in known}
+    close = nearest(name.removeprefix(_OURS), by_rest)
+    return by_rest[close] if close is not None else None
 
 
 def _read(source: str, model: type[BaseModel], environ: Mapping[str, str]) -> tuple[BaseModel | None, Sequence[Problem]]:
