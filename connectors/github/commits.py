@@ -17,8 +17,9 @@ import msgspec
 from connectors.github.paging import PER_PAGE, Pager, read_rows
 from connectors.github.progress import CommitMark, Portion, Progress, restore
 from connectors.http import Client, decode
-from mappings import github as words
-from mappings.github import CommitRecord, Repository, Translation
+from mappings import github_records as words
+from mappings.github import Translation
+from mappings.github_records import CommitRecord, Repository
 from mappings.model import Rejected
 
 SETTLED = timedelta(seconds=10)

@@ -15,7 +15,7 @@ from connectors.errors import AuthError, SourceError
 from connectors.github.options import GithubOptions, GithubScope, is_glob, matches
 from connectors.github.repositories import Repositories, Resolved
 from connectors.http import Client, decode, read_budget
-from mappings.github import Repository, User
+from mappings.github_records import Repository, User
 
 SKEW = 60.0
 """Seconds by which the clocks may differ before windows of time become doubtful."""

@@ -13,9 +13,10 @@ from datetime import UTC, datetime, timedelta
 
 from connectors.github.paging import Page, Pager
 from connectors.github.progress import IssueMark, Portion, Progress, restore
-from mappings import github as words
+from mappings import github_records as words
 from mappings.change import Reading
-from mappings.github import IssueRecord, Repository, Translation
+from mappings.github import Translation
+from mappings.github_records import IssueRecord, Repository
 from mappings.model import Rejected, WorkItem
 
 OVERLAP = timedelta(seconds=2)

@@ -10,8 +10,9 @@ import msgspec
 
 from connectors.github.paging import Pager, read_rows
 from connectors.http import Client, decode
-from mappings import github as words
-from mappings.github import Repository, Translation
+from mappings import github_records as words
+from mappings.github import Translation
+from mappings.github_records import Repository
 from mappings.model import Entity, Missing, Ref
 
 _ID = re.compile(r"([1-9][0-9]{0,18})/([1-9][0-9]{0,18}|[0-9a-f]{40})")

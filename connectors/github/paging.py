@@ -10,8 +10,8 @@ import msgspec
 
 from connectors.errors import Unavailable
 from connectors.http import Client, decode, describe
-from mappings import github as words
-from mappings.github import Repository, Row
+from mappings import github_records as words
+from mappings.github_records import Repository, Row
 from mappings.model import Rejected
 
 PER_PAGE = 100

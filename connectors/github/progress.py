@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 
 from mappings.change import Reading
-from mappings.github import Repository
+from mappings.github_records import Repository
 from mappings.model import Entity, Rejected
 
 

@@ -13,9 +13,10 @@ from connectors.github.issues import OVERLAP, Named
 from connectors.github.paging import Page, Pager
 from connectors.github.progress import Portion, Progress, PullMark, restore
 from connectors.http import Client
-from mappings import github as words
+from mappings import github_records as words
 from mappings.change import Reading
-from mappings.github import PullRecord, Repository, Translation
+from mappings.github import Translation
+from mappings.github_records import PullRecord, Repository
 from mappings.model import ChangeRequest, Rejected
 
 

@@ -18,7 +18,8 @@ from connectors.github.pulls import Pulls
 from connectors.github.repositories import Repositories, Resolved
 from connectors.github.sweeps import Sweeps, Swept
 from connectors.http import open_client
-from mappings.github import Repository, Translation
+from mappings.github import Translation
+from mappings.github_records import Repository
 from mappings.model import Entity, Missing, Ref
 
 HEADERS = {"accept": "application/vnd.github+json", "x-github-api-version": API_VERSION}

@@ -10,8 +10,8 @@ from connectors.errors import AuthError, NotFound
 from connectors.github.options import GithubScope, is_glob, matches
 from connectors.github.paging import Pager
 from connectors.http import Client, decode
-from mappings import github as words
-from mappings.github import Repository
+from mappings import github_records as words
+from mappings.github_records import Repository
 
 
 class Resolved(msgspec.Struct, frozen=True):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from connectors.github.paging import Pager
-from mappings import github as words
-from mappings.github import Repository, Translation
+from mappings import github_records as words
+from mappings.github import Translation
+from mappings.github_records import Repository
 from mappings.model import Entity, Rejected
 
 Swept = tuple[Sequence[Entity], Sequence[Rejected]]

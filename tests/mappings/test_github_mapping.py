@@ -17,9 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from mappings import github as words
+from mappings import github_records as words
 from mappings.change import Owned, Reading, Slot
-from mappings.github import Repository, Translation, read_record, rejected, split_page
+from mappings.github import Translation
+from mappings.github_records import Repository, read_record, rejected, split_page
 from mappings.model import Person, Ref, WorkItem, decode, encode
 
 OWNED = Owned(labels={"ml/model-ready": ("0e8a16", "ready")})
