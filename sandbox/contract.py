@@ -97,9 +97,11 @@ class Contract:
             found = [] if status in GATEWAY else [("status", f"{status} is not documented")]
             return self._kept(method, template, found)
         schema = _json_schema_of(answer)
-        if schema is None:
-            unexpected = body is not None and status < 300 and "content" not in answer
-            return self._kept(method, template, [("", f"{status} is documented without a body")] if unexpected else [])
+        bodiless = status == 204 or (status < 300 and "content" not in answer)
+        if schema is None or bodiless:
+            return self._kept(
+                method, template, [("", f"{status} has a body and must not")] if bodiless and body is not None else []
+            )
         if body is None:
             return self._kept(method, template, [("", f"{status} is documented with a body, and has none")] if schema else [])
         return self._kept(method, template, self._violations("response", method, template, str(status), schema, body))
