@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from sync.store.columns import from_micros
+from sync.store import clock
 from sync.store.errors import StoreError, explain, place
 
 __all__ = ["Connection", "Database", "StoreError", "open_database"]
@@ -49,11 +49,7 @@ class Database:
 
     def now(self, tx: Connection) -> datetime:
         """The database's time at this moment (UTC), not the transaction's beginning: what leases are measured by."""
-        if self.dialect == "sqlite":
-            query = "SELECT strftime('%s', 'now') * 1000000 + CAST(substr(strftime('%f', 'now'), 4) AS INTEGER) * 1000"
-        else:
-            query = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
-        return from_micros(tx.execute(text(query)).scalar_one())
+        return clock.now(tx)
 
     def close(self) -> None:
         """Closes every connection. The database can't be used afterwards."""

@@ -44,6 +44,7 @@ stream = Table(
     Column("complete_at", Moment),
     Column("pulled_at", Moment),
     Column("error", name()),
+    Column("failed_at", Moment),
     Column("records", Integer, nullable=False),
     UniqueConstraint("source", "stream", "scope_hash", "mapping_version", name="stream_key"),
 )
@@ -64,7 +65,7 @@ entity = Table(
     Column("looked_up", Boolean, nullable=False),  # first stored by a direct read, so perhaps in no listing
     PrimaryKeyConstraint("source", "kind", "id", name="entity_pk"),
     Index("entity_by_key", "key"),
-    Index("entity_looked_up", "source", "kind", "id", sqlite_where=text("looked_up"), postgresql_where=text("looked_up")),
+    Index("entity_looked_up", "source", "kind", "id", sqlite_where=text("looked_up = 1"), postgresql_where=text("looked_up")),
 )
 
 membership = Table(

@@ -40,6 +40,7 @@ def upgrade() -> None:
         sa.Column("complete_at", MOMENT),
         sa.Column("pulled_at", MOMENT),
         sa.Column("error", NAME),
+        sa.Column("failed_at", MOMENT),
         sa.Column("records", sa.Integer, nullable=False),
         sa.UniqueConstraint("source", "stream", "scope_hash", "mapping_version", name="stream_key"),
     )
@@ -59,7 +60,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("source", "kind", "id", name="entity_pk"),
         sa.Index("entity_by_key", "key"),
         sa.Index(
-            "entity_looked_up", "source", "kind", "id", sqlite_where=sa.text("looked_up"), postgresql_where=sa.text("looked_up")
+            "entity_looked_up", "source", "kind", "id", sqlite_where=sa.text("looked_up = 1"), postgresql_where=sa.text("looked_up")
         ),
     )
     op.create_table(

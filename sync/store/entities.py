@@ -1,0 +1,31 @@
+"""All that concerns stored entities, to import from one place: saving, loading, scopes, deletions and mirrored slots."""
+
+from __future__ import annotations
+
+from sync.store.absent import known_missing, remember_missing
+from sync.store.loading import find, get, load, looked_up_commits
+from sync.store.members import count_members, leave_scope, mark_missing, missing, restore, seen_before_sweep, tombstone
+from sync.store.mirror import load_slots, slots_of, update_slots
+from sync.store.saving import Saved, save_batch, save_direct
+
+__all__ = [
+    "Saved",
+    "count_members",
+    "find",
+    "get",
+    "known_missing",
+    "leave_scope",
+    "load",
+    "load_slots",
+    "looked_up_commits",
+    "mark_missing",
+    "missing",
+    "remember_missing",
+    "restore",
+    "save_batch",
+    "save_direct",
+    "seen_before_sweep",
+    "slots_of",
+    "tombstone",
+    "update_slots",
+]

@@ -1,0 +1,62 @@
+"""Which of two documents of one object counts: pure, and so that within one run the order of arrival does not matter.
+
+A newer `updated_at` wins always. At equal times, or where a source has none, the later run wins: a label moved, a translation
+changed. Within one run the greater content hash does, which means nothing, but is the same whatever comes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from sync.store.rows import EntityRow
+
+_NO_CLOCK = 1 << 63
+
+
+class Stored(NamedTuple):
+    """What the store holds of one object: `sweep` and `run_id` of its membership in the stream at hand, if it is a member."""
+
+    hash: bytes
+    updated_at: int | None
+    slots: bytes | None
+    deleted_at: int | None
+    missing_since: int | None
+    sweep: int | None
+    run_id: str | None
+
+
+Verdict = Literal["replace", "mirror", "same", "stale"]
+"""`replace` the document, `mirror` only the slots, nothing to do (`same`), or what came is older than what is there (`stale`)."""
+
+
+def latest(rows: Iterable[EntityRow]) -> list[EntityRow]:
+    """One row an object, sorted by identity, so that concurrent writers lock rows in the same order."""
+    best: dict[tuple[str, str, str], EntityRow] = {}
+    for row in rows:
+        identity = row[:3]
+        other = best.get(identity)
+        if other is None or _rank(row.updated_at, row.hash, row.slots) > _rank(other.updated_at, other.hash, other.slots):
+            best[identity] = row
+    return [best[identity] for identity in sorted(best)]
+
+
+def compare(row: EntityRow, stored: Stored, *, same_run: bool) -> Verdict:
+    """What to do about `row`. `same_run`: what is stored was seen in this very run."""
+    if row.hash == stored.hash and row.slots == stored.slots:
+        return "same"
+    if not _supersedes(row, stored, same_run=same_run):
+        return "stale"
+    return "mirror" if row.hash == stored.hash else "replace"
+
+
+def _supersedes(row: EntityRow, stored: Stored, *, same_run: bool) -> bool:
+    if row.updated_at is not None and stored.updated_at is not None and row.updated_at != stored.updated_at:
+        return row.updated_at > stored.updated_at
+    if not same_run:
+        return True
+    return _rank(row.updated_at, row.hash, row.slots) > _rank(stored.updated_at, stored.hash, stored.slots)
+
+
+def _rank(updated_at: int | None, digest: bytes, slots: bytes | None) -> tuple[int, bytes, bytes]:
+    return (_NO_CLOCK if updated_at is None else updated_at, digest, slots or b"")

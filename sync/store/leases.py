@@ -1,0 +1,156 @@
+"""Leases: one holder at a time for a name, until it lets go or its time is up; measured by the database's clock.
+
+A lease's token grows with every taking and is checked in the transaction that commits an intent, so that a holder who overslept can
+do no harm.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy import Connection, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from sync.store import clock
+from sync.store.connect import Database
+from sync.store.errors import StoreError
+from sync.store.schema import lease as leases
+
+_POLL = timedelta(milliseconds=500)
+
+
+class Lease(msgspec.Struct, frozen=True, kw_only=True):
+    """What its holder shows when it acts. `token` is unique to this taking of `name`."""
+
+    name: str
+    holder: str
+    token: int
+    expires_at: datetime
+
+
+class LeaseHeld(Exception):
+    """Somebody else is at work. `expires_at` is when the lease ends, should they not renew it (UTC)."""
+
+    def __init__(self, name: str, holder: str, expires_at: datetime) -> None:
+        self.name = name
+        self.holder = holder
+        self.expires_at = expires_at
+        super().__init__(
+            f"{name} is in use by {holder}, at least until {expires_at:%H:%M:%S} UTC unless it ends earlier; wait, or try again later"
+        )
+
+
+class LeaseLost(Exception):
+    """The lease's time was up, and it may be somebody else's now: stop, and write nothing more."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            f"the lease {name} was lost: this run was away for too long, and another may have taken over; run it again"
+        )
+
+
+def acquire(database: Database, name: str, *, holder: str, ttl: timedelta, wait: timedelta, stop: threading.Event) -> Lease:
+    """Takes the lease, waiting for up to `wait` while somebody else has it. Raises `LeaseHeld`, also at once when `stop` is set."""
+    give_up_at: datetime | None = None
+    while True:
+        with database.write() as tx:
+            now = database.now(tx)
+            taken = _take(tx, name, holder, now, ttl)
+            if taken is not None:
+                return taken
+            there = tx.execute(select(leases.c.holder, leases.c.expires_at).where(leases.c.name == name)).one()
+        give_up_at = give_up_at or now + wait
+        left = give_up_at - now
+        if left <= timedelta(0) or stop.wait(min(_POLL, left).total_seconds()):
+            raise LeaseHeld(name, there.holder or "nobody", there.expires_at)
+
+
+def renew(database: Database, lease: Lease, ttl: timedelta) -> Lease:
+    """The same lease, `ttl` long from now. Raises `LeaseLost` when somebody took it, even if they are done by now."""
+    with database.write() as tx:
+        expires_at = database.now(tx) + ttl
+        mine = (leases.c.name == lease.name) & (leases.c.token == lease.token) & (leases.c.holder == lease.holder)
+        if tx.execute(update(leases).where(mine).values(expires_at=expires_at)).rowcount != 1:
+            raise LeaseLost(lease.name)
+    return msgspec.structs.replace(lease, expires_at=expires_at)
+
+
+def release(database: Database, lease: Lease) -> None:
+    """Lets go. The row stays, so that tokens only grow. A lease that was lost stays its new holder's."""
+    with database.write() as tx:
+        mine = (leases.c.name == lease.name) & (leases.c.token == lease.token)
+        tx.execute(update(leases).where(mine).values(holder=None, expires_at=database.now(tx)))
+
+
+def verify(tx: Connection, lease: Lease, *, lasting: timedelta = timedelta(0)) -> None:
+    """Raises `LeaseLost` unless the lease is still this holder's, for at least `lasting` more.
+
+    Call it in the transaction that commits what rests on it: nobody can take the lease before that transaction ends.
+    """
+    row = tx.execute(
+        select(leases.c.token, leases.c.holder, leases.c.expires_at).where(leases.c.name == lease.name).with_for_update()
+    ).first()
+    if row is None or row.token != lease.token or row.holder != lease.holder or row.expires_at <= clock.now(tx) + lasting:
+        raise LeaseLost(lease.name)
+
+
+@contextmanager
+def held(
+    database: Database,
+    name: str,
+    *,
+    holder: str,
+    ttl: timedelta,
+    wait: timedelta,
+    stop: threading.Event,
+    on_lost: Callable[[], None] | None = None,
+) -> Iterator[Lease]:
+    """The lease for as long as the block lasts, renewed by a thread. `on_lost` is called from there should it be lost meanwhile;
+    whoever needs certainty calls `verify`.
+    """
+    mine = acquire(database, name, holder=holder, ttl=ttl, wait=wait, stop=stop)
+    done = threading.Event()
+    renewing = threading.Thread(target=_keep_renewing, args=(database, mine, ttl, done, on_lost), name=f"lease-{name}", daemon=True)
+    renewing.start()
+    try:
+        yield mine
+    finally:
+        done.set()
+        renewing.join()
+        release(database, mine)
+
+
+def _keep_renewing(
+    database: Database, lease: Lease, ttl: timedelta, done: threading.Event, on_lost: Callable[[], None] | None
+) -> None:
+    while not done.wait(ttl.total_seconds() / 3):
+        try:
+            renew(database, lease, ttl)
+        except StoreError:
+            continue  # a busy or unreachable database may be back before the time is up; `verify` decides
+        except LeaseLost:
+            if on_lost is not None:
+                on_lost()
+            return
+
+
+def _take(tx: Connection, name: str, holder: str, now: datetime, ttl: timedelta) -> Lease | None:
+    """One statement, so that of two takers one sees the other's row."""
+    insert = sqlite.insert(leases) if tx.dialect.name == "sqlite" else postgresql.insert(leases)
+    values = {"holder": holder, "acquired_at": now, "expires_at": now + ttl}
+    statement = (
+        insert.values(name=name, token=1, **values)
+        .on_conflict_do_update(
+            index_elements=[leases.c.name],
+            set_={**values, "token": leases.c.token + 1},
+            where=or_(leases.c.holder.is_(None), leases.c.expires_at <= now),
+        )
+        .returning(leases.c.token)
+    )
+    token = tx.execute(statement).scalar_one_or_none()
+    return None if token is None else Lease(name=name, holder=holder, token=token, expires_at=now + ttl)

@@ -1,0 +1,83 @@
+"""Who belongs to a stream's scope, and who may have left it or gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, tuple_, update
+
+from mappings.model import Ref
+from sync.store.by_ref import by_kind
+from sync.store.schema import entity, membership, stream
+from sync.store.streams import StreamKey, ids
+
+
+def count_members(tx: Connection, key: StreamKey) -> int:
+    """The live entities of the stream's scope."""
+    query = select(func.count()).select_from(membership).join(entity, _same()).where(_in(tx, key), entity.c.deleted_at.is_(None))
+    return tx.execute(query).scalar_one()
+
+
+def seen_before_sweep(tx: Connection, key: StreamKey) -> list[Ref]:
+    """The live members that the present sweep has not seen, sorted: candidates for deletion once it proved a full listing."""
+    query = (
+        select(membership.c.source, membership.c.kind, membership.c.id)
+        .join(stream, stream.c.id == membership.c.stream)
+        .join(entity, _same())
+        .where(_in(tx, key), membership.c.sweep < stream.c.sweep, entity.c.deleted_at.is_(None))
+    )
+    return sorted(Ref(*row) for row in tx.execute(query))
+
+
+def leave_scope(tx: Connection, key: StreamKey, refs: Iterable[Ref]) -> None:
+    """These exist, but no longer in this stream's scope."""
+    for source, kind, some in by_kind(refs):
+        tx.execute(
+            delete(membership).where(
+                _in(tx, key), membership.c.source == source, membership.c.kind == kind, membership.c.id.in_(some)
+            )
+        )
+
+
+def tombstone(tx: Connection, refs: Iterable[Ref], now: datetime) -> None:
+    """These are proven gone. They keep their last document; being seen again, or `restore`, brings them back."""
+    for source, kind, some in by_kind(refs):
+        gone = and_(_among(source, kind, some), entity.c.deleted_at.is_(None))
+        tx.execute(update(entity).where(gone).values(deleted_at=now, changed_at=now))
+
+
+def restore(tx: Connection, refs: Iterable[Ref], now: datetime) -> None:
+    """Undoes `tombstone` and `mark_missing`."""
+    for source, kind, some in by_kind(refs):
+        tx.execute(update(entity).where(_among(source, kind, some)).values(deleted_at=None, missing_since=None, changed_at=now))
+
+
+def mark_missing(tx: Connection, refs: Iterable[Ref], now: datetime) -> None:
+    """A delivery or an answer says that these are gone, without proof: what rests on them is unknown until a listing shows."""
+    for source, kind, some in by_kind(refs):
+        news = and_(_among(source, kind, some), entity.c.missing_since.is_(None))
+        tx.execute(update(entity).where(news).values(missing_since=now, changed_at=now))
+
+
+def missing(tx: Connection, keys: Sequence[StreamKey]) -> dict[Ref, datetime]:
+    """The members of these scopes that were marked missing, and since when."""
+    members = select(membership.c.source, membership.c.kind, membership.c.id).where(membership.c.stream.in_(ids(tx, keys)))
+    query = select(entity.c.source, entity.c.kind, entity.c.id, entity.c.missing_since).where(
+        entity.c.missing_since.is_not(None),
+        entity.c.deleted_at.is_(None),
+        tuple_(entity.c.source, entity.c.kind, entity.c.id).in_(members),
+    )
+    return {Ref(source, kind, ident): since for source, kind, ident, since in tx.execute(query)}
+
+
+def _same() -> ColumnElement[bool]:
+    return and_(membership.c.source == entity.c.source, membership.c.kind == entity.c.kind, membership.c.id == entity.c.id)
+
+
+def _in(tx: Connection, key: StreamKey) -> ColumnElement[bool]:
+    return membership.c.stream.in_(ids(tx, [key]))
+
+
+def _among(source: str, kind: str, some: Sequence[str]) -> ColumnElement[bool]:
+    return and_(entity.c.source == source, entity.c.kind == kind, entity.c.id.in_(some))

@@ -1,0 +1,65 @@
+"""What our own slots hold remotely, as it was last seen: kept beside the entities, never part of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy import Connection, select, tuple_, update
+
+from mappings.change import Slot, Value
+from mappings.model import Ref
+from sync.store.by_ref import by_kind
+from sync.store.rows import Held, read_slot_document, slot_document
+from sync.store.schema import entity, membership
+from sync.store.streams import StreamKey, ids
+
+
+def load_slots(tx: Connection, keys: Sequence[StreamKey]) -> dict[Slot, Value]:
+    """Every slot of ours that holds something, on the live entities of these streams' scopes."""
+    members = select(membership.c.source, membership.c.kind, membership.c.id).where(membership.c.stream.in_(ids(tx, keys)))
+    query = select(entity.c.source, entity.c.kind, entity.c.id, entity.c.slots).where(
+        entity.c.slots.is_not(None),
+        entity.c.deleted_at.is_(None),
+        tuple_(entity.c.source, entity.c.kind, entity.c.id).in_(members),
+    )
+    found: dict[Slot, Value] = {}
+    for source, kind, ident, document in tx.execute(query):
+        found.update(_slots(Ref(source, kind, ident), read_slot_document(document)))
+    return found
+
+
+def slots_of(tx: Connection, refs: Iterable[Ref]) -> dict[Slot, Value]:
+    """Every slot of ours that holds something on these objects."""
+    found: dict[Slot, Value] = {}
+    for ref, held in _held(tx, refs).items():
+        found.update(_slots(ref, held))
+    return found
+
+
+def update_slots(tx: Connection, values: Mapping[Slot, Value]) -> None:
+    """These slots hold these values now, as a write or a fresh read has shown; the other slots of their targets stay.
+
+    A target that is not stored has no mirror, and is passed over.
+    """
+    by_target: dict[Ref, Held] = {}
+    for slot, value in values.items():
+        by_target.setdefault(slot.target, {})[slot.kind, slot.name] = value
+    for ref, held in _held(tx, by_target).items():
+        document = slot_document({**held, **by_target[ref]})
+        tx.execute(
+            update(entity)
+            .where(entity.c.source == ref.source, entity.c.kind == ref.kind, entity.c.id == ref.id)
+            .values(slots=document)
+        )
+
+
+def _held(tx: Connection, refs: Iterable[Ref]) -> dict[Ref, Held]:
+    found: dict[Ref, Held] = {}
+    for source, kind, some in by_kind(refs):
+        query = select(entity.c.id, entity.c.slots).where(entity.c.source == source, entity.c.kind == kind, entity.c.id.in_(some))
+        found.update((Ref(source, kind, ident), read_slot_document(document)) for ident, document in tx.execute(query))
+    return found
+
+
+def _slots(ref: Ref, held: Held) -> dict[Slot, Value]:
+    return {Slot(ref, kind, name): value for (kind, name), value in held.items()}

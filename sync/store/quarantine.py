@@ -1,0 +1,70 @@
+"""Records that could not be translated or stored: kept with their payload until the record is stored after all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Connection, delete, select, tuple_
+
+from mappings.model import Ref, Rejected
+from sync.store.bulk import chunks
+from sync.store.schema import quarantine
+from sync.store.text import printable
+from sync.store.upsert import upsert
+
+PAYLOAD_LIMIT = 65_536
+
+
+class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
+    """One record that is not understood. `payload` is what the source sent, cut to 64 KiB."""
+
+    source: str
+    stream: str
+    kind: str
+    id: str
+    reason: str
+    payload: bytes
+    first_seen: datetime
+    last_seen: datetime
+
+
+def keep(tx: Connection, source: str, stream: str, rejected: Iterable[Rejected], now: datetime) -> None:
+    """Remembers rejected records, once each."""
+    rows = {(one.kind, one.id): _row(source, stream, one, now) for one in rejected}
+    for chunk in chunks(list(rows.values())):
+        upsert(tx, quarantine, chunk, update=("reason", "payload", "last_seen"))
+
+
+def entries(tx: Connection, *, source: str | None = None, limit: int = 1_000) -> list[Quarantined]:
+    """What is in quarantine, the latest first."""
+    query = select(quarantine).order_by(quarantine.c.last_seen.desc(), *quarantine.primary_key.columns).limit(limit)
+    if source is not None:
+        query = query.where(quarantine.c.source == source)
+    return [Quarantined(**row._mapping) for row in tx.execute(query)]
+
+
+def clear(tx: Connection, source: str, stream: str, refs: Sequence[Ref]) -> int:
+    """Lets go of the records that are stored now. Returns how many there were."""
+    mine = (quarantine.c.source == source) & (quarantine.c.stream == stream)
+    if tx.execute(select(quarantine.c.id).where(mine).limit(1)).first() is None:
+        return 0
+    cleared = 0
+    for chunk in chunks(refs):
+        among = tuple_(quarantine.c.kind, quarantine.c.id).in_([(ref.kind, ref.id) for ref in chunk])
+        cleared += tx.execute(delete(quarantine).where(mine, among)).rowcount
+    return cleared
+
+
+def _row(source: str, stream: str, one: Rejected, now: datetime) -> dict[str, object]:
+    return {
+        "source": source,
+        "stream": stream,
+        "kind": printable(one.kind, 100),
+        "id": printable(one.id, 512),
+        "reason": printable(one.reason, 2_000),
+        "payload": one.payload[:PAYLOAD_LIMIT],
+        "first_seen": now,
+        "last_seen": now,
+    }

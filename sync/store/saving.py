@@ -1,0 +1,186 @@
+"""Storing what was read: a page with its cursor, or single objects read directly. Only what differs is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import BigInteger, Connection, and_, select, type_coerce, update
+
+from connectors.base import Batch
+from mappings.change import Reading
+from mappings.model import Entity, Ref, Rejected
+from sync.store import absent, quarantine
+from sync.store.bulk import bulk, chunks
+from sync.store.columns import to_micros
+from sync.store.folding import Stored, Verdict, compare, latest
+from sync.store.rows import EntityRow, Held, Unstorable, by_target, entity_rows
+from sync.store.schema import entity, membership, stream
+from sync.store.streams import StreamKey, open_stream
+from sync.store.text import is_storable
+
+DIRECT = "direct"
+"""The stream under which a record that was read directly is quarantined."""
+
+
+class Saved(msgspec.Struct, frozen=True, kw_only=True):
+    """How many objects were `new`, `changed` (or came back), the `same` (or older than what is stored), and `rejected`."""
+
+    new: int = 0
+    changed: int = 0
+    same: int = 0
+    rejected: int = 0
+
+    def __add__(self, other: Saved) -> Saved:
+        return Saved(
+            new=self.new + other.new,
+            changed=self.changed + other.changed,
+            same=self.same + other.same,
+            rejected=self.rejected + other.rejected,
+        )
+
+
+def save_batch(tx: Connection, key: StreamKey, batch: Batch, *, now: datetime, run_id: str) -> Saved:
+    """Stores one page: entities, our mirrored slots, membership, rejections and cursor.
+
+    Within one run, any order and repetition of pages gives the same entities (see `folding`). An entity that was deleted or missing
+    and is seen again is restored. A page without a cursor leaves the stored one as it is. To act on `batch.complete` is up to the
+    caller (`streams.finish`), in this transaction or a later one.
+    """
+    state = open_stream(tx, key)
+    page = _Page(stream=state.id, source=key.source, name=key.stream, sweep=state.sweep, run_id=run_id)
+    saved, refused = _save(tx, batch.entities, by_target(batch.slots), page, now)
+    rejected = [*batch.rejected, *(Rejected(kind=one.ref.kind, id=one.ref.id, reason=one.reason) for one in refused)]
+    if rejected:
+        quarantine.keep(tx, key.source, key.stream, rejected, now)
+        _mark_seen(tx, page, rejected)
+    changes: dict[str, Any] = {"records": state.records + len(batch.entities) + len(batch.rejected)}
+    if batch.cursor is not None:
+        changes["cursor"] = batch.cursor
+    tx.execute(update(stream).where(stream.c.id == state.id).values(changes))
+    return saved + Saved(rejected=len(rejected))
+
+
+def save_direct(tx: Connection, entities: Sequence[Entity], slots: Sequence[Reading] | None = None, *, now: datetime) -> Saved:
+    """Stores objects that were read one by one: no membership, and at equal times they win.
+
+    `slots` lists all that our slots on these objects hold; None means that they were not read, and leaves their mirror as it is.
+    """
+    saved, refused = _save(tx, entities, None if slots is None else by_target(slots), None, now)
+    for one in refused:
+        quarantine.keep(tx, one.ref.source, DIRECT, [Rejected(kind=one.ref.kind, id=one.ref.id, reason=one.reason)], now)
+    return saved + Saved(rejected=len(refused))
+
+
+class _Page(NamedTuple):
+    """Where a page belongs: it makes its entities members of `stream`, seen in this sweep by this run."""
+
+    stream: int
+    source: str
+    name: str
+    sweep: int
+    run_id: str
+
+
+def _save(
+    tx: Connection, entities: Sequence[Entity], held: Mapping[Ref, Held] | None, page: _Page | None, now: datetime
+) -> tuple[Saved, list[Unstorable]]:
+    saved, refused = Saved(), []
+    for chunk in chunks(entities):
+        rows, unstorable = entity_rows(chunk, held or {}, source=page.source if page else None)
+        refused += unstorable
+        for (source, kind), group in groupby(latest(rows), key=itemgetter(0, 1)):
+            saved += _save_group(tx, source, kind, list(group), page, mirrored=held is not None, now=to_micros(now))
+    return saved, refused
+
+
+def _save_group(
+    tx: Connection, source: str, kind: str, rows: Sequence[EntityRow], page: _Page | None, *, mirrored: bool, now: int
+) -> Saved:
+    """Stores at most one chunk of rows of one kind, one row an object."""
+    stored = _stored(tx, source, kind, [row.id for row in rows], page)
+    writes: list[tuple[Any, ...]] = []
+    mirrors: list[tuple[Any, ...]] = []
+    back: list[tuple[Any, ...]] = []
+    members: list[tuple[Any, ...]] = []
+    new: list[str] = []
+    for row in rows:
+        there = stored.get(row.id)
+        if there is None:
+            new.append(row.id)
+            verdict: Verdict = "replace"
+        else:
+            row = row if mirrored else row._replace(slots=there.slots)  # noqa: PLW2901  # the same row, completed
+            verdict = compare(row, there, same_run=page is not None and there.run_id == page.run_id)
+            if there.deleted_at is not None or there.missing_since is not None:
+                back.append((now, source, kind, row.id))
+        if verdict == "replace":
+            writes.append((*row, now, there is None and page is None))
+        elif verdict == "mirror":
+            mirrors.append((row.slots, source, kind, row.id))
+        if page is not None:
+            seen_by = page.run_id if verdict != "stale" or there is None else there.run_id
+            if there is None or (there.sweep, there.run_id) != (page.sweep, seen_by):
+                members.append((page.stream, source, kind, row.id, page.sweep, seen_by))
+    bulk(tx, _WRITE, writes)
+    bulk(tx, _MIRROR, mirrors)
+    bulk(tx, _BRING_BACK, back)
+    bulk(tx, _JOIN, members)
+    if new:
+        absent.forget(tx, source, kind, new)
+    if page is not None:
+        quarantine.clear(tx, source, page.name, [Ref(source, kind, row.id) for row in rows])
+    changed = {write[2] for write in writes} | {one[3] for one in back}
+    return Saved(new=len(new), changed=len(changed) - len(new), same=len(rows) - len(changed))
+
+
+def _stored(tx: Connection, source: str, kind: str, ids: Sequence[str], page: _Page | None) -> dict[str, Stored]:
+    is_member = and_(
+        membership.c.stream == (page.stream if page else None),
+        membership.c.source == entity.c.source,
+        membership.c.kind == entity.c.kind,
+        membership.c.id == entity.c.id,
+    )
+    query = (
+        select(
+            entity.c.id,
+            entity.c.hash,
+            type_coerce(entity.c.updated_at, BigInteger),
+            entity.c.slots,
+            type_coerce(entity.c.deleted_at, BigInteger),
+            type_coerce(entity.c.missing_since, BigInteger),
+            membership.c.sweep,
+            membership.c.run_id,
+        )
+        .select_from(entity.outerjoin(membership, is_member))
+        .where(entity.c.source == source, entity.c.kind == kind, entity.c.id.in_(ids))
+    )
+    return {row[0]: Stored(*row[1:]) for row in tx.execute(query)}
+
+
+def _mark_seen(tx: Connection, page: _Page, rejected: Sequence[Rejected]) -> None:
+    """A record that is not understood is there all the same: a member that was rejected is no candidate for deletion."""
+    rows = [(page.sweep, page.stream, page.source, one.kind, one.id) for one in rejected if is_storable(one.id)]
+    bulk(tx, _SEE, rows)
+
+
+_COLUMNS = (*EntityRow._fields, "changed_at", "looked_up")
+_WRITE = (
+    f"INSERT INTO entity ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608  # constant names
+    "ON CONFLICT (source, kind, id) DO UPDATE SET key = excluded.key, container = excluded.container, "
+    "updated_at = excluded.updated_at, hash = excluded.hash, doc = excluded.doc, slots = excluded.slots, "
+    "changed_at = excluded.changed_at "
+    # another transaction may have stored a newer one since it was compared
+    "WHERE entity.updated_at IS NULL OR excluded.updated_at IS NULL OR excluded.updated_at >= entity.updated_at"
+)
+_MIRROR = "UPDATE entity SET slots = ? WHERE source = ? AND kind = ? AND id = ?"
+_BRING_BACK = "UPDATE entity SET deleted_at = NULL, missing_since = NULL, changed_at = ? WHERE source = ? AND kind = ? AND id = ?"
+_JOIN = (
+    "INSERT INTO membership (stream, source, kind, id, sweep, run_id) VALUES (?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (stream, source, kind, id) DO UPDATE SET sweep = excluded.sweep, run_id = excluded.run_id"
+)
+_SEE = "UPDATE membership SET sweep = ? WHERE stream = ? AND source = ? AND kind = ? AND id = ?"

@@ -1,0 +1,122 @@
+"""Streams: what was pulled of each (source, stream, scope, mapping version), and how far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, select, update
+
+from sync.store.schema import membership, stream
+from sync.store.text import printable
+from sync.store.upsert import upsert
+
+
+class StreamKey(msgspec.Struct, frozen=True, order=True, kw_only=True):
+    """What a cursor and a listing's completeness belong to: a change of any part starts a full pull."""
+
+    source: str
+    stream: str
+    scope_hash: str
+    mapping_version: int
+
+
+class StreamState(msgspec.Struct, frozen=True, kw_only=True):
+    """`sweep` numbers the full listing that is or was made last, from 1; `sweep_started_at` is its beginning.
+
+    `complete_at` is the end of the last proven full listing, `pulled_at` of the last successful pull of any kind, `error` and
+    `failed_at` why and when one failed since. `records` counts what was received since the sweep began, repetitions included.
+    """
+
+    id: int
+    key: StreamKey
+    cursor: str | None = None
+    sweep: int = 0
+    sweep_started_at: datetime | None = None
+    complete_at: datetime | None = None
+    pulled_at: datetime | None = None
+    error: str | None = None
+    failed_at: datetime | None = None
+    records: int = 0
+
+
+def open_stream(tx: Connection, key: StreamKey) -> StreamState:
+    """The stream's state, created where there is none."""
+    found = _find(tx, key)
+    if found is None:
+        row = {**msgspec.structs.asdict(key), "sweep": 0, "records": 0}
+        upsert(tx, stream, [row], update=(), unique=StreamKey.__struct_fields__)
+        found = _find(tx, key)
+        assert found is not None
+    return found
+
+
+def begin_sweep(tx: Connection, key: StreamKey, now: datetime) -> StreamState:
+    """Starts a new full listing: from no cursor, with a number of its own."""
+    state = open_stream(tx, key)
+    changes = {"sweep": state.sweep + 1, "sweep_started_at": now, "cursor": None, "records": 0}
+    tx.execute(update(stream).where(_is(key)).values(changes))
+    return msgspec.structs.replace(state, **changes)
+
+
+def finish(tx: Connection, key: StreamKey, *, complete: bool, now: datetime) -> None:
+    """The pull succeeded. `complete`: it ended a proven full listing."""
+    changes: dict[str, Any] = {"pulled_at": now, "error": None, "failed_at": None}
+    if complete:
+        changes["complete_at"] = now
+    tx.execute(update(stream).where(_is(key)).values(changes))
+
+
+def fail(tx: Connection, key: StreamKey, error: str, now: datetime) -> None:
+    """The pull failed: what was known stays, with its age, and so does the cursor."""
+    tx.execute(update(stream).where(_is(key)).values(error=printable(error, 2_000), failed_at=now))
+
+
+def states(tx: Connection, keys: Iterable[StreamKey]) -> list[StreamState]:
+    """The states of those streams that were ever opened, in the order of `keys`."""
+    wanted = list(dict.fromkeys(keys))
+    rows = tx.execute(select(stream).where(stream.c.source.in_({key.source for key in wanted})))
+    by_key = {state.key: state for state in map(_state, rows)}
+    return [by_key[key] for key in wanted if key in by_key]
+
+
+def drop_obsolete(tx: Connection, key: StreamKey) -> int:
+    """Forgets the older mapping versions of a stream whose present version was listed completely. Returns how many."""
+    state = _find(tx, key)
+    if state is None or state.complete_at is None:
+        return 0
+    older = and_(
+        stream.c.source == key.source,
+        stream.c.stream == key.stream,
+        stream.c.scope_hash == key.scope_hash,
+        stream.c.mapping_version < key.mapping_version,
+    )
+    tx.execute(delete(membership).where(membership.c.stream.in_(select(stream.c.id).where(older))))
+    return tx.execute(delete(stream).where(older)).rowcount
+
+
+def ids(tx: Connection, keys: Iterable[StreamKey]) -> list[int]:
+    """The row numbers of those streams that were ever opened."""
+    return [state.id for state in states(tx, keys)]
+
+
+def _find(tx: Connection, key: StreamKey) -> StreamState | None:
+    row = tx.execute(select(stream).where(_is(key))).one_or_none()
+    return None if row is None else _state(row)
+
+
+def _is(key: StreamKey) -> ColumnElement[bool]:
+    return and_(
+        stream.c.source == key.source,
+        stream.c.stream == key.stream,
+        stream.c.scope_hash == key.scope_hash,
+        stream.c.mapping_version == key.mapping_version,
+    )
+
+
+def _state(row: Row[Any]) -> StreamState:
+    fields = dict(row._mapping)
+    key = StreamKey(**{name: fields.pop(name) for name in StreamKey.__struct_fields__})
+    return StreamState(key=key, **fields)

@@ -1,0 +1,27 @@
+"""Insert or update in one statement, spelled alike for both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+
+def upsert(
+    tx: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, update: Sequence[str], unique: Sequence[str] | None = None
+) -> None:
+    """Inserts `rows`; where one with the same unique columns (the primary key) exists, sets its columns `update` instead.
+
+    With no column to update, an existing row stays as it is.
+    """
+    if not rows:
+        return
+    insert = sqlite.insert(table) if tx.dialect.name == "sqlite" else postgresql.insert(table)
+    target = list(unique or table.primary_key.columns.keys())
+    if update:
+        statement = insert.on_conflict_do_update(index_elements=target, set_={name: insert.excluded[name] for name in update})
+    else:
+        statement = insert.on_conflict_do_nothing(index_elements=target)
+    tx.execute(statement, rows)
