@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,11 +16,11 @@ from connectors.errors import AuthError
 from connectors.github.options import GithubOptions, GithubScope, GithubSecrets
 from connectors.github.publisher import GithubPublisher
 from connectors.github.reader import GithubReader
-from mappings.change import Owned, Slot
+from mappings.change import Change, Owned, Slot
 from mappings.model import Ref
 from sandbox.faults import answers
 from sandbox.github import DEFAULT_TOKEN, GitHub
-from sandbox.server import Fault
+from sandbox.server import Fault, Route
 
 REPO = "example/churn"
 OWNED = Owned(labels={"ml/model-ready": ("0e8a16", "ready")})
@@ -137,6 +138,38 @@ def test_a_revoked_token_is_one_finding_and_no_crash(hub: GitHub) -> None:
     (finding,) = checked(context_for(hub))
     assert finding.level == "error"
     assert finding.fix is not None and "MILEPOST_GITHUB__" in finding.fix
+
+
+# -- an Enterprise Server ---------------------------------------------------------------------------------------------------------
+
+
+class EnterpriseServer(GitHub):
+    """Serves the API below a path of its host."""
+
+    @property
+    def url(self) -> str:
+        return f"{super().url}/api/v3"
+
+    def routes(self) -> Sequence[Route]:
+        return [replace(route, pattern=f"/api/v3{route.pattern}") for route in super().routes()]
+
+
+def test_an_enterprise_server_is_read_page_by_page_and_written() -> None:
+    with EnterpriseServer(page_window=200) as hub:
+        hub.add_repository(REPO)
+        issues = [hub.add_issue(REPO, f"Issue {n}") for n in range(250)]
+        context = context_for(hub)
+        reader, publisher = GithubReader(context), GithubPublisher(context)
+        entities = [entity for batch in reader.pull("issues", GithubScope(repositories=(REPO,)), None) for entity in batch.entities]
+        slot = Slot(Ref("github", "work_item", f"{hub.site.find(REPO).id}/{issues[0]}"), "label", "ml/model-ready")
+        change = Change(
+            id="1", project="churn", slot=slot, action="add", before=None, after=True, key=f"{REPO}#{issues[0]}", container=REPO
+        )
+        assert [written.state for written in publisher.write([change])] == ["done"]
+        assert publisher.read_slots([slot]) == {slot: True}
+        reader.close()
+        publisher.close()
+    assert len({entity.ref for entity in entities}) == 250
 
 
 # -- a GitHub App -----------------------------------------------------------------------------------------------------------------
