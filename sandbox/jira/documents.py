@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
-from sandbox.jira.catalogue import PLUGIN
-from sandbox.jira.editing import on_screen
 from sandbox.jira.model import Comment, Field, Issue, IssueType, LinkType, Option, Project, Status, Version
 from sandbox.jira.search_fields import CATEGORIES
 from sandbox.jira.state import State
@@ -256,60 +254,6 @@ class Documents:
             "simplified": False,
             "avatarUrls": {f"{size}x{size}": f"{AVATARS}/project/{project.id}/{size}" for size in (48, 24, 16, 32)},
         }
-
-    # -- fields --------------------------------------------------------------------------------------------------------
-
-    def schema(self, field: Field) -> dict[str, Any]:
-        schema: dict[str, Any] = {"type": field.type}
-        if field.items:
-            schema["items"] = field.items
-        if field.custom:
-            return schema | {"custom": f"{PLUGIN}:{field.plugin}", "customId": int(field.id.removeprefix("customfield_"))}
-        return schema | {"system": field.id}
-
-    def field(self, field: Field) -> dict[str, Any]:
-        clauses = [*field.clauses, f"cf[{field.id.removeprefix('customfield_')}]", field.name] if field.custom else [*field.clauses]
-        return {
-            "id": field.id,
-            "key": field.id,
-            "name": field.name,
-            "custom": field.custom,
-            "orderable": field.orderable,
-            "navigable": field.navigable,
-            "searchable": True,
-            "clauseNames": clauses,
-            "schema": self.schema(field),
-        }
-
-    def edit_meta(self, fields: Mapping[str, Field], project: Project) -> dict[str, Any]:
-        return {ident: self._field_meta(field, project) for ident, field in fields.items() if on_screen(field, project)}
-
-    def _field_meta(self, field: Field, project: Project) -> dict[str, Any]:
-        meta: dict[str, Any] = {
-            "required": field.required,
-            "schema": self.schema(field),
-            "name": field.name,
-            "key": field.id,
-            "operations": field.operations,
-        }
-        allowed = self._allowed(field, project)
-        return meta if allowed is None else {**meta, "allowedValues": allowed}
-
-    def _allowed(self, field: Field, project: Project) -> list[Any] | None:
-        kind = field.items or field.type
-        if kind.startswith("option"):
-            return [self._allowed_option(field, option) for option in field.options if not (option.disabled or option.parent)]
-        if kind == "priority":
-            return [self.priority(ident) for ident in self.state.priorities]
-        if kind == "component":
-            return [self.component(entry.id) for entry in self.state.components.values() if entry.project == project.id]
-        if kind == "version":
-            return [self.version(entry) for entry in self.state.versions.values() if entry.project == project.id]
-        return None
-
-    def _allowed_option(self, field: Field, option: Option) -> dict[str, Any]:
-        children = [self.option(child) for child in field.options if child.parent == option.id]
-        return {**self.option(option), "children": children} if children else self.option(option)
 
     def _once(self, kind: str, ident: str | None, render: Callable[[], dict[str, Any]]) -> Any:
         if ident is None:

@@ -9,6 +9,7 @@ from sandbox.jira.answers import BAD_PAYLOAD, NO_ISSUE, body_object, errors, iss
 from sandbox.jira.documents import Documents
 from sandbox.jira.doings import Doings
 from sandbox.jira.editing import OFF_SCREEN, EditRefused, FieldError, apply_edit, edit_screen, parse_document, parsed_edits
+from sandbox.jira.field_documents import edit_meta
 from sandbox.jira.model import Issue
 from sandbox.jira.search_api import expansions
 from sandbox.jira.selection import selection
@@ -56,7 +57,7 @@ class IssueApi:
         chosen = selection(self.site, names(request, "fields"), names(request, "properties"), default="*all")
         documents = Documents(self.site)
         answer = documents.issue(issue, chosen.fields, chosen.properties)
-        return Reply(200, answer | expansions(documents, chosen, names(request, "expand")))
+        return Reply(200, answer | expansions(chosen, names(request, "expand")))
 
     def _put(self, request: Request) -> Reply:
         issue = issue_of(self.site, request)
@@ -100,7 +101,7 @@ class IssueApi:
         if any(yes(request, flag) for flag in OVERRIDES) and not self.site.may("ADMINISTER"):
             return errors("You do not have permission to override the screen security or the editable flag.", status=403)
         project = self.site.projects[issue.project]
-        return Reply(200, {"fields": Documents(self.site).edit_meta(edit_screen(self.site, issue), project)})
+        return Reply(200, {"fields": edit_meta(Documents(self.site), edit_screen(self.site, issue), project)})
 
     # -- properties ----------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Any
 from sandbox.jira.answers import errors, names, page
 from sandbox.jira.catalogue import PERMISSIONS
 from sandbox.jira.documents import Documents
+from sandbox.jira.field_documents import definition
 from sandbox.jira.model import Issue, Project, Version
 from sandbox.jira.state import State
 from sandbox.messages import Refusal, Reply, Request
@@ -117,8 +118,7 @@ class ProjectApi:
     # -- fields and statuses -------------------------------------------------------------------------------------------
 
     def _fields(self, _request: Request) -> Reply:
-        documents = Documents(self.state)
-        return Reply(200, [documents.field(field) for field in self.state.fields.values()])
+        return Reply(200, [definition(field) for field in self.state.fields.values()])
 
     def _statuses(self, _request: Request) -> Reply:
         documents = Documents(self.state)

@@ -12,6 +12,7 @@ import msgspec
 
 from sandbox.jira.answers import BAD_PAYLOAD, body_object, errors, names, number, refuse
 from sandbox.jira.documents import Documents
+from sandbox.jira.field_documents import schema
 from sandbox.jira.jql import JqlError
 from sandbox.jira.model import Issue
 from sandbox.jira.query import Rank, Search, prepare
@@ -128,7 +129,7 @@ class SearchApi:
         if len(found) > size:
             answer["nextPageToken"] = self._token(asked, search.position_of(found[size - 1]))
         answer["isLast"] = len(found) <= size
-        return Reply(200, answer | expansions(documents, chosen, (asked.expand or "").split(",")))
+        return Reply(200, answer | expansions(chosen, (asked.expand or "").split(",")))
 
     @staticmethod
     def _document(documents: Documents, issue: Issue, chosen: Selection) -> dict[str, Any]:
@@ -180,18 +181,18 @@ class SearchApi:
                 {"id": name, "errorMessage": "Issue does not exist or you do not have permission to see it."} for name in missing
             ],
         }
-        extra = expansions(documents, chosen, asked.expand)
+        extra = expansions(chosen, asked.expand)
         for issue_document in answer["issues"]:
             issue_document.update(extra)
         return Reply(200, answer)
 
 
-def expansions(documents: Documents, chosen: Selection, asked: Sequence[str]) -> dict[str, Any]:
+def expansions(chosen: Selection, asked: Sequence[str]) -> dict[str, Any]:
     extra: dict[str, Any] = {}
     if "names" in asked:
         extra["names"] = {field.id: field.name for field in chosen.fields}
     if "schema" in asked:
-        extra["schema"] = {field.id: documents.schema(field) for field in chosen.fields}
+        extra["schema"] = {field.id: schema(field) for field in chosen.fields}
     return extra
 
 
