@@ -63,8 +63,13 @@ def _read_retry_after(text: str | None, now: datetime) -> datetime | None:
     seconds = _count(text)
     if seconds is not None:
         return now + min(timedelta(seconds=min(seconds, 10**7)), _LONGEST_BELIEVED)
+    return read_http_date(text)
+
+
+def read_http_date(text: str | None) -> datetime | None:
+    """The instant of an HTTP date, in UTC; None for anything else."""
     try:
-        return _utc(parsedate_to_datetime(text))
+        return _utc(parsedate_to_datetime(text)) if text else None
     except (ValueError, OverflowError):
         return None
 

@@ -123,6 +123,7 @@ class Translation:
         """A released or an archived version is closed."""
         return Milestone(
             ref=Ref(self._source, "milestone", version.id),
+            url=f"{self._site}/projects/{container}/versions/{version.id}" if container else None,
             name=version.name or "",
             container=container,
             due=_date(version.releaseDate),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -127,16 +127,17 @@ def issue_shape(extra: Iterable[str]) -> type[msgspec.Struct]:
     )
 
 
-def split_records(page: Payload, name: str) -> Sequence[Payload]:
-    """The records below `name` of a page, undecoded. Raises `ValueError` when there are none to be had.
+def split_records(page: bytes, name: str) -> tuple[Sequence[Payload], Mapping[str, Any]]:
+    """The records below `name` of a page, undecoded, and the rest of the page. Raises `ValueError` when there are none to be had.
 
-    One record's impossible text (half a surrogate pair) must not cost its neighbours: such a page is taken apart by a more lenient
-    parser, and only that record fails later.
+    One record's impossible text (half a surrogate pair) must not cost its neighbours: such a page is taken apart by this more
+    lenient parser, and only that record fails later.
     """
-    rows = json.loads(bytes(page).decode("utf-8", "surrogateescape"), strict=False).get(name)
+    document = json.loads(page.decode("utf-8", "surrogateescape"), strict=False)
+    rows = document.pop(name, None) if isinstance(document, dict) else None
     if not isinstance(rows, list):
         raise ValueError(f"no list of {name}")  # noqa: TRY004 - its content is wrong, not the caller's type
-    return [json.dumps(row).encode() for row in rows]
+    return [json.dumps(row).encode() for row in rows], document
 
 
 def read_record(decoder: msgspec.json.Decoder[Any], payload: Payload) -> Any:
@@ -170,6 +171,14 @@ def rejected(payload: Payload, reason: str, kind: str = "work_item") -> Rejected
     )
 
 
+def identity(payload: Payload) -> str | None:
+    """The id that the record has, if it has one."""
+    try:
+        return _IDENTITY.decode(payload).id
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
 def _without_values(message: str) -> str:
     """msgspec names types and places, and quotes a value only of an enumeration, which the shapes here do not have."""
     return message[:300]
@@ -179,3 +188,4 @@ _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 VERSION = msgspec.json.Decoder(VersionRecord)
 FIELD = msgspec.json.Decoder(FieldRecord)
+_IDENTITY = msgspec.json.Decoder(IssueStub)

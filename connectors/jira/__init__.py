@@ -1,0 +1,37 @@
+"""Jira Cloud: issues, versions and field definitions. Our statuses go into one field and one property of issues."""
+
+from __future__ import annotations
+
+from connectors.base import Connection, Connector, Publisher, SourceContext
+from connectors.jira.options import JiraOptions, JiraPublish, JiraScope, JiraSecrets
+
+
+def _reader(context: SourceContext) -> Connector:
+    from connectors.jira.reader import JiraReader
+
+    return JiraReader(context)
+
+
+def _publisher(context: SourceContext) -> Publisher:
+    from connectors.jira.publisher import JiraPublisher
+
+    return JiraPublisher(context)
+
+
+CONNECTION = Connection(
+    name="jira",
+    title="Jira Cloud",
+    options=JiraOptions,
+    scope=JiraScope,
+    secrets=JiraSecrets,
+    streams={
+        "fields": frozenset({"field"}),
+        "versions": frozenset({"milestone"}),
+        "issues": frozenset({"work_item", "milestone"}),
+    },
+    sweeps=frozenset({"fields", "versions"}),
+    reader=_reader,
+    publish=JiraPublish,
+    publisher=_publisher,
+    targets=frozenset({"work_item"}),
+)

@@ -1,0 +1,223 @@
+"""What `milepost check` says about a Jira source: who we are there, what may be read and written, what an admin must add."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from urllib.parse import urlsplit
+
+import msgspec
+
+from connectors.base import Finding, SourceContext
+from connectors.errors import NotFound, SourceError
+from connectors.jira.api import JiraApi
+from connectors.jira.editing import EditMeta, FieldMeta, kind_of, known_choices, missing_options, off_screen
+from connectors.jira.jql import ORDER, in_scope
+from connectors.jira.options import JiraOptions, JiraScope
+from connectors.jira.screens import field_on
+from connectors.jira.sdk import JiraSdk
+from connectors.jira.site import known_zone, own_ids
+from mappings.jira_records import FieldRecord, identity
+from mappings.jira_values import as_label
+
+SKEW = timedelta(minutes=2)
+LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class _Server(msgspec.Struct):
+    deploymentType: str | None = None  # noqa: N815 - Jira's spelling, as below
+    baseUrl: str | None = None  # noqa: N815
+
+
+class _Account(msgspec.Struct):
+    displayName: str | None = None  # noqa: N815
+    timeZone: str | None = None  # noqa: N815
+
+
+class _Permission(msgspec.Struct):
+    havePermission: bool = False  # noqa: N815
+
+
+class _Permissions(msgspec.Struct):
+    permissions: dict[str, _Permission] = {}
+
+
+class Checks:
+    """One run of all checks. A failing one is a finding; only `Cancelled` is raised."""
+
+    def __init__(self, context: SourceContext, api: JiraApi, scope: JiraScope) -> None:
+        self._context = context
+        self._options: JiraOptions = context.options
+        self._owned = context.owned
+        self._api = api
+        self._scope = scope
+
+    def run(self) -> Sequence[Finding]:
+        sdk = JiraSdk(self._api, self._options.url)
+        try:
+            return list(self._all(sdk))
+        finally:
+            sdk.close()
+
+    def _all(self, sdk: JiraSdk) -> Iterator[Finding]:
+        """Without a site and an identity there is nothing more to ask."""
+        for topic, step in (("site", self._site), ("identity", self._identity)):
+            findings = list(_guarded(topic, partial(step, sdk)))
+            yield from findings
+            if any(finding.level == "error" for finding in findings):
+                return
+        yield from _guarded("clock", self._clock)
+        readable: list[str] = []
+        yield from _guarded("projects", lambda: self._projects(sdk, readable))
+        yield from _guarded("permissions", lambda: self._writing(sdk, readable))
+        yield from _guarded("field", lambda: self._field(sdk, readable))
+
+    def _site(self, sdk: JiraSdk) -> Iterator[Finding]:
+        parts = urlsplit(self._options.url)
+        if parts.scheme == "http" and parts.hostname not in LOCAL:
+            yield Finding(level="warning", topic="site", text="credentials are sent unencrypted", fix="use an https address as url")
+        server = sdk.ask(lambda jira: jira.server_info(), _Server)
+        if server.deploymentType not in (None, "Cloud"):
+            yield Finding(
+                level="error",
+                topic="site",
+                text=f"{self._options.url} is Jira {server.deploymentType}: Data Center is not supported yet by this version",
+                fix="use a Jira Cloud site",
+            )
+            return
+        yield Finding(level="ok", topic="site", text=f"Jira Cloud at {server.baseUrl or self._options.url}")
+
+    def _identity(self, sdk: JiraSdk) -> Iterator[Finding]:
+        account = sdk.ask(lambda jira: jira.myself(), _Account)
+        yield Finding(level="ok", topic="identity", text=f"signed in as {account.displayName or 'an unnamed account'}")
+        if known_zone(account.timeZone) is None:
+            yield Finding(
+                level="warning",
+                topic="time zone",
+                text="the account hides its time zone: each pull reads up to 26 hours of changes again",
+                fix="let the account's profile show its time zone to anyone",
+            )
+        else:
+            yield Finding(level="ok", topic="time zone", text=f"the account's time zone is {account.timeZone}")
+
+    def _clock(self) -> Iterator[Finding]:
+        answered_at, budget = self._api.clock_and_budget()
+        skew = abs(datetime.now(UTC) - answered_at) if answered_at else None
+        if skew is not None and skew > SKEW:
+            text = f"this machine's clock and Jira's differ by {int(skew.total_seconds())} seconds"
+            yield Finding(level="warning", topic="clock", text=text, fix="set this machine's clock by NTP")
+        elif skew is not None:
+            yield Finding(level="ok", topic="clock", text="this machine's clock agrees with Jira's")
+        if budget is not None and budget.remaining is not None:
+            of = f" of {budget.limit}" if budget.limit else ""
+            yield Finding(level="info", topic="rate budget", text=f"{budget.remaining}{of} requests are left for now")
+
+    def _projects(self, sdk: JiraSdk, readable: list[str]) -> Iterator[Finding]:
+        for key in self._scope.projects:
+            if _may(sdk, "BROWSE_PROJECTS", key):
+                readable.append(key)
+                yield Finding(level="ok", topic="projects", text=f"project {key} can be read")
+            else:
+                yield Finding(
+                    level="error",
+                    topic="projects",
+                    text=f"project {key} is not there, or hidden from the account",
+                    fix=f"correct the scope, or let a project admin grant the account Browse Projects in {key}",
+                )
+        if self._scope.jql is not None:
+            page = self._api.search(f"{in_scope(self._scope)} {ORDER}", ["project"], [], None)
+            found = f"{len(page.issues)}{' or more' if page.token else ''}"
+            yield Finding(level="ok", topic="projects", text=f"the search finds {found} issues")
+
+    def _writing(self, sdk: JiraSdk, readable: Sequence[str]) -> Iterator[Finding]:
+        if not (self._owned.field or self._owned.property):
+            return
+        for key in readable:
+            if _may(sdk, "EDIT_ISSUES", key):
+                yield Finding(level="ok", topic="permissions", text=f"issues in {key} can be edited")
+            else:
+                yield Finding(
+                    level="error",
+                    topic="permissions",
+                    text=f"issues in {key} cannot be edited: no status can be shown there",
+                    fix=f"let a project admin grant the account Edit Issues in {key}",
+                )
+        if self._owned.field and not _may(sdk, "BULK_CHANGE", None):
+            yield Finding(
+                level="info",
+                topic="permissions",
+                text="the account may not make bulk changes: many issues are edited one by one",
+                fix="a Jira admin may grant Bulk Change under Settings > System > Global permissions",
+            )
+
+    def _field(self, sdk: JiraSdk, readable: Sequence[str]) -> Iterator[Finding]:
+        name = self._owned.field
+        if name is None:
+            return
+        own = own_ids(sdk.ask(lambda jira: jira.fields(), list[FieldRecord]), name)
+        if not own:
+            wanted = ", ".join(f'"{option}"' for option in self._owned.options)
+            yield Finding(
+                level="error",
+                topic="field",
+                text=f'Jira has no field "{name}" that could show a status',
+                fix=(
+                    "a Jira admin creates it under Settings > Issues > Custom fields as a single-choice select list with the "
+                    f"options {wanted}, and puts it on the projects' edit screens"
+                ),
+            )
+            return
+        for key in readable:
+            yield self._field_in(sdk, key, own, name)
+
+    def _field_in(self, sdk: JiraSdk, key: str, own: tuple[str, ...], name: str) -> Finding:
+        sample = next(iter(self._api.search(f'project = "{key}" ORDER BY updated DESC', ["project"], [], None).issues), None)
+        ident = None if sample is None else identity(sample)
+        if ident is None:
+            return Finding(level="info", topic="field", text=f'project {key} has no issue to look for the field "{name}" on')
+        screen = sdk.ask(lambda jira: jira.editmeta(ident), EditMeta)
+        found = field_on(screen, own)
+        if found is None:
+            return Finding(
+                level="error", topic="field", text=off_screen(name, f"project {key}"), fix="put it there, then check again"
+            )
+        return self._judged(found[1], key)
+
+    def _judged(self, meta: FieldMeta, key: str) -> Finding:
+        kind = kind_of(meta.schema)
+        if kind is None:
+            return Finding(
+                level="error",
+                topic="field",
+                text=f'the field "{meta.name}" in {key} is of a type that cannot show a status',
+                fix="name a select list, a labels or a text field as publish.field",
+            )
+        if kind in ("single", "several"):
+            choices = known_choices(meta)
+            missing = [option for option in self._owned.options if option not in choices]
+            if missing:
+                return Finding(
+                    level="error",
+                    topic="field",
+                    text=f"in {key}, {missing_options(meta.name, missing)}",
+                    fix="add them, then check again",
+                )
+        shown = f" as labels such as {as_label(self._owned.options[0])}" if kind == "labels" and self._owned.options else ""
+        return Finding(level="ok", topic="field", text=f'the field "{meta.name}" in {key} can show every status{shown}')
+
+
+def _may(sdk: JiraSdk, permission: str, project: str | None) -> bool:
+    try:
+        found = sdk.ask(lambda jira: jira.my_permissions(projectKey=project, permissions=permission), _Permissions)
+    except NotFound:
+        return False
+    held = found.permissions.get(permission)
+    return held is not None and held.havePermission
+
+
+def _guarded(topic: str, step: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from step()
+    except SourceError as error:
+        yield Finding(level="error", topic=topic, text=error.message, fix=error.fix)

@@ -1,0 +1,119 @@
+"""The issues of a scope, in the order of their last update, from where the last pull ended.
+
+The order makes the listing a log: an issue that changes meanwhile moves to the end and is met there. So the time of the last
+update on a page is all that a cursor needs, and a pull that was killed goes on from it, be it a first listing or a later one. A
+page's token is used within one pull only: it expires after seven days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from connectors.base import Batch, SourceContext
+from connectors.jira.api import JiraApi, SearchPage, check_token
+from connectors.jira.cursor import Cursor, SiteFacts, is_fresh, read_cursor, write_cursor
+from connectors.jira.jql import listing
+from connectors.jira.options import JiraScope
+from connectors.jira.site import ask_site, wanted_facts
+from mappings.change import Reading
+from mappings.jira import Translation
+from mappings.jira_records import Untranslatable, VersionRecord, rejected
+from mappings.model import Entity, Milestone, Rejected, WorkItem
+
+OVERLAP = timedelta(minutes=3)
+"""The search index lags behind writes: what is younger than this is read again by the next pull."""
+
+ZONE_CHANGE = timedelta(hours=26)
+"""The distance between the earliest and the latest local time on earth: how far off a query was that used another zone."""
+
+
+class IssueListing:
+    """One pull. `site` and `projects` are what is known once a batch has come."""
+
+    def __init__(
+        self, api: JiraApi, context: SourceContext, scope: JiraScope, cursor: str | None, *, known: SiteFacts | None
+    ) -> None:
+        self._api = api
+        self._context = context
+        self._scope = scope
+        self._cursor = read_cursor(cursor)
+        self._known = known
+        self.projects: set[str] = set()
+        self.site: SiteFacts | None = None
+
+    def batches(self) -> Iterator[Batch]:
+        site = self._facts()
+        self.site = site
+        since = self._start(site)
+        jql = listing(self._scope, since, site.zone)
+        translation = Translation(self._context.name, site.url, self._context.owned, fields=site.fields, own=site.own)
+        properties = [self._context.owned.property] if self._context.owned.property else []
+        reached = self._cursor.since
+        began: datetime | None = None
+        token: str | None = None
+        seen: set[str] = set()
+        while True:
+            page = self._api.search(jql, translation.asked_fields, properties, token)
+            began = began or page.answered_at
+            token = page.token
+            check_token(self._context.name, token, seen)
+            batch, newest = self._translate(translation, page)
+            reached = _latest(reached, newest)
+            if token is None:
+                # What changed before the first page was asked for has been met, whether or not anything did.
+                end = Cursor(since=_latest(reached, began), listing=False, site=site)
+                yield _with(batch, end, complete=self._cursor.listing)
+                return
+            yield _with(batch, Cursor(since=reached, listing=self._cursor.listing, site=site), complete=False)
+
+    def _facts(self) -> SiteFacts:
+        wanted = wanted_facts(self._context)
+        for site in (self._known, self._cursor.site):
+            if site is not None and is_fresh(site, wanted) and (site.own or not self._context.owned.field):
+                return site
+        return ask_site(self._api, self._context)
+
+    def _start(self, site: SiteFacts) -> datetime | None:
+        since, before = self._cursor.since, self._cursor.site
+        if since is None:
+            return None
+        if before is not None and before.zone != site.zone:
+            # Since the zone was last looked at, queries may have asked for a later time than was meant.
+            since = min(since, before.asked_at) - ZONE_CHANGE
+        return since - OVERLAP
+
+    def _translate(self, translation: Translation, page: SearchPage) -> tuple[Batch, datetime | None]:
+        entities: list[Entity] = []
+        slots: list[Reading] = []
+        refused: list[Rejected] = []
+        milestones: dict[str, Milestone] = {}
+        newest: datetime | None = None
+        for payload in page.issues:
+            try:
+                item, readings, versions = translation.issue(payload)
+            except Untranslatable as error:
+                refused.append(rejected(payload, str(error)))
+                continue
+            entities.append(item)
+            slots.extend(readings)
+            newest = _latest(newest, item.updated_at)
+            self.projects.add(item.container)
+            if self._scope.jql is not None:
+                milestones.update(_planned(translation, item, versions))
+        return Batch(entities=[*milestones.values(), *entities], slots=slots, rejected=refused), newest
+
+
+def _planned(translation: Translation, item: WorkItem, versions: Sequence[VersionRecord]) -> Iterator[tuple[str, Milestone]]:
+    for version in versions:
+        yield version.id, translation.milestone(version, item.container)
+
+
+def _latest(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max((moment for moment in (one, other) if moment is not None), default=None)
+
+
+def _with(batch: Batch, cursor: Cursor, *, complete: bool) -> Batch:
+    return Batch(
+        entities=batch.entities, slots=batch.slots, rejected=batch.rejected, cursor=write_cursor(cursor), complete=complete
+    )

@@ -1,0 +1,108 @@
+"""What the project file and the environment say about a Jira source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+
+from connectors.base import Options, PublishOptions
+from mappings.change import Badge, Owned
+
+PROPERTY = "milepost.status"
+UNKNOWN = "Unknown"
+GATEWAY = "api.atlassian.com"
+
+_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,254}")
+_QUOTED = re.compile(r"""(["'])(?:\\.|(?!\1)[^\\])*\1""", re.DOTALL)
+_ORDER = re.compile(r"\border\s+by\b", re.IGNORECASE)
+
+
+def _site_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("expected the site's address, such as https://example.atlassian.net")
+    if parts.username or parts.password:
+        raise ValueError("the address must not hold credentials: use MILEPOST_<SOURCE>__USER and …__TOKEN")
+    if parts.hostname == GATEWAY and not re.fullmatch(r"/ex/jira/[A-Za-z0-9-]+/?", parts.path):
+        raise ValueError(f"expected https://{GATEWAY}/ex/jira/<cloud id>; <site>/_edge/tenant_info shows the cloud id")
+    return url.rstrip("/")
+
+
+def _project_key(key: str) -> str:
+    if not _KEY.fullmatch(key):
+        raise ValueError(f"{key!r} is no project key: expected a letter, then letters, digits or underscores")
+    return key.upper()
+
+
+def _search(jql: str) -> str:
+    """The text is put between parentheses, so it must hold together by itself."""
+    bare = _QUOTED.sub("_", jql)
+    if not bare.strip():
+        raise ValueError("empty JQL names every issue of the site: say which, such as project = ML AND component = Model")
+    if _ORDER.search(bare):
+        raise ValueError("leave out ORDER BY: Milepost reads in an order of its own")
+    if '"' in bare or "'" in bare:
+        raise ValueError("the JQL has a quotation mark that is not closed")
+    depth = 0
+    for character in bare:
+        depth += (character == "(") - (character == ")")
+        if depth < 0:
+            break
+    if depth:
+        raise ValueError("the JQL has a parenthesis without its partner")
+    return jql.strip()
+
+
+class JiraOptions(Options):
+    """`url` is the site's, or the gateway's for scoped tokens. `fields` names further fields to read, by name or id."""
+
+    type: Literal["jira"] = "jira"
+    url: Annotated[str, AfterValidator(_site_url)]
+    deployment: Literal["cloud", "data-center"] | None = None
+    fields: tuple[str, ...] = Field(default=(), max_length=50)
+
+    @model_validator(mode="after")
+    def _is_supported(self) -> JiraOptions:
+        if self.deployment == "data-center":
+            raise ValueError("Jira Data Center is not supported yet by this version of Milepost; only deployment: cloud is")
+        return self
+
+    @property
+    def is_gateway(self) -> bool:
+        return urlsplit(self.url).hostname == GATEWAY
+
+
+class JiraSecrets(Options):
+    """The account's e-mail address and its API token."""
+
+    user: str = Field(min_length=1, repr=False)
+    token: SecretStr = Field(min_length=1)
+    webhook_secret: SecretStr | None = None
+
+
+class JiraScope(Options):
+    """Whole projects, or what a search finds. Exactly one of them."""
+
+    projects: tuple[Annotated[str, AfterValidator(_project_key)], ...] = ()
+    jql: Annotated[str, AfterValidator(_search)] | None = Field(default=None, max_length=5000)
+
+    @model_validator(mode="after")
+    def _names_one(self) -> JiraScope:
+        if bool(self.projects) == (self.jql is not None):
+            raise ValueError("give either projects: [KEY, …] or jql: …")
+        return self
+
+
+class JiraPublish(PublishOptions):
+    """The field is a single or multiple select, labels or a line of text, named by name or id. The property is for machines."""
+
+    field: str | None = Field(default=None, min_length=1, max_length=255)
+    property: bool = True
+
+    def owned(self, badges: Sequence[Badge]) -> Owned:
+        options = (*(badge.title for badge in badges), UNKNOWN) if self.field else ()
+        return Owned(field=self.field, options=options, property=PROPERTY if self.property else None)

@@ -1,0 +1,85 @@
+"""Reads Jira Cloud: fields, versions, issues."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from connectors.base import Batch, Finding, Options, SourceContext
+from connectors.jira.api import JiraApi
+from connectors.jira.cursor import SiteFacts
+from connectors.jira.issues import IssueListing
+from connectors.jira.lookup import Lookup
+from connectors.jira.options import JiraScope
+from connectors.jira.site import ask_site
+from mappings.jira import Translation
+from mappings.model import Entity, Missing, Ref
+
+
+class JiraReader:
+    """One site. Remembers which projects it has read: only of those can it tell a deleted issue from a hidden one."""
+
+    streams = ("fields", "versions", "issues")
+
+    def __init__(self, context: SourceContext) -> None:
+        self._context = context
+        self._api = JiraApi(context)
+        self._site: SiteFacts | None = None
+        self._projects: set[str] = set()
+
+    def check(self, scope: Options) -> Sequence[Finding]:
+        from connectors.jira.checks import Checks
+
+        return Checks(self._context, self._api, _jira(scope)).run()
+
+    def pull(self, stream: str, scope: Options, cursor: str | None) -> Iterator[Batch]:
+        """`fields` and `versions` are listed whole each time. Raises `ValueError` for another stream."""
+        jira_scope = _jira(scope)
+        self._projects.update(jira_scope.projects)
+        match stream:
+            case "fields":
+                return self._fields()
+            case "versions":
+                return self._versions(jira_scope)
+            case "issues":
+                return self._issues(jira_scope, cursor)
+        raise ValueError(f"Jira has no stream {stream!r}: it has {', '.join(self.streams)}")
+
+    def read(self, refs: Sequence[Ref]) -> Sequence[Entity | Missing]:
+        """Work items, milestones and fields. What is not found is missing only where it could be seen if it were there."""
+        site = self._known_site()
+        return Lookup(self._api, self._translation(site), self._context.owned, frozenset(self._projects)).read(refs)
+
+    def close(self) -> None:
+        self._api.close()
+
+    def _fields(self) -> Iterator[Batch]:
+        translation = Translation(self._context.name, self._context.options.url, self._context.owned)
+        yield Batch(entities=[translation.field(record) for record in self._api.fields()], complete=True)
+
+    def _versions(self, scope: JiraScope) -> Iterator[Batch]:
+        """Of the scope's projects. A search names no projects: its versions come with the issues that are planned for them."""
+        translation = Translation(self._context.name, self._context.options.url, self._context.owned)
+        for project in scope.projects:
+            yield Batch(entities=[translation.milestone(version, project) for version in self._api.versions(project)])
+        yield Batch(complete=True)
+
+    def _issues(self, scope: JiraScope, cursor: str | None) -> Iterator[Batch]:
+        listing = IssueListing(self._api, self._context, scope, cursor, known=self._site)
+        for batch in listing.batches():
+            self._site = listing.site
+            self._projects.update(listing.projects)
+            yield batch
+
+    def _known_site(self) -> SiteFacts:
+        if self._site is None:
+            self._site = ask_site(self._api, self._context)
+        return self._site
+
+    def _translation(self, site: SiteFacts) -> Translation:
+        return Translation(self._context.name, site.url, self._context.owned, fields=site.fields, own=site.own)
+
+
+def _jira(scope: Options) -> JiraScope:
+    if not isinstance(scope, JiraScope):
+        raise TypeError(f"a Jira scope is needed, not {type(scope).__name__}")
+    return scope
