@@ -117,10 +117,10 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
     """An entry of what Milepost remembers, written when a plan is applied even though nothing is written remotely: `adopted` (an
-    equal remote value is ours from now on), `override` (a person's value is kept), `contested` (the slot is left alone), `agreed`
-    (an override ended)."""
+    equal remote value is ours from now on), `override` (a person's value is kept), `contested` (the slot is left alone), `conflict`
+    (it held another's value when Milepost first came by), `agreed` (one of these ended)."""
 
-    kind: Literal["adopted", "override", "contested", "agreed"]
+    kind: Literal["adopted", "override", "contested", "conflict", "agreed"]
     slot: Slot
     value: Value
     rule: str | None = None

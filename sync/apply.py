@@ -219,7 +219,7 @@ def _remember(tx: Connection, project: str, memory: Memory, *, run_id: str, now:
             publishing.save_published(
                 tx, memory.slot, project=project, value=memory.value, rules=rules, episode=memory.episode, run_id=run_id, now=now
             )
-        case "override" | "contested":
+        case "override" | "contested" | "conflict":
             publishing.hold(
                 tx,
                 memory.slot,

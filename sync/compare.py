@@ -23,9 +23,10 @@ class Pushed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
-    """A slot that is left alone: a person's value is kept (`override`), or both sides kept rewriting it (`contested`)."""
+    """A slot that is left alone: a person's value is kept (`override`), both sides kept rewriting it (`contested`), or it held
+    another's value when Milepost first came by (`conflict`)."""
 
-    kind: Literal["override", "contested"]
+    kind: Literal["override", "contested", "conflict"]
     value: Value
     rule: str | None = None
     episode: str | None = None
@@ -71,6 +72,9 @@ def decide(case: Situation) -> Decision:
         return Decision(kind="contested", rule=held.rule)
     if case.actual == case.wanted.value:
         return _agree(case)
+    if held is not None and held.kind == "conflict":
+        taken_over = case.adopt or case.actual is None
+        return Decision(kind="write", ended=True) if taken_over else Decision(kind="conflict")
     if held is not None:
         if held.episode is not None and held.episode not in case.open_episodes:
             return Decision(kind="write", ended=True)

@@ -174,6 +174,8 @@ class _Planner:
             case "contested":
                 self._note("contested", slot, target, want, "contested; left alone until released")
             case "conflict":
+                if self.remembered.held.get(slot) is None:
+                    self._remember("conflict", slot, actual, decision)
                 text = f"holds {_plain(actual)}, which Milepost never wrote; look, then plan again with --adopt to take it over"
                 self._note("conflict", slot, target, want, text)
             case "rest":

@@ -34,11 +34,12 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
-    """A slot that is left alone: a person's value is kept (`override`), or both sides kept rewriting it (`contested`)."""
+    """A slot that is left alone: a person's value is kept (`override`), both sides kept rewriting it (`contested`), or it held
+    another's value from the start (`conflict`)."""
 
     slot: Slot
     project: str
-    kind: Literal["override", "contested"]
+    kind: Literal["override", "contested", "conflict"]
     value: Value
     rule: str | None
     episode: str | None
@@ -112,7 +113,7 @@ def hold(
     slot: Slot,
     *,
     project: str,
-    kind: Literal["override", "contested"],
+    kind: Literal["override", "contested", "conflict"],
     value: Value,
     rule: str | None,
     episode: str | None,
