@@ -18,6 +18,14 @@ class StoreError(Exception):
         super().__init__(f"{message}; {fix}")
 
 
+def unreadable(what: str, error: Exception) -> StoreError:
+    """A stored document is not what this program writes."""
+    message = f"what is stored of {what} cannot be read: {error}"
+    return StoreError(
+        message, "another version of Milepost may have written it: use that one, or move the store away and run milepost sync"
+    )
+
+
 def explain(error: SQLAlchemyError, url: URL) -> StoreError | None:
     """The user's side of a database error, or None where it can only be a mistake of ours."""
     if isinstance(error, PoolExhausted):

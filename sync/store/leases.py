@@ -40,7 +40,7 @@ class LeaseHeld(Exception):
         self.holder = holder
         self.expires_at = expires_at
         super().__init__(
-            f"{name} is in use by {holder}, at least until {expires_at:%H:%M:%S} UTC unless it ends earlier; wait, or try again later"
+            f"{name} is in use by {holder}, until {expires_at:%H:%M:%S} UTC unless it ends or goes on; wait, or try again later"
         )
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, and_, or_, select, tuple_
 from mappings.model import AnyEntity, Ref, decode
 from sync.store.bulk import CHUNK
 from sync.store.by_ref import by_kind
-from sync.store.errors import StoreError
+from sync.store.errors import unreadable
 from sync.store.rows import folded
 from sync.store.schema import entity, membership
 from sync.store.streams import StreamKey, ids
@@ -77,7 +77,4 @@ def _decoded(tx: Connection, query: Select[Any]) -> Iterator[AnyEntity]:
             try:
                 yield decode(doc)
             except msgspec.MsgspecError as error:
-                raise StoreError(
-                    f"what is stored of {source}:{kind}:{ident} cannot be read: {error}",
-                    "was it written by another version of Milepost? pull again with this one",
-                ) from error
+                raise unreadable(f"{source}:{kind}:{ident}", error) from error

@@ -146,9 +146,10 @@ def settle(tx: Connection, project: str, places: Iterable[Place], now: datetime)
     upsert(tx, settled_table, rows, update=())
 
 
-def forget_settled(tx: Connection, project: str, *, source: str | None = None) -> None:
-    """Nothing of the project counts as compared before, on one source or on all."""
-    tx.execute(delete(settled_table).where(_of(settled_table, project, source)))
+def forget_project(tx: Connection, project: str) -> None:
+    """Ends all memory of what a project published, held or compared."""
+    for table in (published_table, override, settled_table):
+        tx.execute(delete(table).where(table.c.project == project))
 
 
 def _published(row: RowMapping) -> Published:

@@ -10,11 +10,11 @@ def printable(text: str, limit: int) -> str:
     return text[:limit].replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
-def is_storable(text: str) -> bool:
-    """Whether `text` can identify something: not empty, short enough for an index (1,024 bytes), and valid in both databases."""
+def is_storable(text: str, *, limit: int = 1_024) -> bool:
+    """Whether `text` can identify something: not empty, short enough for an index (`limit` bytes), and valid in both databases."""
     if text.isascii():
-        return 0 < len(text) <= 1_024 and "\0" not in text
+        return 0 < len(text) <= limit and "\0" not in text
     try:
-        return len(text.encode("utf-8")) <= 1_024 and "\0" not in text
+        return len(text.encode("utf-8")) <= limit and "\0" not in text
     except UnicodeEncodeError:
         return False

@@ -1,0 +1,95 @@
+"""Intents to write, committed before the write and settled after it: what a crash leaves can be told from what never began."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import Connection, insert, select, update
+
+from mappings.change import Change
+from sync.store import leases
+from sync.store.bulk import chunks
+from sync.store.documents import encode, read_change
+from sync.store.leases import Lease
+from sync.store.schema import outbox
+from sync.store.text import printable
+
+State = Literal["planned", "sending", "done", "failed", "conflict", "skipped"]
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One change on its way. `fence` is the token of the lease under which it was sent."""
+
+    id: int
+    run_id: str
+    project: str
+    source: str
+    seq: int
+    state: State
+    change: Change
+    fence: int | None
+    planned_at: datetime
+    sending_at: datetime | None
+    finished_at: datetime | None
+    why: str | None
+
+
+def plan_changes(tx: Connection, run_id: str, project: str, changes: Sequence[Change], now: datetime) -> list[int]:
+    """Commits the intent; returns the rows' ids in the order of `changes`. One call a run and project."""
+    rows = [
+        {
+            "run_id": run_id,
+            "project": project,
+            "source": change.slot.target.source,
+            "seq": seq,
+            "state": "planned",
+            "change": encode(change),
+            "planned_at": now,
+        }
+        for seq, change in enumerate(changes)
+    ]
+    if not rows:
+        return []
+    return list(tx.execute(insert(outbox).returning(outbox.c.id, sort_by_parameter_order=True), rows).scalars())
+
+
+def mark_sending(tx: Connection, ids: Sequence[int], lease: Lease, now: datetime, *, lasting: timedelta = timedelta(0)) -> None:
+    """These are about to be written. Raises `LeaseLost` when the lease is not this run's for at least `lasting` more, and
+    `ValueError` when one of them is no longer waiting: it may have been written already.
+    """
+    leases.verify(tx, lease, lasting=lasting)
+    marked = 0
+    for chunk in chunks(ids):
+        waiting = outbox.c.id.in_(chunk) & (outbox.c.state == "planned")
+        values = {"state": "sending", "fence": lease.token, "sending_at": now}
+        marked += tx.execute(update(outbox).where(waiting).values(values)).rowcount
+    if marked != len(ids):
+        raise ValueError(f"{len(ids) - marked} of {len(ids)} changes are no longer waiting to be sent")
+
+
+def settle(tx: Connection, number: int, state: State, why: str | None, now: datetime) -> None:
+    """What became of one row."""
+    values = {"state": state, "finished_at": now, "why": None if why is None else printable(why, 2_000)}
+    tx.execute(update(outbox).where(outbox.c.id == number).values(values))
+
+
+def unfinished(tx: Connection, project: str) -> list[Row]:
+    """What a killed run left: `planned` rows never began, `sending` ones may have been written. In the order of planning."""
+    query = select(outbox).where(outbox.c.project == project, outbox.c.state.in_(("planned", "sending"))).order_by(outbox.c.id)
+    return [_row(dict(row)) for row in tx.execute(query).mappings()]
+
+
+def abandon(tx: Connection, project: str, ids: Sequence[int], now: datetime, *, why: str = "not sent") -> int:
+    """Gives up those of `ids` that never began; what is being sent stays, to be compared with the remote side. Returns how many."""
+    given_up = 0
+    for chunk in chunks(ids):
+        waiting = outbox.c.id.in_(chunk) & (outbox.c.project == project) & (outbox.c.state == "planned")
+        given_up += tx.execute(update(outbox).where(waiting).values(state="failed", finished_at=now, why=why)).rowcount
+    return given_up
+
+
+def _row(fields: dict[str, Any]) -> Row:
+    return Row(change=read_change(fields.pop("change")), **fields)

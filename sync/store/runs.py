@@ -1,0 +1,63 @@
+"""Runs of Milepost: who did it, when, and how it ended."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+
+from sync.store.columns import to_micros
+from sync.store.documents import encode, read_names, read_object
+from sync.store.schema import run
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One command. `finished_at` is None while it runs, and for good where it was killed."""
+
+    id: str
+    command: str
+    projects: tuple[str, ...]
+    started_at: datetime
+    finished_at: datetime | None
+    outcome: str | None
+    exit_code: int | None
+    summary: Mapping[str, Any]
+
+
+def new_run_id(now: datetime) -> str:
+    """An id that no other run has; ids sort by the time at which their runs began (to the millisecond)."""
+    return f"{to_micros(now) // 1_000:011x}-{secrets.token_hex(5)}"
+
+
+def start(tx: Connection, command: str, projects: Sequence[str], now: datetime) -> str:
+    """Notes that a run begins, and returns its id."""
+    ident = new_run_id(now)
+    values = {"id": ident, "command": command, "projects": encode(tuple(projects)), "started_at": now, "summary": b"{}"}
+    tx.execute(insert(run).values(values))
+    return ident
+
+
+def finish(tx: Connection, ident: str, *, outcome: str, exit_code: int, summary: Mapping[str, Any], now: datetime) -> None:
+    """Notes how a run ended. `summary` is anything that JSON can hold."""
+    values = {"finished_at": now, "outcome": outcome, "exit_code": exit_code, "summary": encode(dict(summary))}
+    tx.execute(update(run).where(run.c.id == ident).values(values))
+
+
+def latest(tx: Connection, *, limit: int = 20) -> list[Run]:
+    """The last runs, the newest first."""
+    rows = tx.execute(select(run).order_by(run.c.id.desc()).limit(limit)).mappings()
+    return [_run(row) for row in rows]
+
+
+def prune(tx: Connection, before: datetime) -> int:
+    """Drops the runs that began before then. Returns how many."""
+    return tx.execute(delete(run).where(run.c.started_at < before)).rowcount
+
+
+def _run(row: RowMapping) -> Run:
+    fields: dict[str, Any] = {**row, "projects": read_names(row["projects"]), "summary": read_object(row["summary"])}
+    return Run(**fields)

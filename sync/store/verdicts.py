@@ -1,0 +1,94 @@
+"""What every rule says of every subject, and the episodes of its truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, and_, delete, exists, select
+
+from mappings.model import Ref
+from sync.derive import Episode, Standing
+from sync.store.bulk import chunks
+from sync.store.documents import encode
+from sync.store.errors import unreadable
+from sync.store.schema import episode, verdict
+from sync.store.upsert import upsert
+
+_decoder = msgspec.json.Decoder(Standing)
+
+
+def load(tx: Connection, project: str) -> list[Standing]:
+    """The standings of a project as they were saved last, by rule and subject."""
+    query = select(verdict.c.doc).where(verdict.c.project == project).order_by(verdict.c.rule, verdict.c.subject)
+    try:
+        return [_decoder.decode(doc) for doc in tx.execute(query).scalars()]
+    except msgspec.MsgspecError as error:
+        raise unreadable(f"the verdicts of project {project}", error) from error
+
+
+def save(tx: Connection, project: str, standings: Iterable[Standing], episodes: Iterable[Episode]) -> None:
+    """Replaces the project's standings: what differs is written, what is gone is dropped. Episodes are added or closed."""
+    stored = {
+        (rule, subject): doc
+        for rule, subject, doc in tx.execute(
+            select(verdict.c.rule, verdict.c.subject, verdict.c.doc).where(verdict.c.project == project)
+        )
+    }
+    rows = {(one.rule, str(one.subject)): _verdict(project, one) for one in standings}
+    changed = [row for key, row in sorted(rows.items()) if stored.get(key) != row["doc"]]
+    for chunk in chunks(changed):
+        upsert(tx, verdict, chunk, update=("truth", "since", "recheck_at", "doc"))
+    for rule, subject in sorted(stored.keys() - rows.keys()):
+        tx.execute(delete(verdict).where(verdict.c.project == project, verdict.c.rule == rule, verdict.c.subject == subject))
+    for chunk in chunks([_episode(project, one) for one in episodes]):
+        upsert(tx, episode, chunk, update=("closed_at",))
+
+
+def open_episodes(tx: Connection, project: str) -> list[Episode]:
+    """The episodes that have not closed, the oldest first."""
+    return _episodes(tx, and_(episode.c.project == project, episode.c.closed_at.is_(None)))
+
+
+def episodes_since(tx: Connection, project: str, since: datetime) -> list[Episode]:
+    """The episodes that are open, or closed since then, the oldest first."""
+    return _episodes(tx, and_(episode.c.project == project, episode.c.closed_at.is_(None) | (episode.c.closed_at >= since)))
+
+
+def due(tx: Connection, project: str, now: datetime) -> bool:
+    """Whether time alone may have changed one of the project's verdicts."""
+    return bool(tx.execute(select(exists().where(verdict.c.project == project, verdict.c.recheck_at <= now))).scalar_one())
+
+
+def _episodes(tx: Connection, which: Any) -> list[Episode]:
+    columns = (episode.c.id, episode.c.rule, episode.c.subject, episode.c.opened_at, episode.c.closed_at)
+    rows: Sequence[Any] = tx.execute(select(*columns).where(which).order_by(episode.c.opened_at, episode.c.id)).all()
+    return [
+        Episode(id=ident, rule=rule, subject=Ref.parse(subject), opened_at=opened_at, closed_at=closed_at)
+        for ident, rule, subject, opened_at, closed_at in rows
+    ]
+
+
+def _verdict(project: str, one: Standing) -> dict[str, Any]:
+    return {
+        "project": project,
+        "rule": one.rule,
+        "subject": str(one.subject),
+        "truth": one.truth,
+        "since": one.since,
+        "recheck_at": one.recheck_at,
+        "doc": encode(one),
+    }
+
+
+def _episode(project: str, one: Episode) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "project": project,
+        "rule": one.rule,
+        "subject": str(one.subject),
+        "opened_at": one.opened_at,
+        "closed_at": one.closed_at,
+    }
