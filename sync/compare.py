@@ -121,4 +121,4 @@ def _governing(case: Situation) -> StatusRule | None:
 def _texts(value: Value) -> list[str]:
     if isinstance(value, str):
         return [value] if value != UNKNOWN else []
-    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+    return list(value) if isinstance(value, list) else []

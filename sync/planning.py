@@ -49,7 +49,7 @@ def _remember(tx: Connection, assessment: Assessment, earlier: Sequence[str]) ->
         settled=frozenset(publishing.settled(tx, key)),
         forced=audit.forced_rewrites(tx, key, assessment.now - ROLLING),
         strays=strays,
-        foreign=publishing.targets_of(tx, earlier) & known.keys(),
+        foreign=frozenset(publishing.targets_of(tx, earlier) & known.keys()),
     )
 
 

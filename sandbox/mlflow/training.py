@@ -139,6 +139,19 @@ def monitor(
         return str(run.info.run_id)
 
 
+def unreadable_monitor(url: str, *, experiment: str, model_version: str) -> str:
+    """A monitoring run that got no serving data, so that its drift is not a number. Answers the run's id."""
+    with tracking(url):
+        import mlflow
+
+        mlflow.set_experiment(experiment)
+        tags = {"milepost.model_version": model_version}
+        with mlflow.start_run(run_name="no serving data", tags=tags, log_system_metrics=False) as run:
+            mlflow.log_params({"serving_rows": 0})
+            mlflow.log_metric("drift.psi", float("nan"))
+        return str(run.info.run_id)
+
+
 def _pipeline(algorithm: Algorithm, seed: int) -> Pipeline:
     match algorithm:
         case "logistic":

@@ -1,0 +1,101 @@
+"""The sandbox that `milepost demo` runs on: two stand-ins on loopback, a real MLflow server, and the world in them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.github import DEFAULT_TOKEN, GitHub
+from sandbox.jira import JiraCloud
+from sandbox.mlflow import server
+from sandbox.world import FIELD, Cast, people_set_up, people_work
+
+MARK = ".milepost-demo"
+
+
+class FolderTaken(Exception):
+    """The folder for the demo's files holds something that is not a demo's."""
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A running sandbox. `config` is a project file that works while it runs, `environ` the secrets that it needs."""
+
+    cast: Cast
+    config: Path
+    environ: Mapping[str, str]
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Sandbox]:
+    """Starts everything, lets the people of the world work, and stops everything at the end.
+
+    `folder` is made, or emptied when an earlier demo made it. Raises `FolderTaken`, and `ServerFailed` when MLflow does not start.
+    """
+    _make_empty(folder)
+    with ExitStack() as stack:
+        mlflow = stack.enter_context(server.launch(folder / "mlflow"))
+        jira, github = stack.enter_context(JiraCloud()), stack.enter_context(GitHub())
+        people_set_up(jira, github)
+        mlflow.wait_until_ready()
+        cast = Cast(jira, github, mlflow.url)
+        for doing in people_work(cast):
+            doing()
+        config = folder / "milepost.yaml"
+        config.write_text(_project_file(cast), encoding="utf-8")
+        yield Sandbox(
+            cast,
+            config,
+            {"MILEPOST_JIRA__USER": jira.user, "MILEPOST_JIRA__TOKEN": jira.token, "MILEPOST_GITHUB__TOKEN": DEFAULT_TOKEN},
+        )
+
+
+def _make_empty(folder: Path) -> None:
+    if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
+        raise FolderTaken(str(folder))
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    (folder / MARK).write_text("Files of milepost demo. The next demo empties this folder.\n", encoding="utf-8")
+
+
+_PROJECTS = (
+    ("churn", "Churn prediction", "churn-classifier", "val_auc: {gte: 0.75}"),
+    ("loan", "Loan default", "loan-default", "val_auc: {gte: 0.7}"),
+    ("demand", "Demand forecast", "*-forecast", "val_r2: {gte: 0.5}"),
+    ("triage", "Document triage", "document-triage", "val_accuracy: {gte: 0.7}"),
+)
+
+
+def _project_file(cast: Cast) -> str:
+    """The demo's configuration: what a person would write, with the sandbox's addresses."""
+    lines = [
+        "# yaml-language-server: $schema=./milepost.schema.json",
+        "# The demo's project file. Its addresses answer while `milepost demo --hold` runs.",
+        'store: {url: "sqlite:///milepost.db"}',
+        "sources:",
+        f'  jira: {{type: jira, url: "{cast.jira.url}"}}',
+        f'  github: {{type: github, url: "{cast.github.url}", write_pause: 0}}',
+        f'  mlflow: {{type: mlflow, url: "{cast.mlflow_url}"}}',
+        "projects:",
+    ]
+    for key, name, models, threshold in _PROJECTS:
+        lines += [
+            f"  {key}:",
+            f"    name: {name}",
+            "    timezone: Europe/Berlin",
+            f"    watch: {{jira: {key.upper()}-1}}",
+            "    scopes:",
+            f"      jira: {{projects: [{key.upper()}]}}",
+            f"      github: {{repositories: [example/{key}]}}",
+            f'      mlflow: {{experiments: ["{key}-*"], models: ["{models}"]}}',
+            "    release: {alias: champion}",
+            f"    thresholds: {{{threshold}}}",
+            '    data: {labels: [data], components: [Data], quality: "data_quality.status", fresh_within: 30d}',
+            '    drift: {metrics: {"drift.psi": {lte: 0.2}}}',
+        ]
+    lines += ["publish:", f'  jira: {{field: "{FIELD}"}}', '  github: {prefix: "ml/"}', ""]
+    return "\n".join(lines)
