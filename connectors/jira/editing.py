@@ -34,7 +34,7 @@ class FieldMeta(msgspec.Struct):
 
     name: str = ""
     operations: list[str] = []
-    schema: SchemaRecord = SchemaRecord()
+    schema: SchemaRecord = msgspec.field(default_factory=SchemaRecord)
     allowedValues: list[Any] = []  # noqa: N815 - Jira's spelling
 
 

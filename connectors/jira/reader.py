@@ -53,12 +53,14 @@ class JiraReader:
         self._api.close()
 
     def _fields(self) -> Iterator[Batch]:
-        translation = Translation(self._context.name, self._context.options.url, self._context.owned)
+        translation = Translation(self._context.name, "", self._context.owned)
         yield Batch(entities=[translation.field(record) for record in self._api.fields()], complete=True)
 
     def _versions(self, scope: JiraScope) -> Iterator[Batch]:
         """Of the scope's projects. A search names no projects: its versions come with the issues that are planned for them."""
-        translation = Translation(self._context.name, self._context.options.url, self._context.owned)
+        # The gateway's address is no page to open.
+        page = self._known_site().url if self._context.options.is_gateway else self._context.options.url
+        translation = Translation(self._context.name, page, self._context.owned)
         for project in scope.projects:
             yield Batch(entities=[translation.milestone(version, project) for version in self._api.versions(project)])
         yield Batch(complete=True)

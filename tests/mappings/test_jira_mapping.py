@@ -331,7 +331,12 @@ def test_versions_and_fields() -> None:
         VERSION, b'{"id": "10100", "name": "2026.4", "projectId": 10000, "releaseDate": "2026-12-31", "released": false}'
     )
     assert translation().milestone(version, "ML") == Milestone(
-        ref=Ref("jira", "milestone", "10100"), name="2026.4", container="ML", due=date(2026, 12, 31), state="open"
+        ref=Ref("jira", "milestone", "10100"),
+        url="https://example.atlassian.net/projects/ML/versions/10100",
+        name="2026.4",
+        container="ML",
+        due=date(2026, 12, 31),
+        state="open",
     )
     archived = read_record(VERSION, b'{"id": "1", "name": "old", "archived": true}')
     assert translation().milestone(archived, "ML").state == "closed"
