@@ -45,8 +45,8 @@ def upgrade(database: Database) -> SchemaStatus:
         before = _status(tx)
         if before.state == "current":
             return before
-        if before.state == "newer":
-            raise _too_new(database, before)
+        if before.state == "newer" and (refused := refusal(before, str(database))):
+            raise refused
         if before.state == "empty":
             _check_vacant(database, tx)
         command.upgrade(_config(tx), "head")
@@ -58,15 +58,21 @@ def require_current(database: Database) -> None:
     found = status(database)
     if found.state == "empty":
         found = upgrade(database)
-    if found.state == "behind":
-        raise StoreError(f"{database} was made by an older Milepost", "back it up, then run milepost db upgrade")
-    if found.state == "newer":
-        raise _too_new(database, found)
+    refused = refusal(found, str(database))
+    if refused is not None:
+        raise refused
 
 
-def _too_new(database: Database, found: SchemaStatus) -> StoreError:
-    message = f"{database} was made by a newer Milepost (its schema is {found.current}, this program knows {found.head})"
-    return StoreError(message, "install the newer Milepost, or name another database in store.url")
+def refusal(found: SchemaStatus, place: str) -> StoreError | None:
+    """Why a schema cannot be worked with, if so."""
+    match found.state:
+        case "behind":
+            return StoreError(f"{place} was made by an older Milepost", "back it up, then run milepost db upgrade")
+        case "newer":
+            message = f"{place} was made by a newer Milepost (its schema is {found.current}, this program knows {found.head})"
+            return StoreError(message, "install the newer Milepost, or name another database in store.url")
+        case _:
+            return None
 
 
 def _check_vacant(database: Database, tx: Connection) -> None:

@@ -95,11 +95,11 @@ def projects(tx: Connection) -> list[str]:
     return list(tx.execute(select(published_table.c.project).distinct().order_by(published_table.c.project)).scalars())
 
 
-def targets_of(tx: Connection, keys: Iterable[str]) -> set[Ref]:
+def targets_of(tx: Connection, keys: Iterable[str]) -> frozenset[Ref]:
     """The objects on which these projects show something now."""
     columns = (published_table.c.source, published_table.c.target_kind, published_table.c.target_id)
     query = select(*columns).distinct().where(published_table.c.project.in_(list(keys)), published_table.c.value != encode(None))
-    return {Ref(*row) for row in tx.execute(query)}
+    return frozenset(Ref(*row) for row in tx.execute(query))
 
 
 def held(tx: Connection, project: str, *, source: str | None = None) -> Mapping[Slot, Hold]:
