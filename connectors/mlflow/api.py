@@ -29,6 +29,8 @@ IDS_A_FILTER = 400
 """Of runs. The server parses the filter's text, and refuses one of many thousand tokens."""
 LOGGED_MODELS_A_FILTER = 100
 
+SAME_PAGE_FIX = "check what stands in front of MLflow"
+
 _ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 T = TypeVar("T")
@@ -157,9 +159,7 @@ class MlflowApi:
             if not page.next_page_token:
                 return
             if page.next_page_token == token:
-                raise Unavailable(
-                    self.source, f"{path} gives the same page again and again", fix="check what stands in front of MLflow"
-                )
+                raise Unavailable(self.source, f"{path} gives the same page again and again", fix=SAME_PAGE_FIX)
             token = page.next_page_token
 
     def _get(self, path: str, query: Mapping[str, Any], kind: type[T]) -> T:

@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from connectors.base import Batch, Finding, Options, SourceContext
-from connectors.errors import Cancelled
-from connectors.mlflow.api import MlflowApi
+from connectors.errors import Cancelled, Unavailable
+from connectors.mlflow.api import SAME_PAGE_FIX, MlflowApi
 from connectors.mlflow.check import check
 from connectors.mlflow.cursor import OVERLAP, RunsCursor, decode_cursor
 from connectors.mlflow.globs import common_start, matches
@@ -119,8 +119,10 @@ class MlflowReader:
             records = run_records(self._site, page.runs)
             reached = max([latest, *(_milliseconds(run.started_at) for run in _runs_of(records))])
             yield records, reached
-            if not page.next_page_token or page.next_page_token == token:
+            if not page.next_page_token:
                 return
+            if page.next_page_token == token:
+                raise Unavailable(self._site.source, "runs/search gives the same page again and again", fix=SAME_PAGE_FIX)
             since, token = (reached, None) if reached > latest else (since, page.next_page_token)
             latest = reached
 
@@ -134,17 +136,14 @@ class MlflowReader:
     def _models(self, scope: MlflowScope) -> Iterator[Batch]:
         """Versions with their aliases as the registry has them now, then the runs behind those that carry an alias."""
         live: set[str] = set()
-        for records in self._versions(scope) if scope.models else ():
-            live.update(
-                entity.run.id
-                for entity in records.entities
-                if isinstance(entity, ModelVersion) and entity.run is not None and entity.aliases
-            )
-            yield _batch(records)
-        if live:
-            for records in self._read_again(self._all_experiments(), live):
+        try:
+            for records in self._versions(scope) if scope.models else ():
+                live.update(_runs_behind_aliases(records))
                 yield _batch(records)
-        self._listed.pop("models", None)
+            for records in self._read_again(self._all_experiments(), live) if live else ():
+                yield _batch(records)
+        finally:
+            self._listed.pop("models", None)
         yield Batch(complete=True)
 
     def _versions(self, scope: MlflowScope) -> Iterator[Records]:
@@ -192,6 +191,11 @@ def _experiments_of(records: Records) -> Sequence[Experiment]:
 
 def _runs_of(records: Records) -> Sequence[Run]:
     return [entity for entity in records.entities if isinstance(entity, Run)]
+
+
+def _runs_behind_aliases(records: Records) -> set[str]:
+    versions = (entity for entity in records.entities if isinstance(entity, ModelVersion))
+    return {version.run.id for version in versions if version.aliases and version.run is not None}
 
 
 def _note(records: Records, running: dict[str, int]) -> set[str]:

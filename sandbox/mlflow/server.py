@@ -29,10 +29,13 @@ class ServerFailed(Exception):
 
 
 class RunningServer:
-    """`url` is where it answers once `wait_until_ready` has returned; `stop` ends it with all its workers, also at exit."""
+    """`url` is where it answers once `wait_until_ready` has returned; `stop` ends it with all its workers, also at exit.
+
+    `folder` holds `mlflow.db`, `artifacts` and `server.log`; `group` is the process group that holds the server and no one else.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._log = folder / "server.log"
         self._launch()
 
@@ -41,8 +44,8 @@ class RunningServer:
         deadline = time.monotonic() + seconds
         attempts = 1
         while not self._answers():
-            if self._process.poll() is not None and attempts < _ATTEMPTS:
-                # Most likely another program took the port between our look and the server's start.
+            if self._process.poll() is not None and attempts < _ATTEMPTS and not _is_free(self._port):
+                # Another program took the port between our look and the server's start.
                 attempts += 1
                 self.stop()
                 self._launch()
@@ -63,19 +66,20 @@ class RunningServer:
         self.stop()
 
     def _launch(self) -> None:
-        port = _free_port()
-        self.url = f"http://127.0.0.1:{port}"
+        self._port = _free_port()
+        self.url = f"http://127.0.0.1:{self._port}"
         with self._log.open("ab") as log:
             # A session of its own makes it the leader of a process group that holds all its workers, and no one else.
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-                _command(self._folder, port),
+                _command(self.folder, self._port),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                cwd=self._folder,
+                cwd=self.folder,
                 env=_environment(os.environ),
                 start_new_session=True,
             )
+        self.group = self._process.pid
         self._finalizer = weakref.finalize(self, _end, self._process)
 
     def _answers(self) -> bool:
@@ -125,13 +129,22 @@ def _free_port() -> int:
         return port
 
 
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Asks the process group to leave, then makes it."""
-    _signal(process.pid, signal.SIGTERM)
-    deadline = time.monotonic() + _GRACE
-    while _alive(process) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    _signal(process.pid, signal.SIGKILL)
+    """Asks the process group to leave, then makes it.
+
+    Bounded: in a container whose first process adopts no orphans, the dead stay listed.
+    """
+    for signum in (signal.SIGTERM, signal.SIGKILL):
+        if _alive(process):
+            _signal(process.pid, signum)
+        deadline = time.monotonic() + _GRACE
+        while _alive(process) and time.monotonic() < deadline:
+            time.sleep(0.02)
     process.wait()
 
 
