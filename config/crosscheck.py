@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
-from config.globs import overlap
+from config.globs import is_glob, overlap
 from config.problems import quoted
 from config.project import Source, TypeModels
 from config.report import Report
@@ -106,14 +106,14 @@ def _shared(one: BaseModel, other: BaseModel, models: TypeModels) -> tuple[str, 
 
 
 def _candidates(mine: list[str], yours: list[str]) -> Iterator[tuple[str, str]]:
-    """The pairs worth comparing: of two long lists only those that are spelt alike, so that a large file loads in good time."""
-    if len(mine) * len(yours) <= _MOST_PAIRS:
-        yield from product(mine, yours)
-        return
+    """The pairs worth comparing: what is spelt alike, and every pair with a glob unless there are too many for a file to load in
+    good time."""
     spelt = {right.casefold(): right for right in yours}
-    for left in mine:
-        if left.casefold() in spelt:
-            yield left, spelt[left.casefold()]
+    yield from ((left, spelt[left.casefold()]) for left in mine if left.casefold() in spelt)
+    my_globs, your_globs = list(filter(is_glob, mine)), list(filter(is_glob, yours))
+    if len(my_globs) * len(yours) + len(mine) * len(your_globs) <= _MOST_PAIRS:
+        yield from product(my_globs, yours)
+        yield from product(mine, your_globs)
 
 
 def _lists(scope: BaseModel, models: TypeModels) -> Iterator[tuple[str, list[str]]]:

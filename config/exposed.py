@@ -16,11 +16,15 @@ GONE = "[hidden]"
 _SECRET_KEY = re.compile(
     r"(^|_)(token|passwd|password|passphrase|pwd|secret|secret_key|private_key|api_key|apikey|access_key|account_key|credentials?)$"
 )
-_WEB_CREDENTIALS = re.compile(r"(https?://)(?:[^/?#\s@]*|[^/?#\s@:]*:(?!\d*(?:[/?#\s]|$))[^@\s]*)@", re.IGNORECASE)
+_WEB_CREDENTIALS = re.compile(
+    r"(https?://)(?:[^/?#\s@]{0,1000}|[^/?#\s@:]{0,500}:(?!\d{0,5}(?:[/?#\s]|$))[^@\s]{0,1000})@", re.IGNORECASE
+)
 """Any user part: before a web address even a lone user name is most often a token. A password may hold / or ?."""
-_PASSWORD_IN_URL = re.compile(r"(?<![a-z0-9+.-])(?!https?://)([a-z][a-z0-9+.-]*://[^/?#\s@:]*):\S+@", re.IGNORECASE)
+_PASSWORD_IN_URL = re.compile(
+    r"(?<![a-z0-9+.-])(?!https?://)([a-z][a-z0-9+.-]{0,60}://[^/?#\s@:]{0,500}):\S{1,1000}@", re.IGNORECASE
+)
 _SECRET_IN_QUERY = re.compile(
-    r"([?&;](?:[\w.-]*(?:password|passwd|secret|token|signature|api_?key|access_?key)|sig|pwd)=)[^&#;\s]+", re.IGNORECASE
+    r"([?&;](?:[\w.-]{0,60}(?:password|passwd|secret|token|signature|api_?key|access_?key)|sig|pwd)=)[^&#;\s]+", re.IGNORECASE
 )
 _NAMES_OF_METRICS = frozenset({"thresholds", "data", "drift"})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fnmatch import fnmatchcase
 
 _LONGEST = 200
@@ -20,9 +21,17 @@ def overlap(one: str, other: str) -> bool:
         return is_glob(other) and fnmatchcase(one, other)
     if not is_glob(other):
         return fnmatchcase(other, one)
+    if not _heads_agree(one, other):
+        return False
     if len(one) > _LONGEST or len(other) > _LONGEST:
         return True
     return _meet(_parts(one), _parts(other))
+
+
+def _heads_agree(one: str, other: str) -> bool:
+    """Cheap, and mostly decisive: what stands before the first mark."""
+    left, right = (re.split(r"[*?\[]", pattern, maxsplit=1)[0] for pattern in (one, other))
+    return left.startswith(right) or right.startswith(left)
 
 
 def _parts(pattern: str) -> list[str]:

@@ -121,8 +121,15 @@ def _texts_up_to(one: str, other: str) -> set[str]:
     return found
 
 
+def test_long_lists_are_compared_in_good_time(problems: Problems) -> None:
+    mine, yours = ([f"{owner}/r{n}*" for n in range(1000)] + ["o/shared"] for owner in "ab")
+    (problem,) = problems(two(f"github: {{repositories: {mine}}}", f"github: {{repositories: {yours}}}"))
+    assert "'o/shared'" in problem.message
+
+
 def test_case_and_classes() -> None:
     assert overlap("A/x*", "a/X1")
     assert overlap("a[0-9]", "a?")
     assert not overlap("a", "b*")
-    assert overlap("x" * 300 + "*", "y" * 300 + "*")
+    assert overlap("x" * 300 + "*", "x" * 301 + "?")
+    assert not overlap("x" * 300 + "*", "y" * 300 + "*")
