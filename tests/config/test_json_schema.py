@@ -30,8 +30,8 @@ def test_it_is_a_valid_schema_of_its_dialect(types: Mapping[str, TypeModels]) ->
 
 
 def test_it_accepts_the_full_example(validator: jsonschema_rs.Draft202012Validator, full_example: str, small: str) -> None:
-    validator.validate(as_data(full_example))
-    validator.validate(as_data(small))
+    assert validator.is_valid(as_data(full_example))
+    assert validator.is_valid(as_data(small))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_it_rejects_typing_errors(validator: jsonschema_rs.Draft202012Validator,
 def test_it_accepts_what_the_loader_accepts(
     validator: jsonschema_rs.Draft202012Validator, full_example: str, right: str, also_right: str
 ) -> None:
-    validator.validate(as_data(full_example.replace(right, also_right)))
+    assert validator.is_valid(as_data(full_example.replace(right, also_right)))
 
 
 def test_every_key_is_explained(types: Mapping[str, TypeModels]) -> None:
@@ -110,5 +110,5 @@ def test_models_of_one_name_do_not_collide() -> None:
     schema = json_schema({"a": TypeModels(options=one, scope=one), "b": TypeModels(options=other, scope=other)})
     valid = jsonschema_rs.Draft202012Validator(schema)
     file = {"sources": {"x": {"type": "b", "other": "t"}}, "projects": {"p": {"scopes": {"x": {"other": "t"}}}}}
-    valid.validate(file)
+    assert valid.is_valid(file)
     assert not valid.is_valid({**file, "sources": {"x": {"type": "b", "one": "t"}}})

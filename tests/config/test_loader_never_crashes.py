@@ -58,7 +58,7 @@ plausible = st.fixed_dictionaries(
 )
 
 
-def survives(load: Load, text: str) -> None:
+def check_it_survives(load: Load, text: str) -> None:
     try:
         file = load(text)
     except ConfigError as error:
@@ -74,13 +74,13 @@ def survives(load: Load, text: str) -> None:
 @given(tree=plausible | trees)
 @example(tree={"sources": {"github": {"type": "github"}}, "projects": {"a": {"scopes": {"github": {"repositories": ["a/b"]}}}}})
 def test_no_tree_crashes_it(load: Load, tree: Any) -> None:
-    survives(load, json.dumps(tree, ensure_ascii=True))
+    check_it_survives(load, json.dumps(tree, ensure_ascii=True))
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(st.sampled_from("ab1:-#?&*!|>%@`'\"{}[],<\n \t~.\\x"), max_size=60))
 def test_no_syntax_crashes_it(load: Load, text: str) -> None:
-    survives(load, text)
+    check_it_survives(load, text)
 
 
 @given(raw=st.binary(max_size=200))
