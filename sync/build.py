@@ -17,6 +17,7 @@ from config.project import ProjectEntry, ProjectFile, TypeModels
 from config.schema import json_schema
 from config.secrets import load_secrets
 from config.settings import Settings
+from config.statuses import effective_statuses
 from connectors.base import Connection, Options, PublishOptions
 from mappings.change import Limits, Owned
 from mappings.rules import Bound, StatusRule
@@ -132,13 +133,15 @@ def scoped_project(file: ProjectFile, entry: ProjectEntry, sources: Mapping[str,
         source = sources[name]
         wanted = _scope_hash(_options(options), source.owned, source.options)
         scopes.extend((source, scope) for scope in source.scopes if scope.hash == wanted)
-    return ScopedProject(view=project_view(file, entry), rules=file.statuses, scopes=tuple(scopes), fresh_within=file.fresh_within)
+    return ScopedProject(
+        view=project_view(file, entry), rules=tuple(effective_statuses(file)), scopes=tuple(scopes), fresh_within=file.fresh_within
+    )
 
 
 def project_view(file: ProjectFile, entry: ProjectEntry) -> ProjectView:
     """What the pure core needs to know of a project."""
     published = {name: options for name, options in entry.publish.items() if isinstance(options, PublishOptions)}
-    badges = [rule.badge() for rule in file.statuses]
+    badges = [rule.badge() for rule in effective_statuses(file)]
     return ProjectView(
         key=entry.key,
         name=entry.title,
@@ -158,7 +161,7 @@ def project_view(file: ProjectFile, entry: ProjectEntry) -> ProjectView:
         ),
         watch=entry.watch,
         owned={name: options.owned(badges) for name, options in published.items()},
-        label_rules={name: _label_rules(options, file.statuses) for name, options in published.items()},
+        label_rules={name: _label_rules(options, effective_statuses(file)) for name, options in published.items()},
         sources=tuple(entry.scopes),
         unknown_after=file.unknown_after,
     )
@@ -177,7 +180,7 @@ def _label_rules(options: PublishOptions, rules: Sequence[StatusRule]) -> Mappin
 
 def _owned_anywhere(file: ProjectFile, source: str) -> Owned:
     """Everything of ours on one source over all projects: translation strips it, whichever project it is from."""
-    badges = [rule.badge() for rule in file.statuses]
+    badges = [rule.badge() for rule in effective_statuses(file)]
     every = [entry.publish.get(source) for entry in file.projects.values()] + [file.publish.get(source)]
     owned = [options.owned(badges) for options in every if isinstance(options, PublishOptions)]
     return Owned(

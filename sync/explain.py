@@ -8,7 +8,20 @@ from typing import Literal
 
 import msgspec
 
-from mappings.model import Entity, Link, Ref, Relation
+from mappings.model import (
+    ChangeRequest,
+    Commit,
+    Deployment,
+    Entity,
+    Link,
+    Milestone,
+    ModelVersion,
+    Observation,
+    Ref,
+    Relation,
+    Run,
+    WorkItem,
+)
 from mappings.rules import StatusRule
 from sync.assess import Assessment
 from sync.derive import Standing, shown
@@ -18,9 +31,6 @@ from sync.names import name_of
 
 MAX_DEPTH = 6
 MAX_BRANCHES = 8
-_CHAIN: frozenset[Relation] = frozenset(
-    {"implements", "built_from", "registered_from", "deploys", "trained_on", "observes", "follows", "blocks", "mentions"}
-)
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +91,7 @@ def explain(assessment: Assessment, subject: Entity) -> Explanation:
     verdicts = sorted((_verdict(one, rules[one.rule], assessment) for one in mine), key=lambda one: -rules[one.rule].rank)
     return Explanation(
         project=assessment.project.key,
-        subject=_node(assessment.graph, subject, None, {subject.ref}, MAX_DEPTH),
+        subject=_node(assessment.graph, subject, None, {subject.ref}, (1, -1), MAX_DEPTH),
         verdicts=tuple(verdicts),
         facts_as_of=assessment.freshness.facts_as_of(),
     )
@@ -104,20 +114,21 @@ def _verdict(standing: Standing, rule: StatusRule, assessment: Assessment) -> Ve
     )
 
 
-def _node(graph: Graph, entity: Entity, link: Link | None, seen: set[Ref], depth: int) -> Node:
-    branches = _branches(graph, entity.ref, seen) if depth > 0 else {}
+def _node(graph: Graph, entity: Entity, link: Link | None, seen: set[Ref], ways: Sequence[int], depth: int) -> Node:
+    """One object with what hangs on it. From the subject the chain goes towards effects and towards intentions, then one way only,
+    so that what merely shares a dataset or commit with it is not shown as its own."""
+    branches = _branches(graph, entity.ref, seen, ways) if depth > 0 else {}
     seen |= branches.keys()
     children = [
-        _node(graph, other, one, seen, depth - 1)
-        for ref, one in list(branches.items())[:MAX_BRANCHES]
-        if (other := graph.entities.get(ref)) is not None
+        _node(graph, graph.entities[ref], one, seen, (way,) if way else (), depth - 1)
+        for ref, (one, way) in list(branches.items())[:MAX_BRANCHES]
     ]
     return Node(
         ref=entity.ref,
         kind=entity.ref.kind,
         name=name_of(entity),
-        title=str(getattr(entity, "title", "") or getattr(entity, "message", "").partition("\n")[0]),
-        state=str(getattr(entity, "state", None) or getattr(entity, "status", None) or getattr(entity, "outcome", None) or ""),
+        title=_title(entity),
+        state=_state(entity),
         url=entity.url,
         relation=link.relation if link is not None else None,
         because=link.because if link is not None else "",
@@ -127,11 +138,39 @@ def _node(graph: Graph, entity: Entity, link: Link | None, seen: set[Ref], depth
     )
 
 
-def _branches(graph: Graph, ref: Ref, seen: set[Ref]) -> Mapping[Ref, Link]:
-    """What hangs on one object and was not shown yet: sure links before mentions."""
-    found: dict[Ref, Link] = {}
+def _branches(graph: Graph, ref: Ref, seen: set[Ref], ways: Sequence[int]) -> Mapping[Ref, tuple[Link, int]]:
+    """What hangs on one object and was not shown yet, sure links first; 0 marks what is shown without going on from it."""
+    found: dict[Ref, tuple[Link, int]] = {}
     links = [(one, one.source) for one in graph.links_to(ref)] + [(one, one.target) for one in graph.links_from(ref)]
     for one, other in sorted(links, key=lambda pair: (pair[0].confidence == "textual", pair[0].relation, pair[1])):
-        if one.relation in _CHAIN and other not in seen and other in graph.entities:
-            found.setdefault(other, one)
+        if other in seen or other in found or other not in graph.entities:
+            continue
+        way = graph.direction(ref, other)
+        beside = other.kind in ("dataset", "observation") or one.relation in ("blocks", "mentions", "follows")
+        if beside and (ways or other.kind == "observation"):
+            found[other] = (one, 0)
+        elif way in ways:
+            found[other] = (one, way)
     return found
+
+
+def _title(entity: Entity) -> str:
+    match entity:
+        case WorkItem() | ChangeRequest():
+            return entity.title
+        case Commit():
+            return entity.message.partition("\n")[0]
+    return ""
+
+
+def _state(entity: Entity) -> str:
+    match entity:
+        case WorkItem() | Run():
+            return entity.status or ""
+        case ChangeRequest() | Milestone() | Deployment():
+            return entity.state
+        case Observation():
+            return entity.outcome
+        case ModelVersion():
+            return ", ".join(entity.aliases)
+    return ""

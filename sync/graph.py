@@ -110,7 +110,7 @@ class Graph:
             for link, there in self._edges(here, relations):
                 if there in seen:
                     continue
-                onward = (_LEVELS.get(there.kind, 0) - _LEVELS.get(here.kind, 0)) * direction > 0
+                onward = self.direction(here, there) == direction
                 # A run's dataset and anything's observations are looked at, but they lead to no other run.
                 beside = there.kind in ("dataset", "observation")
                 if there.kind == "observation" or (not aside and (onward or beside)):
@@ -123,6 +123,12 @@ class Graph:
             for link in links:
                 if link.relation in relations and link.relation != "blocks" and link.confidence != "textual":
                     yield link, getattr(link, towards)
+
+    @staticmethod
+    def direction(here: Ref, there: Ref) -> int:
+        """1 when `there` is nearer to the effects than `here`, -1 when it is nearer to the intentions, 0 when neither."""
+        step = _LEVELS.get(there.kind, 0) - _LEVELS.get(here.kind, 0)
+        return (step > 0) - (step < 0)
 
     def path(self, subject: Ref, member: Ref, reached: Mapping[Ref, Step]) -> Sequence[Link]:
         """The links from `subject` to `member`, in walking order."""

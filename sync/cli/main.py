@@ -15,23 +15,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """The exit code of one call; nothing is raised but `SystemExit` and what has no explanation under `-vv`."""
-    import click
-
-    from sync.cli.errors import explained
-
+    """The exit code of one call. Usage errors are told by typer, which leaves with 2 as well."""
     try:
-        code = build_app()(list(arguments), standalone_mode=False)
-    except click.exceptions.Exit as error:
-        return error.exit_code
-    except click.Abort:
-        return int(ExitCode.ERROR)
-    except click.ClickException as error:
-        error.show(sys.stderr)
-        return int(ExitCode.USAGE)
+        build_app()(list(arguments))
+    except SystemExit as left:
+        return left.code if isinstance(left.code, int) else int(ExitCode.DONE if left.code is None else ExitCode.ERROR)
     except KeyboardInterrupt:
         sys.stderr.write("Stopped. Run the same command again to go on where it was.\n")
         return int(ExitCode.PARTIAL)
     except Exception as error:
+        from sync.cli.errors import explained
+
         return int(explained(error, verbose=sum(one.count("v") for one in arguments if one.strip("v") == "-")))
-    return int(code or 0)
+    return int(ExitCode.DONE)

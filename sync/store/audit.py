@@ -68,7 +68,8 @@ _MEMORIES = {
     "adopted": "it held what we would have written",
     "override": "a person set it; kept until released",
     "contested": "both sides kept rewriting it; left alone until released",
-    "agreed": "the override is over",
+    "conflict": "it held another's value when Milepost first came by",
+    "agreed": "what kept it from being written is over",
 }
 
 

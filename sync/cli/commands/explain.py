@@ -60,7 +60,9 @@ def _label(node: Node) -> Text:
     text = Text()
     if node.relation is not None:
         text.append(f"{node.relation.replace('_', ' ')}  ", style="dim" if node.confidence == "textual" else "cyan")
-    text.append(f"{_WORDS.get(node.kind, node.kind.replace('_', ' '))} ", style="dim")
+    kind = _WORDS.get(node.kind, node.kind.replace("_", " "))
+    if not node.name.startswith(kind):
+        text.append(f"{kind} ", style="dim")
     text.append(link(node.name, node.url, "bold"))
     if node.state:
         text.append(f"  {node.state}", style="dim")

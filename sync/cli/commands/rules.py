@@ -9,6 +9,7 @@ import threading
 import msgspec
 from rich.text import Text
 
+from config.statuses import effective_statuses
 from sync.assess import assess
 from sync.build import project_file_schema
 from sync.cli.options import Globals
@@ -32,7 +33,7 @@ def run(globals_: Globals, command: str) -> ExitCode:
 
 
 def _lint(session: Session) -> ExitCode:
-    rules = session.file.statuses
+    rules = effective_statuses(session.file)
     if session.wants_json:
         session.answer(
             {"findings": [msgspec.to_builtins(one) for one in session.file.findings], "statuses": [one.id for one in rules]}
