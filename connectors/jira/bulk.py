@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from connectors.errors import Cancelled, Unavailable
+from connectors.errors import Cancelled, RateLimited, Unavailable
 from connectors.http import decode
 from connectors.jira.api import API, JiraApi
 from connectors.jira.editing import FieldEdit, bulk_inputs
@@ -64,7 +64,13 @@ class BulkEdits:
             "editedFieldsInput": content,
             "sendBulkNotification": False,
         }
-        answer = self._api.client.request("POST", f"{API}/bulk/issues/fields", json=body, accept=(200, 201, 400, 403))
+        try:
+            answer = self._api.client.request("POST", f"{API}/bulk/issues/fields", json=body, accept=(200, 201, 400, 403))
+        except RateLimited:
+            raise
+        except Unavailable:
+            # Perhaps it was taken on, perhaps not: the caller reads what the issues show.
+            return None
         if answer.status_code >= 400:
             return None
         return decode(self._api.source, answer, _SUBMITTED).taskId

@@ -91,15 +91,7 @@ class Checks:
     def _identity(self, sdk: JiraSdk) -> Iterator[Finding]:
         account = sdk.ask(lambda jira: jira.myself(), _Account)
         yield Finding(level="ok", topic="identity", text=f"signed in as {account.displayName or 'an unnamed account'}")
-        if known_zone(account.timeZone) is None:
-            yield Finding(
-                level="warning",
-                topic="time zone",
-                text="the account hides its time zone: each pull reads up to 26 hours of changes again",
-                fix="let the account's profile show its time zone to anyone",
-            )
-        else:
-            yield Finding(level="ok", topic="time zone", text=f"the account's time zone is {account.timeZone}")
+        yield _zone_finding(account.timeZone)
 
     def _clock(self) -> Iterator[Finding]:
         answered_at, budget = self._api.clock_and_budget()
@@ -205,6 +197,17 @@ class Checks:
                 )
         shown = f" as labels such as {as_label(self._owned.options[0])}" if kind == "labels" and self._owned.options else ""
         return Finding(level="ok", topic="field", text=f'the field "{meta.name}" in {key} can show every status{shown}')
+
+
+def _zone_finding(zone: str | None) -> Finding:
+    if known_zone(zone) is not None:
+        return Finding(level="ok", topic="time zone", text=f"the account's time zone is {zone}")
+    cost = "each pull reads up to 26 hours of changes again"
+    if zone:
+        text, fix = f"this machine does not know the account's time zone {zone}: {cost}", "install the time zone database (tzdata)"
+    else:
+        text, fix = f"the account hides its time zone: {cost}", "let the account's profile show its time zone to anyone"
+    return Finding(level="warning", topic="time zone", text=text, fix=fix)
 
 
 def _may(sdk: JiraSdk, permission: str, project: str | None) -> bool:

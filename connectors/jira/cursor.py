@@ -55,5 +55,5 @@ def write_cursor(cursor: Cursor) -> str:
 
 
 def is_fresh(site: SiteFacts, wanted: str) -> bool:
-    """Whether the facts can be used as they are. A field of ours that was not there may have been made since."""
+    """Whether the facts are of this configuration, and young enough."""
     return site.wanted == wanted and timedelta(0) <= datetime.now(UTC) - site.asked_at < FRESH_FOR

@@ -15,7 +15,7 @@ from connectors.jira.api import JiraApi, SearchPage, check_token
 from connectors.jira.cursor import Cursor, SiteFacts, is_fresh, read_cursor, write_cursor
 from connectors.jira.jql import listing
 from connectors.jira.options import JiraScope
-from connectors.jira.site import ask_site, wanted_facts
+from connectors.jira.site import ask_site, known_zone, wanted_facts
 from mappings.change import Reading
 from mappings.jira import Translation
 from mappings.jira_records import Untranslatable, VersionRecord, rejected
@@ -61,18 +61,22 @@ class IssueListing:
             batch, newest = self._translate(translation, page)
             reached = _latest(reached, newest)
             if token is None:
-                # What changed before the first page was asked for has been met, whether or not anything did.
-                end = Cursor(since=_latest(reached, began), listing=False, site=site)
+                # What changed before the first page was answered has been met, whether or not anything did. A time to come, as an
+                # import may have set it, must not hide what changes until then.
+                passed = reached if page.answered_at is None or reached is None else min(reached, page.answered_at)
+                end = Cursor(since=_latest(passed, began), listing=False, site=site)
                 yield _with(batch, end, complete=self._cursor.listing)
                 return
             yield _with(batch, Cursor(since=reached, listing=self._cursor.listing, site=site), complete=False)
 
     def _facts(self) -> SiteFacts:
-        wanted = wanted_facts(self._context)
-        for site in (self._known, self._cursor.site):
-            if site is not None and is_fresh(site, wanted) and (site.own or not self._context.owned.field):
-                return site
-        return ask_site(self._api, self._context)
+        usable = (site for site in (self._known, self._cursor.site) if site is not None and self._is_usable(site))
+        return next(usable, None) or ask_site(self._api, self._context)
+
+    def _is_usable(self, site: SiteFacts) -> bool:
+        """A field of ours that was not there may have been made since; a zone may be unknown where the pull goes on."""
+        has_field = bool(site.own) or not self._context.owned.field
+        return has_field and is_fresh(site, wanted_facts(self._context)) and known_zone(site.zone) == site.zone
 
     def _start(self, site: SiteFacts) -> datetime | None:
         since, before = self._cursor.since, self._cursor.site

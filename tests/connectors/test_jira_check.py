@@ -41,6 +41,7 @@ def site() -> Iterator[JiraCloud]:
     cloud.add_issue("ML", "Issue")
     with cloud:
         yield cloud
+    assert not [entry for entry in cloud.requests if entry.unknown_query or entry.pattern is None]
 
 
 def check(site: JiraCloud, scope: JiraScope = ML, field: str | None = "ML Status", token: str | None = None) -> Sequence[Finding]:

@@ -17,7 +17,7 @@ from connectors.jira.publisher import JiraPublisher
 from mappings.adf import from_text
 from mappings.change import Badge, Change, Slot, SlotKind, Value, Written
 from mappings.model import Ref
-from sandbox.faults import Fault, answers, asks_to_wait
+from sandbox.faults import Fault, answers, asks_to_wait, loses_answer
 from sandbox.jira import JiraCloud
 
 BADGES = [
@@ -72,6 +72,7 @@ def site() -> Iterator[JiraCloud]:
         cloud.add_issue("ML", f"Issue {number}", labels=["theirs"])
     with cloud:
         yield cloud
+    assert not [entry for entry in cloud.requests if entry.unknown_query or entry.pattern is None]
 
 
 def slot(site: JiraCloud, key: str, kind: SlotKind = "field", name: str = "ML Status") -> Slot:
@@ -382,6 +383,14 @@ def test_a_refused_bulk_edit_falls_back(site: JiraCloud) -> None:
     slots = many(site, 12)
     assert {result.state for result in write(site, [change(one, "Drift alert") for one in slots])} == {"done"}
     assert len(paths(site, "PUT", "/issue/")) == 12
+
+
+def test_a_bulk_edit_whose_answer_is_lost_is_not_made_twice(site: JiraCloud) -> None:
+    site.faults.append(Fault(loses_answer(), method="POST", path="*/bulk/issues/fields"))
+    slots = many(site, 12)
+    assert {result.state for result in write(site, [change(one, "Drift alert") for one in slots])} == {"done"}
+    assert len(paths(site, "POST", "/bulk/issues/fields")) == 1
+    assert paths(site, "PUT", "/issue/") == []
 
 
 def test_single_edits_ask_for_an_edit_screen_once_a_type(site: JiraCloud) -> None:

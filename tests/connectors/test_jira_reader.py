@@ -64,6 +64,7 @@ def site() -> Iterator[JiraCloud]:
         cloud.add_issue("ML", f"Issue {number}", created=LONG_AGO + timedelta(days=number))
     with cloud:
         yield cloud
+    assert not [entry for entry in cloud.requests if entry.unknown_query or entry.pattern is None]
 
 
 def work_items(batches: Sequence[Batch]) -> list[WorkItem]:
@@ -198,6 +199,13 @@ def test_issues_that_change_while_they_are_listed_are_all_met(site: JiraCloud) -
                     site.edit(f"ML-{number}", summary=f"Changed in turn {turn}")
     assert set(titles) == {f"ML-{number}" for number in range(1, 351)}
     assert {titles[f"ML-{number}"] for number in (1, 150, 250, 340)} == {"Changed in turn 1"}
+
+
+def test_an_issue_from_the_future_hides_nothing(site: JiraCloud) -> None:
+    site.add_issue("ML", "Imported", created=datetime.now(UTC) + timedelta(days=400))
+    cursor = pull(site)[-1].cursor
+    site.edit("ML-2", summary="Changed")
+    assert "ML-2" in keys(pull(site, cursor))
 
 
 def test_many_issues_of_one_minute_are_all_listed(site: JiraCloud) -> None:
