@@ -20,7 +20,7 @@ from sync.store.connect import Database
 from sync.store.errors import StoreError
 from sync.store.schema import lease as leases
 
-_POLL = timedelta(milliseconds=500)
+_POLL = timedelta(milliseconds=200)
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):

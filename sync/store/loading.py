@@ -72,7 +72,7 @@ def _living() -> Select[Any]:
 
 
 def _decoded(tx: Connection, query: Select[Any]) -> Iterator[AnyEntity]:
-    with tx.execution_options(yield_per=CHUNK).execute(query) as rows:
+    with tx.execute(query.execution_options(yield_per=CHUNK)) as rows:
         for source, kind, ident, doc in rows:
             try:
                 yield decode(doc)
