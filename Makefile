@@ -12,6 +12,8 @@ WORKERS ?= auto
 UV := $(shell command -v uv 2>/dev/null || echo $(BIN)/uv)
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
+# The machine's own certificates, so that a company's proxy is trusted as everything else here trusts it.
+export UV_SYSTEM_CERTS := true
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):[^#]*## (.*)/  \1\t\2/' | expand -t 10
