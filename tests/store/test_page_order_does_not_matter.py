@@ -68,7 +68,8 @@ def save_all(database: Database, key: StreamKey, found: Sequence[Sequence[Record
 
 def batch(key: StreamKey, page: Sequence[Record]) -> Batch:
     """Records of a page as a connector would give them: one reading of the slots a page and object."""
-    items, slots = [], {}
+    items: list[WorkItem] = []
+    slots: dict[Ref, bool] = {}
     for number, title, minutes, labelled in page:
         ref = Ref(key.source, "work_item", str(number))
         updated_at = None if minutes is None else NOON + timedelta(minutes=minutes)
