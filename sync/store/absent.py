@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from mappings.model import Ref
 from sync.store.bulk import chunks
@@ -36,8 +36,11 @@ def known_missing(tx: Connection, refs: Iterable[Ref]) -> dict[Ref, datetime]:
 
 def forget(tx: Connection, source: str, kind: str, ids: Sequence[str]) -> None:
     """These exist after all."""
-    mine = (absent.c.source == source) & (absent.c.kind == kind)
-    if tx.execute(select(absent.c.id).where(mine).limit(1)).first() is None:
+    if tx.execute(_ANY, {"source": source, "kind": kind}).first() is None:
         return
     for chunk in chunks(ids):
-        tx.execute(delete(absent).where(mine, absent.c.id.in_(chunk)))
+        tx.execute(delete(absent).where(absent.c.source == source, absent.c.kind == kind, absent.c.id.in_(chunk)))
+
+
+# Asked for every page, so it is put together once.
+_ANY = select(absent.c.id).where(absent.c.source == bindparam("source"), absent.c.kind == bindparam("kind")).limit(1)

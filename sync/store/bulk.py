@@ -15,7 +15,13 @@ T = TypeVar("T")
 def bulk(tx: Connection, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
     """Runs `sql`, with `?` for each value, once for each row."""
     if rows:
-        tx.exec_driver_sql(sql if tx.dialect.name == "sqlite" else sql.replace("?", "%s"), list(rows))
+        tx.exec_driver_sql(_spelled(tx, sql), list(rows))
+
+
+def read(tx: Connection, sql: str, values: tuple[Any, ...], among: Sequence[str]) -> list[tuple[Any, ...]]:
+    """The rows of `sql`, with `?` for each of `values`, and `…` at its end for the texts `among`, of which there must be one."""
+    listed = sql.replace("…", ", ".join("?" * len(among)))
+    return [tuple(row) for row in tx.exec_driver_sql(_spelled(tx, listed), (*values, *among))]
 
 
 def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[list[T]]:
@@ -23,3 +29,7 @@ def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[list[T]]:
     rest = iter(items)
     while piece := list(islice(rest, size)):
         yield piece
+
+
+def _spelled(tx: Connection, sql: str) -> str:
+    return sql if tx.dialect.name == "sqlite" else sql.replace("?", "%s")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, delete, select, tuple_
+from sqlalchemy import Connection, bindparam, delete, select, tuple_
 
 from mappings.model import Ref, Rejected
 from sync.store.bulk import chunks
@@ -47,9 +47,9 @@ def entries(tx: Connection, *, source: str | None = None, limit: int = 1_000) ->
 
 def clear(tx: Connection, source: str, stream: str, refs: Sequence[Ref]) -> int:
     """Lets go of the records that are stored now. Returns how many there were."""
-    mine = (quarantine.c.source == source) & (quarantine.c.stream == stream)
-    if tx.execute(select(quarantine.c.id).where(mine).limit(1)).first() is None:
+    if tx.execute(_ANY, {"source": source, "stream": stream}).first() is None:
         return 0
+    mine = (quarantine.c.source == source) & (quarantine.c.stream == stream)
     cleared = 0
     for chunk in chunks(refs):
         among = tuple_(quarantine.c.kind, quarantine.c.id).in_([(ref.kind, ref.id) for ref in chunk])
@@ -68,3 +68,9 @@ def _row(source: str, stream: str, one: Rejected, now: datetime) -> dict[str, ob
         "first_seen": now,
         "last_seen": now,
     }
+
+
+# Asked for every page, so it is put together once.
+_ANY = (
+    select(quarantine.c.id).where(quarantine.c.source == bindparam("source"), quarantine.c.stream == bindparam("stream")).limit(1)
+)

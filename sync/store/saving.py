@@ -9,17 +9,17 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import BigInteger, Connection, and_, select, type_coerce, update
+from sqlalchemy import Connection, bindparam, update
 
 from connectors.base import Batch
 from mappings.change import Reading
 from mappings.model import Entity, Ref, Rejected
 from sync.store import absent, quarantine
-from sync.store.bulk import bulk, chunks
+from sync.store.bulk import bulk, chunks, read
 from sync.store.columns import to_micros
 from sync.store.folding import Stored, Verdict, compare, latest
 from sync.store.rows import EntityRow, Held, Unstorable, by_target, entity_rows
-from sync.store.schema import entity, membership, stream
+from sync.store.schema import stream
 from sync.store.streams import StreamKey, open_stream
 from sync.store.text import is_storable
 
@@ -61,7 +61,7 @@ def save_batch(tx: Connection, key: StreamKey, batch: Batch, *, now: datetime, r
     changes: dict[str, Any] = {"records": state.records + len(batch.entities) + len(batch.rejected)}
     if batch.cursor is not None:
         changes["cursor"] = batch.cursor
-    tx.execute(update(stream).where(stream.c.id == state.id).values(changes))
+    tx.execute(_ADVANCE, {"stream_id": state.id, **changes})
     return saved + Saved(rejected=len(rejected))
 
 
@@ -139,27 +139,8 @@ def _save_group(
 
 
 def _stored(tx: Connection, source: str, kind: str, ids: Sequence[str], page: _Page | None) -> dict[str, Stored]:
-    is_member = and_(
-        membership.c.stream == (page.stream if page else None),
-        membership.c.source == entity.c.source,
-        membership.c.kind == entity.c.kind,
-        membership.c.id == entity.c.id,
-    )
-    query = (
-        select(
-            entity.c.id,
-            entity.c.hash,
-            type_coerce(entity.c.updated_at, BigInteger),
-            entity.c.slots,
-            type_coerce(entity.c.deleted_at, BigInteger),
-            type_coerce(entity.c.missing_since, BigInteger),
-            membership.c.sweep,
-            membership.c.run_id,
-        )
-        .select_from(entity.outerjoin(membership, is_member))
-        .where(entity.c.source == source, entity.c.kind == kind, entity.c.id.in_(ids))
-    )
-    return {row[0]: Stored(*row[1:]) for row in tx.execute(query)}
+    rows = read(tx, _READ, (page.stream if page else None, source, kind), ids)
+    return {row[0]: Stored(*row[1:]) for row in rows}
 
 
 def _mark_seen(tx: Connection, page: _Page, rejected: Sequence[Rejected]) -> None:
@@ -168,6 +149,12 @@ def _mark_seen(tx: Connection, page: _Page, rejected: Sequence[Rejected]) -> Non
     bulk(tx, _SEE, rows)
 
 
+_ADVANCE = update(stream).where(stream.c.id == bindparam("stream_id"))  # sets what it is executed with
+_READ = (
+    "SELECT e.id, e.hash, e.updated_at, e.slots, e.deleted_at, e.missing_since, m.sweep, m.run_id FROM entity e "
+    "LEFT JOIN membership m ON m.stream = ? AND m.source = e.source AND m.kind = e.kind AND m.id = e.id "
+    "WHERE e.source = ? AND e.kind = ? AND e.id IN (…)"
+)
 _COLUMNS = (*EntityRow._fields, "changed_at", "looked_up")
 _WRITE = (
     f"INSERT INTO entity ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608  # constant names

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, select, update
 
 from sync.store.schema import membership, stream
 from sync.store.text import printable
@@ -103,7 +103,7 @@ def ids(tx: Connection, keys: Iterable[StreamKey]) -> list[int]:
 
 
 def _find(tx: Connection, key: StreamKey) -> StreamState | None:
-    row = tx.execute(select(stream).where(_is(key))).one_or_none()
+    row = tx.execute(_BY_KEY, msgspec.structs.asdict(key)).one_or_none()
     return None if row is None else _state(row)
 
 
@@ -120,3 +120,7 @@ def _state(row: Row[Any]) -> StreamState:
     fields = dict(row._mapping)
     key = StreamKey(**{name: fields.pop(name) for name in StreamKey.__struct_fields__})
     return StreamState(key=key, **fields)
+
+
+# Asked for every page, so it is put together once.
+_BY_KEY = select(stream).where(*(stream.c[name] == bindparam(name) for name in StreamKey.__struct_fields__))
