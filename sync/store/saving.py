@@ -139,8 +139,11 @@ def _save_group(
 
 
 def _stored(tx: Connection, source: str, kind: str, ids: Sequence[str], page: _Page | None) -> dict[str, Stored]:
-    rows = read(tx, _READ, (page.stream if page else None, source, kind), ids)
-    return {row[0]: Stored(*row[1:]) for row in rows}
+    members: dict[str, tuple[int | None, str | None]] = {}
+    if page is not None:
+        members = {ident: (sweep, run_id) for ident, sweep, run_id in read(tx, _READ_MEMBERS, (page.stream, source, kind), ids)}
+    rows = read(tx, _READ, (source, kind), ids)
+    return {row[0]: Stored._make((*row[1:], *members.get(row[0], (None, None)))) for row in rows}
 
 
 def _mark_seen(tx: Connection, page: _Page, rejected: Sequence[Rejected]) -> None:
@@ -150,11 +153,9 @@ def _mark_seen(tx: Connection, page: _Page, rejected: Sequence[Rejected]) -> Non
 
 
 _ADVANCE = update(stream).where(stream.c.id == bindparam("stream_id"))  # sets what it is executed with
-_READ = (
-    "SELECT e.id, e.hash, e.updated_at, e.slots, e.deleted_at, e.missing_since, m.sweep, m.run_id FROM entity e "
-    "LEFT JOIN membership m ON m.stream = ? AND m.source = e.source AND m.kind = e.kind AND m.id = e.id "
-    "WHERE e.source = ? AND e.kind = ? AND e.id IN (…)"
-)
+# Two searches by key, and no join: PostgreSQL, before it has counted a table's rows, would join them row by row without the key.
+_READ = "SELECT id, hash, updated_at, slots, deleted_at, missing_since FROM entity WHERE source = ? AND kind = ? AND id IN (…)"
+_READ_MEMBERS = "SELECT id, sweep, run_id FROM membership WHERE stream = ? AND source = ? AND kind = ? AND id IN (…)"
 _COLUMNS = (*EntityRow._fields, "changed_at", "looked_up")
 _WRITE = (
     f"INSERT INTO entity ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608  # constant names
