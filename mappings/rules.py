@@ -19,15 +19,20 @@ from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema, model_validator
 
 from mappings.change import Badge
 from mappings.model import Relation
 
 SubjectKind: TypeAlias = Literal["work_item", "change_request", "model_version", "deployment", "dataset", "milestone", "project"]
 StatusKind: TypeAlias = Literal["favourable", "alarm", "neutral"]
-SENTENCE_WORDS = frozenset({"subject", "reason", "fact", "value", "threshold", "since", "name", "deployment", "model", "dataset"})
-"""The placeholders that `says` may use."""
+SENTENCE_WORDS = frozenset(
+    {"subject", "reason", "finding", "fact", "value", "threshold", "since", "name", "deployment", "model", "dataset"}
+)
+"""The placeholders that `says` may use. `finding` is a measurement with its limit, however much of it the source tells."""
+
+RESERVED_TITLES = frozenset({"unknown"})
+"""What a field shows while nothing is known; no status may look like it."""
 
 COLORS: Mapping[str, str] = {"favourable": "2da44e", "alarm": "d1242f", "neutral": "8c959f"}
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -65,7 +70,17 @@ Duration = Annotated[
 
 
 class _Closed(BaseModel):
+    """No unknown key, and no key without a value: a condition that was left empty by mistake would hold for everything."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_empty_key(cls, data: Any) -> Any:
+        empty = [str(key) for key, value in data.items() if value is None] if isinstance(data, Mapping) else []
+        if empty:
+            raise ValueError(f"{empty[0]}: has no value; give it one or leave the line out")
+        return data
 
 
 class Bound(_Closed):
@@ -132,9 +147,32 @@ Text = Annotated[
 
 
 def matches(value: str, globs: Sequence[str]) -> bool:
-    """Whether one of `globs` matches `value`, upper and lower case alike."""
+    """Whether one of `globs` matches `value`, upper and lower case alike. Only `*` and `?` are special: `[ml]` means itself."""
     folded = value.casefold()
-    return any(fnmatchcase(folded, glob.casefold()) for glob in globs)
+    return any(fnmatchcase(folded, glob.casefold().replace("[", "[[]")) for glob in globs)
+
+
+def _one_of(*words: str) -> Any:
+    """A `Text` about a closed set of words: each glob must match at least one of them, so that a typing mistake is told."""
+
+    def check(globs: tuple[str, ...]) -> tuple[str, ...]:
+        for glob in globs:
+            if not any(matches(word, [glob]) for word in words):
+                raise ValueError(f"{glob!r} is none of {', '.join(words)}")
+        return globs
+
+    return AfterValidator(check)
+
+
+Category = Annotated[Text, _one_of("todo", "in_progress", "done", "unknown")]
+ChangeState = Annotated[Text, _one_of("open", "merged", "closed")]
+RunState = Annotated[Text, _one_of("running", "scheduled", "finished", "failed", "killed", "unknown")]
+ApprovalState = Annotated[Text, _one_of("approved", "pending", "rejected")]
+DeploymentState = Annotated[
+    Text, _one_of("creating", "in_service", "updating", "failed", "rolling_back", "deleting", "stopped", "unknown")
+]
+MilestoneState = Annotated[Text, _one_of("open", "closed")]
+MonitorOutcome = Annotated[Text, _one_of("passed", "failed")]
 
 
 Condition: TypeAlias = bool | tuple[str, ...] | Bound | Age | timedelta
@@ -151,7 +189,7 @@ class Pattern(_Closed):
 class WorkItemPattern(Pattern):
     open: bool | None = Field(None, description="its status category is not done")
     status: Text | None = None
-    status_category: Text | None = Field(None, description="todo, in_progress, done")
+    status_category: Category | None = Field(None, description="todo, in_progress, done")
     item_type: Text | None = None
     label: Text | None = Field(None, description="one of its labels")
     component: Text | None = Field(None, description="one of its components")
@@ -161,7 +199,7 @@ class WorkItemPattern(Pattern):
 
 
 class ChangeRequestPattern(Pattern):
-    state: Text | None = Field(None, description="open, merged, closed")
+    state: ChangeState | None = Field(None, description="open, merged, closed")
     draft: bool | None = None
     merged: bool | None = Field(None, description="merged into the default branch")
     label: Text | None = None
@@ -174,7 +212,7 @@ class CommitPattern(Pattern):
 
 
 class RunPattern(Pattern):
-    status: Text | None = Field(None, description="running, scheduled, finished, failed, killed")
+    status: RunState | None = Field(None, description="running, scheduled, finished, failed, killed")
     meets_thresholds: bool | None = Field(
         None, description="has every metric that the project's thresholds name, and each within its limits"
     )
@@ -193,16 +231,16 @@ class DatasetPattern(Pattern):
 class ModelVersionPattern(Pattern):
     released: bool | None = Field(None, description="carries the project's release alias or is approved")
     alias: Text | None = None
-    approval: Text | None = Field(None, description="approved, pending, rejected")
+    approval: ApprovalState | None = Field(None, description="approved, pending, rejected")
     serving: bool | None = Field(None, description="serves now: behind a deployment in service, or, where none is scoped, released")
-    run_status: Text | None = Field(None, description="status of the run that made it")
+    run_status: RunState | None = Field(None, description="status of the run that made it")
     meets_thresholds: bool | None = Field(None, description="the run that made it meets the project's thresholds")
     merged: bool | None = Field(None, description="its run's commit reached the default branch through a merged change request")
     age: Age | None = None
 
 
 class DeploymentPattern(Pattern):
-    state: Text | None = None
+    state: DeploymentState | None = Field(None, description="creating, in_service, updating, failed, rolling_back, stopped, …")
     platform: Text | None = None
     environment: Text | None = None
     serving: bool | None = Field(None, description="in service with traffic")
@@ -210,14 +248,14 @@ class DeploymentPattern(Pattern):
 
 
 class MilestonePattern(Pattern):
-    state: Text | None = Field(None, description="open, closed")
+    state: MilestoneState | None = Field(None, description="open, closed")
     overdue: bool | None = Field(None, description="open, and its due date is past in the project's time zone")
 
 
 class ObservationPattern(Pattern):
     """About the newest results of one monitor on one subject, after hysteresis (`open_after`, `close_after`)."""
 
-    outcome: Text | None = Field(None, description="failed or passed")
+    outcome: MonitorOutcome | None = Field(None, description="failed or passed")
     within: Duration | None = Field(None, description="older than this it has expired: unknown, not false")
     monitor: Text | None = Field(None, description="the monitor's or metric's name")
     current: bool | None = Field(None, description="of a dataset: as in dataset.current")
@@ -391,8 +429,18 @@ def in_order(rules: Sequence[StatusRule]) -> Sequence[StatusRule]:
 
 
 def lint(rules: Sequence[StatusRule]) -> Sequence[str]:
-    """What is wrong with a set of rules as a whole: ids, labels or titles that occur twice, circles."""
-    problems: list[str] = []
+    """What is wrong with a set of rules: ids, labels or titles that occur twice or are taken, ways that lead nowhere, circles."""
+    problems = [
+        f"rule {rule.id}: its title {rule.title!r} is what fields show while nothing is known; choose another"
+        for rule in rules
+        if rule.title.casefold() in RESERVED_TITLES
+    ]
+    problems += [
+        f"rule {rule.id}: it looks at {name} but has no via, so it never reaches one"
+        for rule in rules
+        if not rule.via and rule.subject != "project"
+        for name in sorted({name for name, pattern in rule.when.patterns() if not isinstance(pattern, StatusPattern)})
+    ]
     for what in ("id", "label", "title"):
         seen: dict[str, str] = {}
         for rule in rules:
