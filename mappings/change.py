@@ -157,10 +157,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 def refuse(plan: Plan, limits: Limits, *, recent_changes: int) -> str | None:
     """Why this plan is too large to make without being asked to, or None.
 
-    `recent_changes` counts the updates and removals written in the last 24 hours, so that many small runs are one large one.
+    `recent_changes` counts the updates and removals written in the last 24 hours, so that many small runs are one large one. They
+    never stand in the way of a plan that updates and removes nothing itself.
     """
     additions = sum(1 for change in plan.changes if change.counts and change.action == "add")
-    rewrites = recent_changes + sum(1 for change in plan.changes if change.counts and change.action != "add")
+    own = sum(1 for change in plan.changes if change.counts and change.action != "add")
+    rewrites = recent_changes + own if own else 0
     if additions > limits.max_additions:
         return (
             f"project {plan.project}: {additions} additions in one run, more than safety.max_additions = {limits.max_additions}; "
