@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
@@ -11,9 +12,10 @@ import msgspec
 
 from mappings.model import ChangeRequest, Dataset, Deployment, Entity, Milestone, ModelVersion, Project, Ref, WorkItem
 from mappings.rules import StatusRule, in_order
-from sync.facts import View
 from sync.judge import Evidence, Judged, Truth, judge
+from sync.moments import day_in
 from sync.names import name_of
+from sync.view import View
 
 _SUBJECTS: Mapping[str, type[Entity]] = {
     "work_item": WorkItem,
@@ -112,7 +114,7 @@ def _stand(rule: StatusRule, version: str, subject: Entity, judged: Judged, past
         opened_at=opened_at,
         recheck_at=min(rechecks, default=None),
         rule_version=version,
-        says=_sentence(rule, subject, judged, opened_at or since),
+        says=_sentence(rule, subject, judged, opened_at or since, view.project.timezone),
         evidence=judged.evidence,
         missing=judged.missing,
     )
@@ -138,34 +140,51 @@ def _episodes(past: Mapping[tuple[str, Ref], Standing], standings: Sequence[Stan
     return [*closed, *opened]
 
 
-def _sentence(rule: StatusRule, subject: Entity, judged: Judged, since: datetime) -> str:
+def _sentence(rule: StatusRule, subject: Entity, judged: Judged, since: datetime, timezone: str) -> str:
     """The rule's sentence with its evidence, or for what is not true, why not."""
     if judged.truth is None:
-        return f"{rule.title} is not known: it lacks {', '.join(judged.missing[:4]) or 'facts'}"
+        return f"{rule.title}: not known; missing: {', '.join(judged.missing[:4]) or 'facts'}"
     telling = [one for one in judged.evidence if one.holds is not None and one.words]
-    reason = _reason(telling)
+    reason = _reason(telling) or "nothing speaks for it"
     if judged.truth is False:
-        return f"Not {rule.title.lower()}: {reason}" if reason else f"Not {rule.title.lower()}"
-    first = telling[0] if telling else None
-    measured = next((one for one in telling if one.threshold and isinstance(one.value, int | float)), first)
+        return f"{rule.title}: no; {reason}"
+    name = telling[0].name if telling else name_of(subject)
+    measured = next((one for one in telling if one.threshold and _is_number(one.value)), telling[0] if telling else None)
     words = {
         "subject": name_of(subject),
         "reason": reason,
-        "name": first.name if first else name_of(subject),
-        "fact": measured.fact if measured else "",
+        "finding": _finding(measured) if measured else reason,
+        "name": name,
+        "fact": measured.fact if measured else "—",
         "value": _shown(measured.value if measured else None),
         "threshold": (measured.threshold if measured else None) or "—",
-        "since": since.strftime("%Y-%m-%d"),
-        **{kind: first.name if first else name_of(subject) for kind in ("deployment", "model", "dataset")},
+        "since": str(day_in(since, timezone)),
+        **{word: _named(telling, kind) or name for word, kind in _KINDS.items()},
     }
-    sentence = rule.says
-    for word, text in words.items():
-        sentence = sentence.replace("{" + word + "}", text)
-    return sentence
+    return _PLACEHOLDER.sub(lambda match: words.get(match[1], match[0]), rule.says)
+
+
+_PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
+_KINDS: Mapping[str, str] = {"deployment": "deployment", "model": "model_version", "dataset": "dataset"}
+
+
+def _named(evidence: Sequence[Evidence], kind: str) -> str | None:
+    return next((one.name for one in evidence if one.ref.kind == kind), None)
+
+
+def _finding(evidence: Evidence) -> str:
+    """A measurement with its limit; of a monitor that tells no figures, that it failed."""
+    if evidence.threshold and _is_number(evidence.value):
+        return f"{evidence.fact} is {_shown(evidence.value)}, limit {evidence.threshold}"
+    return f"it {evidence.words}"
+
+
+def _is_number(value: str | float | bool | None) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _shown(value: str | float | bool | None) -> str:
-    return "—" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+    return "—" if value is None else f"{value:.6g}" if _is_number(value) else str(value)
 
 
 def _reason(evidence: Sequence[Evidence]) -> str:

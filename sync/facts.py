@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
-from functools import cached_property
 from typing import Any, TypeAlias
-from zoneinfo import ZoneInfo
-
-import msgspec
 
 from mappings.model import (
     ChangeRequest,
@@ -20,111 +16,51 @@ from mappings.model import (
     ModelVersion,
     Ref,
     Run,
+    TrafficShare,
     WorkItem,
 )
 from mappings.rules import format_duration, matches
-from sync.freshness import Freshness
-from sync.graph import Graph
-from sync.project import ProjectView
+from sync.known import addresses
+from sync.lineage import named_shas
+from sync.moments import day_in, end_of, later
+from sync.view import Fact, FactValue, Unknown, View
 
-FactValue: TypeAlias = bool | float | str | tuple[str, ...] | datetime | None
-
-
-class Fact(msgspec.Struct, frozen=True):
-    """What is known: a value (None: known to be absent), the limit it was held against, and words that follow the entity's name."""
-
-    value: FactValue
-    words: str = ""
-    threshold: str | None = None
-
-
-class Unknown(msgspec.Struct, frozen=True):
-    """What is not known, and what is missing to know it."""
-
-    missing: tuple[str, ...]
-
-
-class View:
-    """Everything a fact may look at, at one moment."""
-
-    def __init__(self, graph: Graph, project: ProjectView, freshness: Freshness) -> None:
-        self.graph = graph
-        self.project = project
-        self.freshness = freshness
-        self.now = freshness.now
-
-    @cached_property
-    def has_deployments(self) -> bool:
-        """Whether any scoped source could tell what serves."""
-        return any("deployment" in one.provides for one in self.freshness.streams)
-
-    @cached_property
-    def training_uses(self) -> Mapping[Ref, Sequence[Run]]:
-        """The runs trained on each dataset, oldest first."""
-        uses: dict[Ref, list[Run]] = {}
-        for run in sorted(self.graph.of(Run), key=lambda run: (_started(run), run.ref)):
-            for link in self.graph.links_from(run.ref):
-                if link.relation == "trained_on":
-                    uses.setdefault(link.target, []).append(run)
-        return uses
-
-    @cached_property
-    def current_datasets(self) -> frozenset[Ref]:
-        """The datasets that the newest run of some experiment was trained on, among those of the same name."""
-        newest: dict[tuple[str, str], tuple[tuple[datetime, Ref], set[Ref]]] = {}
-        for dataset, runs in self.training_uses.items():
-            name = _dataset_name(self.graph, dataset)
-            for run in runs:
-                order = (_started(run), run.ref)
-                held = newest.get((run.experiment, name))
-                if held is None or held[0] < order:
-                    newest[(run.experiment, name)] = (order, {dataset})
-                elif held[0] == order:
-                    held[1].add(dataset)
-        return frozenset(ref for _, datasets in newest.values() for ref in datasets)
-
-    def run_of(self, version: ModelVersion) -> Run | None:
-        return self.graph.runs_of_versions.get(version.ref)
-
-    def today(self) -> date:
-        return self.now.astimezone(ZoneInfo(self.project.timezone)).date()
-
-
-_NEVER = datetime.min.replace(tzinfo=ZoneInfo("UTC"))
-
-
-def _started(run: Run) -> datetime:
-    return run.started_at or run.created_at or _NEVER
-
-
-def _dataset_name(graph: Graph, ref: Ref) -> str:
-    dataset = graph.get(ref, Dataset)
-    return dataset.name if dataset is not None else ref.id.partition("@")[0]
+__all__ = ["FACTS", "Fact", "FactValue", "Unknown", "View", "is_current", "serves"]
 
 
 def _yes(value: bool, words: str, otherwise: str) -> Fact:
     return Fact(value, words if value else otherwise)
 
 
-# Work items
+def _text(value: str | None, what: str) -> Fact:
+    return Fact(value, f"{what} {value.replace('_', ' ')}" if value else "")
+
+
+def _list(values: Sequence[str], one: str, several: str) -> Fact:
+    words = f"has no {one}" if not values else f"has the {one if len(values) == 1 else several} {', '.join(values)}"
+    return Fact(tuple(values), words)
+
+
+def _when(time: datetime | None, what: str, view: View) -> Fact:
+    return Fact(time, f"{what} on {day_in(time, view.project.timezone)}" if time is not None else "")
+
+
+# Work items and milestones
 
 
 def _about_data(item: WorkItem, view: View) -> Fact:
-    labels = [label for label in item.labels if matches(label, view.project.data_labels)] if view.project.data_labels else []
-    components = (
-        [one for one in item.components if matches(one, view.project.data_components)] if view.project.data_components else []
-    )
-    found = [f"label {label}" for label in labels] + [f"component {component}" for component in components]
-    return Fact(bool(found), f"speaks of data ({', '.join(found)})" if found else "does not speak of data")
-
-
-def _item_overdue(item: WorkItem, view: View) -> Fact:
-    return _overdue(item.due, is_open=item.is_open, view=view)
+    labels = [f"label {label}" for label in item.labels if matches(label, view.project.data_labels)]
+    components = [f"component {one}" for one in item.components if matches(one, view.project.data_components)]
+    found = ", ".join([*labels, *components])
+    return Fact(bool(found), f"is about data ({found})" if found else "is not about data")
 
 
 def _overdue(due: date | None, *, is_open: bool, view: View) -> Fact:
-    late = is_open and due is not None and due < view.today()
-    return Fact(late, f"was due on {due}" if late else "is not overdue", str(due) if due else None)
+    if due is None or not is_open:
+        return Fact(False, "is not overdue")
+    late = due < view.today()
+    ends = None if late else end_of(due, view.project.timezone)
+    return Fact(late, f"was due on {due}" if late else f"is not overdue (due on {due})", str(due), ends)
 
 
 # Runs and model versions
@@ -136,50 +72,61 @@ def _meets_thresholds(run: Run | None, view: View) -> Fact | Unknown:
         return Fact(False, "has no known run to take metrics from")
     if not view.project.thresholds:
         return Fact(True, "has no thresholds to meet")
-    failing, passing = [], []
+    failing: list[str] = []
+    passing: list[str] = []
     for glob, bound in view.project.thresholds.items():
         named = {name: value for name, value in run.metrics.items() if matches(name, [glob])}
         if not named:
-            failing.append(f"{glob} is missing, limit {bound}")
+            failing.append(f"has no metric {glob} (limit {bound})")
         for name, value in sorted(named.items()):
-            if value is None or not bound.holds(value):
-                failing.append(f"{name} is {_figure(value)}, limit {bound}")
+            if value is None:
+                failing.append(f"has {name} that is no number (limit {bound})")
             else:
-                passing.append(f"{name} is {_figure(value)}, limit {bound}")
+                (passing if bound.holds(value) else failing).append(f"has {name} {value:.6g} (limit {bound})")
     limits = ", ".join(f"{glob} {bound}" for glob, bound in view.project.thresholds.items())
-    return Fact(not failing, "; ".join(failing or passing), limits)
-
-
-def _figure(value: float | None) -> str:
-    return "not a number" if value is None else f"{value:.6g}"
+    return Fact(not failing, " and ".join(failing or passing), limits)
 
 
 def _merged(subjects: Sequence[Ref], view: View) -> Fact | Unknown:
     """Whether a commit behind one of `subjects` reached the default branch through a merged change request."""
-    changes = [change for ref in subjects for change in view.graph.merges.get(ref, ())]
-    for ref in changes:
+    lacks: list[str] = []
+    for ref in (ref for subject in subjects for ref in view.graph.merges.get(subject, ())):
         change = view.graph.get(ref, ChangeRequest)
         if change is not None:
-            lacks = view.freshness.reliance_lacks(ref)
-            return Unknown(tuple(lacks)) if lacks else Fact(True, f"was merged by {change.repository}#{change.number}")
-    lacks = view.freshness.absent_proof_lacks(("commit", "change_request"))
-    unresolved = [f"look-up of commit {sha[:9]}" for sha in _shas(subjects, view) if sha in view.graph.unresolved]
-    if lacks or unresolved:
-        return Unknown((*lacks, *unresolved))
-    return Fact(False, "comes from no merged change request")
+            doubts = [*view.lacks(ref), *_branch_lacks(change)]
+            if not doubts:
+                return Fact(True, f"was merged by {change.repository}#{change.number}")
+            lacks.extend(doubts)
+    lacks.extend(view.freshness.absent_proof_lacks(("commit", "change_request")))
+    named = {sha for ref in subjects for sha in _shas(ref, view)}
+    lacks.extend(f"look-up of commit {sha[:9]}" for sha in view.open_look_ups if sha in named)
+    return Unknown(tuple(dict.fromkeys(lacks))) if lacks else Fact(False, "comes from no merged change request")
 
 
-def _shas(subjects: Sequence[Ref], view: View) -> Sequence[str]:
-    runs = [run for ref in subjects if (run := view.graph.get(ref, Run)) is not None]
-    return [run.git_commit.lower() for run in runs if run.git_commit]
+def _branch_lacks(change: ChangeRequest) -> Sequence[str]:
+    return [f"the default branch of {change.repository}"] if change.default_branch is None else ()
 
 
-def _version_merged(version: ModelVersion, view: View) -> Fact | Unknown:
-    return _merged([version.ref, *([version.run] if version.run else [])], view)
+def _shas(ref: Ref, view: View) -> Sequence[str]:
+    entity = view.graph.entities.get(ref)
+    return named_shas(entity) if isinstance(entity, Run | ModelVersion) else ()
+
+
+def _change_merged(change: ChangeRequest, _: View) -> Fact | Unknown:
+    if change.state != "merged":
+        return Fact(False, "is not merged")
+    lacks = _branch_lacks(change)
+    if lacks:
+        return Unknown(tuple(lacks))
+    return _yes(
+        change.base == change.default_branch, "is merged into the default branch", f"is merged into {change.base}, not the default"
+    )
 
 
 def _released(version: ModelVersion, view: View) -> Fact:
     alias = view.project.release_alias
+    if version.approval == "rejected":
+        return Fact(False, "is rejected", alias)
     if alias is not None and alias in version.aliases:
         return Fact(True, f"carries the release alias {alias}", alias)
     if version.approval == "approved":
@@ -192,18 +139,27 @@ def _serving(version: ModelVersion, view: View) -> Fact | Unknown:
     """Behind a deployment in service; where no source could tell of deployments, the released version counts as serving."""
     if not view.has_deployments:
         return _released(version, view)
+    lacks: list[str] = []
     for link in view.graph.links_to(version.ref):
-        deployment = view.graph.get(link.source, Deployment) if link.relation == "deploys" else None
-        if deployment is not None and _deployment_serves(deployment, version.ref):
-            lacks = view.freshness.reliance_lacks(deployment.ref)
-            return Unknown(tuple(lacks)) if lacks else Fact(True, f"serves behind {deployment.endpoint}")
-    lacks = view.freshness.absent_proof_lacks(("deployment",))
-    return Unknown(tuple(lacks)) if lacks else Fact(False, "serves nowhere")
+        sure = link.relation == "deploys" and link.confidence != "textual"
+        deployment = view.graph.get(link.source, Deployment) if sure else None
+        if deployment is not None and _deployment_serves(deployment, None if link.confidence == "declared" else version):
+            doubts = view.lacks(deployment.ref)
+            if not doubts:
+                return Fact(True, f"serves behind {deployment.endpoint}")
+            lacks.extend(doubts)
+    lacks.extend(view.freshness.absent_proof_lacks(("deployment",)))
+    return Unknown(tuple(dict.fromkeys(lacks))) if lacks else Fact(False, "serves nowhere")
 
 
-def _deployment_serves(deployment: Deployment, version: Ref | None = None) -> bool:
-    shares = [share for share in deployment.models if version is None or share.model == version]
+def _deployment_serves(deployment: Deployment, version: ModelVersion | None = None) -> bool:
+    """Whether it is in service and sends traffic to `version`, or at all."""
+    shares = [share for share in deployment.models if version is None or _is_of(share, version)]
     return deployment.state in ("in_service", "updating", "rolling_back") and any(share.share > 0 for share in shares)
+
+
+def _is_of(share: TrafficShare, version: ModelVersion) -> bool:
+    return share.model == version.ref if share.model is not None else share.name in addresses(version)
 
 
 def serves(ref: Ref, view: View) -> Fact | Unknown:
@@ -214,27 +170,49 @@ def serves(ref: Ref, view: View) -> Fact | Unknown:
     deployment = view.graph.get(ref, Deployment)
     if deployment is not None:
         return _yes(_deployment_serves(deployment), "is in service", "is not in service")
-    return Fact(False, "is nothing that serves")
+    lacks = view.freshness.absent_proof_lacks((ref.kind,)) if ref.kind in ("model_version", "deployment") else ()
+    return Unknown(tuple(lacks)) if lacks else Fact(False, "is nothing that serves")
+
+
+def _made_by(version: ModelVersion, view: View) -> Run | Unknown | None:
+    """The run that made a version; None when it is known to have none."""
+    run = view.run_of(version)
+    if run is not None:
+        lacks = view.lacks(run.ref)
+        return Unknown(tuple(lacks)) if lacks else run
+    lacks = view.freshness.absent_proof_lacks(("run",)) if version.run is not None else ()
+    return Unknown(tuple(lacks)) if lacks else None
+
+
+_RUN_WORDS: Mapping[str, str] = {
+    "finished": "finished",
+    "failed": "failed",
+    "killed": "was stopped",
+    "running": "is still running",
+    "scheduled": "has not started yet",
+}
 
 
 def _run_status(version: ModelVersion, view: View) -> Fact | Unknown:
-    run = view.run_of(version)
+    run = _made_by(version, view)
+    if isinstance(run, Unknown):
+        return run
     if run is None:
-        if version.run is not None:
-            lacks = view.freshness.absent_proof_lacks(("run",))
-            if lacks:
-                return Unknown(tuple(lacks))
         return Fact(None, "has no known run")
-    lacks = view.freshness.reliance_lacks(run.ref)
-    return Unknown(tuple(lacks)) if lacks else Fact(run.status, f"has a run that is {run.status}")
+    return Fact(run.status, f"comes from a run that {_RUN_WORDS.get(run.status, 'is in no known state')}")
 
 
 def _version_meets(version: ModelVersion, view: View) -> Fact | Unknown:
-    run = view.run_of(version)
-    lacks = view.freshness.reliance_lacks(run.ref) if run is not None else view.freshness.absent_proof_lacks(("run",))
-    if lacks:
-        return Unknown(tuple(lacks))
-    return _meets_thresholds(run, view)
+    run = _made_by(version, view)
+    return run if isinstance(run, Unknown) else _meets_thresholds(run, view)
+
+
+def _version_merged(version: ModelVersion, view: View) -> Fact | Unknown:
+    """By its run's commit or by the commit that it names itself."""
+    run = _made_by(version, view)
+    merged = _merged([version.ref, run.ref] if isinstance(run, Run) else [version.ref], view)
+    proven = isinstance(merged, Fact) and merged.value is True
+    return run if isinstance(run, Unknown) and not proven else merged
 
 
 # Datasets
@@ -250,6 +228,12 @@ def _data_time(dataset: Dataset, view: View) -> datetime | None:
     return min(starts, default=dataset.created_at)
 
 
+def _unless_runs_lack(fact: Fact | Unknown, view: View) -> Fact | Unknown:
+    """What another run could turn either way is known only when all runs are."""
+    lacks = view.freshness.absent_proof_lacks(("run",))
+    return Unknown(tuple(lacks)) if lacks else fact
+
+
 def _fresh(dataset: Dataset, view: View) -> Fact | Unknown:
     limit = view.project.data_fresh_within
     if limit is None:
@@ -257,25 +241,17 @@ def _fresh(dataset: Dataset, view: View) -> Fact | Unknown:
     time = _data_time(dataset, view)
     if time is None:
         return Unknown((f"the age of dataset {dataset.name}",))
-    taken = time.astimezone(ZoneInfo(view.project.timezone)).strftime("%Y-%m-%d")
-    fresh = view.now - time < limit
-    words = f"was taken on {taken}, " + ("within" if fresh else "longer ago than") + f" {format_duration(limit)}"
-    return Fact(fresh, words, format_duration(limit))
+    ends = later(time, limit)
+    is_fresh = ends > view.now
+    age = f"within the last {format_duration(limit)}" if is_fresh else f"more than {format_duration(limit)} ago"
+    words = f"was taken on {day_in(time, view.project.timezone)}, {age}"
+    return _unless_runs_lack(Fact(is_fresh, words, format_duration(limit), ends if is_fresh else None), view)
 
 
-def fresh_until(dataset: Dataset, view: View) -> datetime | None:
-    """When the dataset's freshness will change, if it is fresh now."""
-    limit, time = view.project.data_fresh_within, _data_time(dataset, view)
-    return time + limit if limit is not None and time is not None and time + limit > view.now else None
-
-
-def is_current(ref: Ref, view: View) -> Fact:
+def is_current(ref: Ref, view: View) -> Fact | Unknown:
     """Whether a dataset is the newest state of its name that an experiment was trained on."""
-    return _yes(ref in view.current_datasets, "is the state in use", "was replaced by a newer state")
-
-
-def _text(value: str | None, what: str) -> Fact:
-    return Fact(value, f"{what} {value}" if value else "")
+    is_newest = _yes(ref in view.current_datasets, "is the data in use", "was replaced by newer data")
+    return _unless_runs_lack(is_newest, view)
 
 
 FactOf: TypeAlias = Callable[[Any, View], Fact | Unknown]
@@ -283,61 +259,59 @@ FactOf: TypeAlias = Callable[[Any, View], Fact | Unknown]
 FACTS: Mapping[type[Entity], Mapping[str, FactOf]] = {
     WorkItem: {
         "open": lambda item, _: _yes(item.is_open, "is open", "is closed"),
-        "status": lambda item, _: _text(item.status, "has status"),
+        "status": lambda item, _: Fact(item.status, f"has status {item.status}" if item.status else ""),
         "status_category": lambda item, _: _text(item.status_category, "is"),
-        "item_type": lambda item, _: _text(item.item_type, "is a"),
-        "label": lambda item, _: Fact(item.labels, f"has the labels {', '.join(item.labels)}" if item.labels else "has no label"),
-        "component": lambda item, _: Fact(item.components, f"has the components {', '.join(item.components)}"),
+        "item_type": lambda item, _: Fact(item.item_type, f"is of type {item.item_type}" if item.item_type else ""),
+        "label": lambda item, _: _list(item.labels, "label", "labels"),
+        "component": lambda item, _: _list(item.components, "component", "components"),
         "about_data": _about_data,
-        "overdue": _item_overdue,
-        "age": lambda item, _: Fact(item.created_at, f"was created at {item.created_at}"),
+        "overdue": lambda item, view: _overdue(item.due, is_open=item.is_open, view=view),
+        "age": lambda item, view: _when(item.created_at, "was created", view),
     },
     ChangeRequest: {
         "state": lambda change, _: _text(change.state, "is"),
         "draft": lambda change, _: _yes(change.draft, "is a draft", "is no draft"),
-        "merged": lambda change, _: _yes(
-            change.state == "merged" and change.base == (change.default_branch or change.base),
-            "is merged into the default branch",
-            "is not merged into the default branch",
-        ),
-        "label": lambda change, _: Fact(change.labels, f"has the labels {', '.join(change.labels)}"),
-        "age": lambda change, _: Fact(change.created_at, f"was opened at {change.created_at}"),
+        "merged": _change_merged,
+        "label": lambda change, _: _list(change.labels, "label", "labels"),
+        "age": lambda change, view: _when(change.created_at, "was opened", view),
     },
     Commit: {
         "on_default_branch": lambda commit, _: _yes(
             commit.on_default_branch, "is on the default branch", "is on no default branch"
         ),
-        "age": lambda commit, _: Fact(commit.committed_at or commit.authored_at, "was committed"),
+        "age": lambda commit, view: _when(commit.committed_at or commit.authored_at, "was committed", view),
     },
     Run: {
-        "status": lambda run, _: _text(run.status, "is"),
+        "status": lambda run, _: Fact(run.status, _RUN_WORDS.get(run.status, "is in no known state")),
         "meets_thresholds": _meets_thresholds,
         "merged": lambda run, view: _merged([run.ref], view),
-        "framework": lambda run, _: _text(run.framework, "used"),
-        "age": lambda run, _: Fact(run.ended_at or run.started_at, f"ended at {run.ended_at}"),
+        "framework": lambda run, _: Fact(run.framework, f"used {run.framework}" if run.framework else ""),
+        "age": lambda run, view: _when(run.ended_at or run.started_at, "ended" if run.ended_at else "started", view),
     },
     Dataset: {
-        "name": lambda dataset, _: _text(dataset.name, "is"),
+        "name": lambda dataset, _: Fact(dataset.name, f"is called {dataset.name}"),
         "current": lambda dataset, view: is_current(dataset.ref, view),
         "fresh": _fresh,
-        "age": lambda dataset, view: Fact(_data_time(dataset, view), "was taken"),
+        "age": lambda dataset, view: _unless_runs_lack(_when(_data_time(dataset, view), "was taken", view), view),
     },
     ModelVersion: {
         "released": _released,
-        "alias": lambda version, _: Fact(version.aliases, f"has the aliases {', '.join(version.aliases)}"),
+        "alias": lambda version, _: _list(version.aliases, "alias", "aliases"),
         "approval": lambda version, _: _text(version.approval, "is"),
         "serving": _serving,
         "run_status": _run_status,
         "meets_thresholds": _version_meets,
         "merged": _version_merged,
-        "age": lambda version, _: Fact(version.created_at, f"was registered at {version.created_at}"),
+        "age": lambda version, view: _when(version.created_at, "was registered", view),
     },
     Deployment: {
         "state": lambda deployment, _: _text(deployment.state, "is"),
-        "platform": lambda deployment, _: _text(deployment.platform, "runs on"),
-        "environment": lambda deployment, _: _text(deployment.environment, "is in"),
+        "platform": lambda deployment, _: Fact(deployment.platform, f"runs on {deployment.platform}"),
+        "environment": lambda deployment, _: Fact(
+            deployment.environment, f"is in {deployment.environment}" if deployment.environment else ""
+        ),
         "serving": lambda deployment, _: _yes(_deployment_serves(deployment), "is in service", "is not in service"),
-        "age": lambda deployment, _: Fact(deployment.created_at, f"was created at {deployment.created_at}"),
+        "age": lambda deployment, view: _when(deployment.created_at, "was created", view),
     },
     Milestone: {
         "state": lambda milestone, _: _text(milestone.state, "is"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 
 from mappings.model import Ref
+from mappings.rules import format_duration
 
 
 class StreamFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,33 +26,50 @@ class StreamFacts(msgspec.Struct, frozen=True, kw_only=True):
     failed: str | None = None
 
 
+_DERIVED: Mapping[str, frozenset[str]] = {"observation": frozenset({"run", "model_version"})}
+"""The kinds that are found in others where no stream of the source provides them itself."""
+
+
 class Freshness:
-    """Answers for one project at one moment. A kind that no scoped stream provides is known to be empty."""
+    """Answers for one project at one moment. A kind that no scoped stream provides is known to be empty.
+
+    What is lacking is told as `source/stream (why)`.
+    """
 
     def __init__(self, streams: Iterable[StreamFacts], *, within: timedelta, now: datetime) -> None:
         self.streams = tuple(streams)
         self.within = within
         self.now = now
+        self._unusable = {one: why for one in self.streams if (why := self._why_unusable(one)) is not None}
+        usable = (one.pulled_at for one in self.streams if one not in self._unusable)
+        self._next_expiry = min((pulled_at + within for pulled_at in usable if pulled_at is not None), default=None)
+        self._absence: dict[tuple[frozenset[str], str | None], Sequence[str]] = {}
+        self._reliance: dict[tuple[str, str], Sequence[str]] = {}
 
-    def absent_proof_lacks(self, kinds: Iterable[str]) -> Sequence[str]:
-        """The streams that could still add something of these kinds; empty when absence is proven."""
-        wanted = frozenset(kinds)
-        return sorted(_name(one) for one in self.streams if one.provides & wanted and not (one.complete and self._usable(one)))
+    def absent_proof_lacks(self, kinds: Iterable[str], *, source: str | None = None) -> Sequence[str]:
+        """The streams (of one source, or of all) that could still add something of these kinds; empty when absence is proven."""
+        key = (frozenset(kinds), source)
+        if key not in self._absence:
+            adding = (one for one in self.streams if one.provides & key[0] and source in (None, one.source))
+            reasons = ((one, self._unusable.get(one) or (None if one.complete else "not fully read yet")) for one in adding)
+            self._absence[key] = sorted(f"{one.source}/{one.stream} ({why})" for one, why in reasons if why is not None)
+        return self._absence[key]
 
     def reliance_lacks(self, ref: Ref) -> Sequence[str]:
-        """The streams that should have confirmed this object lately and did not; empty when its facts may be relied on.
+        """The streams that should have confirmed this object lately and did not; empty when its facts may be relied on."""
+        key = (ref.source, ref.kind)
+        if key not in self._reliance:
+            reasons = ((one, self._unusable.get(one)) for one in self._providers(*key))
+            self._reliance[key] = sorted(f"{one.source}/{one.stream} ({why})" for one, why in reasons if why is not None)
+        return self._reliance[key]
 
-        Where several streams provide the kind, one that is usable is enough.
-        """
-        providers = [one for one in self.streams if one.source == ref.source and ref.kind in one.provides]
-        if any(self._usable(one) for one in providers):
-            return ()
-        return sorted(_name(one) for one in providers)
+    def provides(self, *kinds: str) -> bool:
+        """Whether any scoped stream can add something of one of these kinds."""
+        return any(one.provides & set(kinds) for one in self.streams)
 
     def next_expiry(self) -> datetime | None:
         """When the first of the usable streams will have become too old."""
-        ends = [one.pulled_at + self.within for one in self.streams if one.pulled_at is not None and self._usable(one)]
-        return min(ends, default=None)
+        return self._next_expiry
 
     def facts_as_of(self) -> datetime | None:
         """The time of the oldest last successful pull; None if a stream was never pulled."""
@@ -59,9 +77,15 @@ class Freshness:
         known = [time for time in times if time is not None]
         return min(known) if known and len(known) == len(times) else None
 
-    def _usable(self, one: StreamFacts) -> bool:
-        return one.failed is None and one.pulled_at is not None and one.pulled_at + self.within > self.now
+    def _providers(self, source: str, kind: str) -> Sequence[StreamFacts]:
+        own = [one for one in self.streams if one.source == source]
+        return [one for one in own if kind in one.provides] or [
+            one for one in own if one.provides & _DERIVED.get(kind, frozenset())
+        ]
 
-
-def _name(one: StreamFacts) -> str:
-    return f"{one.source}/{one.stream}"
+    def _why_unusable(self, one: StreamFacts) -> str | None:
+        if one.failed is not None:
+            return "the last read failed"
+        if one.pulled_at is None:
+            return "never read"
+        return None if one.pulled_at + self.within > self.now else f"not read for {format_duration(self.within)}"

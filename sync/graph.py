@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TypeVar
+from typing import TypeAlias, TypeVar, cast
 
 import msgspec
 
-from mappings.model import Entity, Link, ModelVersion, Ref, Relation, Run, WorkItem
+from mappings.model import Entity, Field, Link, ModelVersion, Observation, Ref, Relation, Run, WorkItem
 
 E = TypeVar("E", bound=Entity)
 
@@ -35,10 +35,15 @@ RELATION_KINDS: Mapping[Relation, frozenset[str]] = {
     "trained_on": frozenset({"run", "dataset"}),
     "registered_from": frozenset({"run", "model_version"}),
     "deploys": frozenset({"model_version", "deployment"}),
-    "observes": frozenset({"observation"}),
+    "observes": frozenset({"observation", "run", "model_version"}),
     "blocks": frozenset({"work_item"}),
 }
-"""The kinds whose streams can add a link of each relation: completeness is judged by them."""
+"""The kinds whose streams can add a link of each relation: completeness is judged by them. Observations come from monitors of
+their own and from the metrics and tags of runs and model versions."""
+
+
+Edge: TypeAlias = tuple[Link, Ref]
+"""A link and where it leads to."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -64,12 +69,26 @@ class Graph:
         self.links: Sequence[Link] = tuple(sorted(set(links)))
         self.merges: Mapping[Ref, Sequence[Ref]] = merges or {}
         self.missing = frozenset(missing)
-        self.unresolved = tuple(unresolved)
+        self.unresolved = frozenset(unresolved)
+        self._of: dict[type[Entity], Sequence[Entity]] = {}
         self._out: dict[Ref, list[Link]] = {}
         self._in: dict[Ref, list[Link]] = {}
+        self._ahead: Mapping[int, dict[Ref, list[Edge]]] = {1: {}, -1: {}}
+        self._beside: dict[Ref, list[Edge]] = {}
         for link in self.links:
             self._out.setdefault(link.source, []).append(link)
             self._in.setdefault(link.target, []).append(link)
+            if link.confidence != "textual" and link.relation not in ("blocks", "observes"):
+                self._pave(link, link.source, link.target)
+                self._pave(link, link.target, link.source)
+
+    def _pave(self, link: Link, here: Ref, there: Ref) -> None:
+        """Makes one link walkable one way: ahead, or beside for the data of what is towards effects."""
+        direction = self.direction(here, there)
+        if direction:
+            self._ahead[direction].setdefault(here, []).append((link, there))
+        if direction < 0 and there.kind == "dataset":
+            self._beside.setdefault(here, []).append((link, there))
 
     def get(self, ref: Ref | None, kind: type[E]) -> E | None:
         """The entity, if it is known and of this kind."""
@@ -77,8 +96,11 @@ class Graph:
         return entity if isinstance(entity, kind) else None
 
     def of(self, kind: type[E]) -> Sequence[E]:
-        """Every entity of a kind, in the order of their refs."""
-        return sorted((entity for entity in self.entities.values() if isinstance(entity, kind)), key=lambda entity: entity.ref)
+        """Every entity of a kind, in the order of their refs; sorted once."""
+        if kind not in self._of:
+            found = (entity for entity in self.entities.values() if isinstance(entity, kind))
+            self._of[kind] = sorted(found, key=lambda entity: entity.ref)
+        return cast("Sequence[E]", self._of[kind])
 
     def links_from(self, ref: Ref) -> Sequence[Link]:
         return self._out.get(ref, ())
@@ -90,12 +112,12 @@ class Graph:
         """What is reached from `subject` along the relations `via`, each with its last step.
 
         From the subject the walk goes only towards effects, or only towards intentions. Runs on the way show the datasets that they
-        were trained on, everything shows its observations, and the subject shows what blocks it.
+        were trained on, and the subject shows what blocks it. What is observed of all these, `observations_of` tells.
         """
         relations = frozenset(via)
         reached: dict[Ref, Step] = {}
-        for direction in (1, -1):
-            self._walk(subject, relations, direction, reached)
+        self._walk(subject, relations, self._ahead[1], self._beside, reached)
+        self._walk(subject, relations, self._ahead[-1], {}, reached)
         if "blocks" in relations:
             for link in self.links_to(subject):
                 if link.relation == "blocks" and link.confidence != "textual":
@@ -103,26 +125,24 @@ class Graph:
         reached.pop(subject, None)
         return reached
 
-    def _walk(self, subject: Ref, relations: frozenset[Relation], direction: int, reached: dict[Ref, Step]) -> None:
-        queue = [(subject, False)]
-        seen = {subject}
-        for here, aside in queue:
-            for link, there in self._edges(here, relations):
-                if there in seen:
-                    continue
-                onward = self.direction(here, there) == direction
-                # A run's dataset and anything's observations are looked at, but they lead to no other run.
-                beside = there.kind in ("dataset", "observation")
-                if there.kind == "observation" or (not aside and (onward or beside)):
-                    seen.add(there)
+    def _walk(
+        self,
+        subject: Ref,
+        relations: frozenset[Relation],
+        ahead: Mapping[Ref, Sequence[Edge]],
+        beside: Mapping[Ref, Sequence[Edge]],
+        reached: dict[Ref, Step],
+    ) -> None:
+        queue = [subject]
+        for here in queue:
+            for link, there in ahead.get(here, ()):
+                if link.relation in relations and there not in reached:
+                    reached[there] = Step(here, link)
+                    queue.append(there)
+            # A run's data is looked at, but it leads to no other run.
+            for link, there in beside.get(here, ()):
+                if link.relation in relations:
                     reached.setdefault(there, Step(here, link))
-                    queue.append((there, not onward or there.kind == "observation"))
-
-    def _edges(self, here: Ref, relations: frozenset[Relation]) -> Iterable[tuple[Link, Ref]]:
-        for links, towards in ((self.links_from(here), "target"), (self.links_to(here), "source")):
-            for link in links:
-                if link.relation in relations and link.relation != "blocks" and link.confidence != "textual":
-                    yield link, getattr(link, towards)
 
     @staticmethod
     def direction(here: Ref, there: Ref) -> int:
@@ -138,6 +158,23 @@ class Graph:
             links.append(step.link)
             member = step.before
         return links[::-1]
+
+    def observations_of(self, ref: Ref) -> Sequence[Observation]:
+        """What was observed of one subject, by any monitor."""
+        return self.observations.get(ref, ())
+
+    @cached_property
+    def observations(self) -> Mapping[Ref, Sequence[Observation]]:
+        """Every observation by its subject."""
+        found: dict[Ref, list[Observation]] = {}
+        for one in self.of(Observation):
+            found.setdefault(one.subject, []).append(one)
+        return found
+
+    @cached_property
+    def fields(self) -> Mapping[tuple[str, str], Field]:
+        """Field definitions by source and name or id."""
+        return {(one.ref.source, name): one for one in self.of(Field) for name in (one.ref.id, one.name)}
 
     @cached_property
     def work_items_by_key(self) -> Mapping[tuple[str, str], WorkItem]:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from mappings.model import ChangeRequest, Dataset, Deployment, Entity, ModelVersion, Observation, Ref, Run
+from mappings.model import ChangeRequest, Deployment, Entity, ModelVersion, Observation, Ref, Run
 from mappings.rules import (
     OBSERVATIONS,
     PATTERNS,
@@ -27,10 +27,12 @@ from mappings.rules import (
     format_duration,
     matches,
 )
-from sync.facts import FACTS, Fact, FactValue, Unknown, View, fresh_until, is_current, serves
+from sync.facts import FACTS, is_current, serves
 from sync.graph import RELATION_KINDS, Step
-from sync.monitors import Monitor, monitors
+from sync.moments import later
+from sync.monitors import Monitor
 from sync.names import name_of
+from sync.view import Fact, FactValue, Unknown, View
 
 Truth: TypeAlias = bool | None
 """None is unknown."""
@@ -82,27 +84,36 @@ class _Judge:
         self.subject = subject
         self.view = view
         self.others = others
-        self.reached: Mapping[Ref, Step | None] = (
-            dict.fromkeys(ref for ref in sorted(view.graph.entities) if ref != subject.ref)
-            if rule.subject == "project"
-            else view.graph.reach(subject.ref, rule.via)
+        self.reached: Mapping[Ref, Step] = {} if rule.subject == "project" else view.graph.reach(subject.ref, rule.via)
+        self.members: Sequence[Ref] = sorted(
+            ref for ref in (view.graph.entities if rule.subject == "project" else self.reached) if ref != subject.ref
         )
 
     def verdict(self) -> Judged | None:
         if not self._applies():
             lacks = self._lacks(kind for name, _ in self.rule.when.patterns() for kind in _kinds(name))
-            return Judged(truth=None, missing=tuple(lacks), recheck_at=None) if lacks else None
+            return Judged(truth=None, missing=tuple(lacks)) if lacks else None
         judged = self._block(self.rule.when)
         return msgspec.structs.replace(judged, recheck_at=_earliest([judged.recheck_at, self.view.freshness.next_expiry()]))
 
     def _applies(self) -> bool:
-        """Whether something on the subject's way could make the rule true; a rule about the subject itself always applies."""
-        leaves = list(self.rule.when.leaves())
-        if any(leaf.subject is not None for leaf in leaves):
+        """Whether something on the subject's way could make the rule true; a rule about the subject itself always applies.
+
+        What another rule says makes a rule applicable only where it looks at nothing else.
+        """
+        if any(leaf.subject is not None for leaf in self.rule.when.leaves()):
             return True
-        named = {name for name, pattern in self.rule.when.patterns() if not isinstance(pattern, StatusPattern)}
-        holders = {kind for name in named for kind in _holders(name)}
-        return not named or any(ref.kind in holders for ref in self.reached)
+        patterns = list(self.rule.when.patterns())
+        looked_at = [name for name, pattern in patterns if not isinstance(pattern, StatusPattern)]
+        if looked_at:
+            return any(self._is_on_the_way(name) for name in looked_at)
+        return any(self._verdicts(pattern.id) for _, pattern in patterns if isinstance(pattern, StatusPattern))
+
+    def _is_on_the_way(self, name: str) -> bool:
+        """Whether there is a member, or for observations something that can be observed so."""
+        if name not in OBSERVATIONS:
+            return any(ref.kind == name for ref in self.members)
+        return any(ref.kind in _observable(name) for ref in self._observed()) or bool(self._monitors(name))
 
     def _block(self, block: Item) -> Judged:
         parts: list[Judged] = []
@@ -139,24 +150,47 @@ class _Judge:
             return (), ()
         name, pattern = named
         if isinstance(pattern, StatusPattern):
-            refs = [self.subject.ref, *sorted(self.reached)]
-            return [judged for ref in refs if (judged := self.others(pattern.id, ref)) is not None], ()
+            return self._verdicts(pattern.id), self._lacks(PATTERNS if self.rule.subject == "project" else ())
         if isinstance(pattern, ObservationPattern):
             observed = [self._monitor(monitor, pattern) for monitor in self._monitors(name)]
             return [one for one in observed if one is not None], self._lacks(_kinds(name))
-        reached = (self.view.graph.entities.get(ref) for ref in sorted(self.reached) if ref.kind == name)
+        reached = (self.view.graph.entities.get(ref) for ref in self.members if ref.kind == name)
         return [self._member(entity, pattern) for entity in reached if entity is not None], self._lacks(_kinds(name))
+
+    def _verdicts(self, rule: str) -> Sequence[Judged]:
+        """What another rule says of the subject and of what is reached, as far as the way there may be relied on."""
+        said = ((ref, self.others(rule, ref)) for ref in (self.subject.ref, *self.members))
+        return [self._by_way_of(ref, judged) for ref, judged in said if judged is not None]
+
+    def _by_way_of(self, ref: Ref, judged: Judged) -> Judged:
+        """A truth about `ref` is one about the subject only if the links that lead there still stand."""
+        lacks = self._way_lacks(ref)
+        if not lacks:
+            return judged
+        return msgspec.structs.replace(judged, truth=None, missing=tuple(sorted({*judged.missing, *lacks})))
+
+    def _way_lacks(self, ref: Ref) -> Sequence[str]:
+        """What the way to `ref` lacks: nothing that links on it were read from may be missing or unconfirmed."""
+        path = self.view.graph.path(self.subject.ref, ref, self.reached)
+        between = {end for link in path for end in (link.source, link.target)} - {self.subject.ref, ref}
+        return sorted({lack for end in between for lack in self.view.lacks(end)})
+
+    def _observed(self) -> Sequence[Ref]:
+        """What may have observations: everything, for a project, else the subject and what is reached."""
+        if self.rule.subject == "project":
+            return sorted(self.view.graph.observations)
+        return (self.subject.ref, *self.members) if "observes" in self.rule.via else ()
 
     def _lacks(self, kinds: Iterable[str]) -> Sequence[str]:
         """What could still add a member of these kinds, or a link along `via`."""
         wanted = {kind for relation in self.rule.via for kind in RELATION_KINDS[relation]} | set(kinds)
         lacks = list(self.view.freshness.absent_proof_lacks(wanted))
-        if "built_from" in self.rule.via and self.view.graph.unresolved:
-            lacks.append(f"look-up of {len(self.view.graph.unresolved)} commits")
+        if "commit" in wanted and self.view.open_look_ups:
+            lacks.append(f"look-up of {len(self.view.open_look_ups)} commits")
         return lacks
 
     def _member(self, entity: Entity, pattern: Pattern) -> Judged:
-        lacks = self._not_to_rely_on(entity.ref)
+        lacks = [*self.view.lacks(entity.ref), *self._way_lacks(entity.ref)]
         if lacks:
             return Judged(truth=None, evidence=(_evidence(entity, "known", Fact(None), holds=None),), missing=tuple(lacks))
         facts = FACTS[type(entity)]
@@ -165,43 +199,41 @@ class _Judge:
             return Judged(truth=True, evidence=(_evidence(entity, "exists", Fact(True, "exists"), holds=True),))
         return _and([self._fact(entity, name, facts[name](entity, self.view), wanted) for name, wanted in conditions.items()])
 
-    def _not_to_rely_on(self, ref: Ref) -> Sequence[str]:
-        if ref in self.view.graph.missing:
-            return [f"{ref} was not found when it was last looked for"]
-        return self.view.freshness.reliance_lacks(ref)
-
-    def _fact(self, entity: Entity, name: str, fact: Fact | Unknown, wanted: Condition) -> Judged:
+    def _fact(self, entity: Entity | Ref, name: str, fact: Fact | Unknown, wanted: Condition) -> Judged:
         if isinstance(fact, Unknown):
             return Judged(truth=None, evidence=(_evidence(entity, name, Fact(None), holds=None),), missing=fact.missing)
         holds, recheck_at = _meets(fact.value, wanted, self.view.now)
-        if name == "fresh" and isinstance(entity, Dataset):
-            recheck_at = fresh_until(entity, self.view)
         if isinstance(wanted, Age):
             fact = msgspec.structs.replace(fact, threshold=_limit(wanted))
-        return Judged(truth=holds, evidence=(_evidence(entity, name, fact, holds=holds),), recheck_at=recheck_at)
+        evidence = (_evidence(entity, name, fact, holds=holds),)
+        return Judged(truth=holds, evidence=evidence, recheck_at=_earliest([recheck_at, fact.changes_at]))
 
     def _monitors(self, name: str) -> Sequence[Monitor]:
-        observations = (self.view.graph.get(ref, Observation) for ref in self.reached if ref.kind == "observation")
-        return monitors(
-            (one for one in observations if one is not None),
-            name,  # type: ignore[arg-type]  # the schema's observation patterns are exactly the observation kinds
-            open_after=self.rule.open_after,
-            close_after=self.rule.close_after,
-        )
+        return [
+            monitor
+            for ref in self._observed()
+            for monitor in self.view.monitors(
+                ref,
+                name,  # type: ignore[arg-type]  # the schema's observation patterns are exactly the observation kinds
+                open_after=self.rule.open_after,
+                close_after=self.rule.close_after,
+            )
+        ]
 
     def _monitor(self, monitor: Monitor, pattern: ObservationPattern) -> Judged | None:
         """What one monitor says; None where the pattern speaks of other monitors."""
         if pattern.monitor is not None and not matches(monitor.name, pattern.monitor):
             return None
         parts = [self._outcome(monitor, pattern)]
-        subject = self.view.graph.entities.get(monitor.subject)
-        if subject is not None and pattern.current is not None:
+        subject = self.view.graph.entities.get(monitor.subject, monitor.subject)
+        if pattern.current is not None:
             parts.append(self._fact(subject, "current", is_current(monitor.subject, self.view), pattern.current))
-        if subject is not None and pattern.serving is not None:
+        if pattern.serving is not None:
             parts.append(self._fact(subject, "serving", serves(monitor.subject, self.view), pattern.serving))
         return _and(parts)
 
     def _outcome(self, monitor: Monitor, pattern: ObservationPattern) -> Judged:
+        """The monitor's standing, unless it has expired or a newer observation could be there that was not read."""
         seen = monitor.shown
         subject = self.view.graph.entities.get(monitor.subject)
         evidence = Evidence(
@@ -214,10 +246,12 @@ class _Judge:
             url=seen.url,
             words=_words_of(seen),
         )
-        lacks = self._not_to_rely_on(seen.ref) or self._not_to_rely_on(monitor.subject)
+        newer = self.view.freshness.absent_proof_lacks(RELATION_KINDS["observes"], source=seen.ref.source)
+        relied_on = [lack for ref in (seen.ref, monitor.subject) for lack in self.view.lacks(ref)]
+        lacks = sorted({*newer, *relied_on, *self._way_lacks(monitor.subject)})
         if lacks:
             return Judged(truth=None, evidence=(evidence,), missing=tuple(lacks))
-        expires = monitor.newest.observed_at + pattern.within if pattern.within is not None else None
+        expires = later(monitor.newest.observed_at, pattern.within) if pattern.within is not None else None
         if expires is not None and expires <= self.view.now:
             missing = f"an observation of {monitor.name} newer than {format_duration(pattern.within or timedelta())}"
             return Judged(truth=None, evidence=(evidence,), missing=(missing,))
@@ -229,25 +263,29 @@ class _Judge:
 
 def _kinds(name: str) -> frozenset[str]:
     """The kinds whose streams can add a member of a pattern."""
-    return frozenset({"observation"}) if name in OBSERVATIONS else frozenset({name} & PATTERNS.keys())
+    return RELATION_KINDS["observes"] if name in OBSERVATIONS else frozenset({name} & PATTERNS.keys())
 
 
-def _holders(name: str) -> frozenset[str]:
-    """The kinds on a subject's way that make a pattern applicable: an observation's subjects stand for it."""
-    if name == "data_quality":
-        return frozenset({"dataset"})
-    return frozenset({"model_version", "deployment", "observation"}) if name in OBSERVATIONS else frozenset({name})
+def _observable(name: str) -> frozenset[str]:
+    """What a kind of monitor watches: it makes a rule applicable even before the first observation."""
+    return frozenset({"dataset"}) if name == "data_quality" else frozenset({"model_version", "deployment"})
 
 
 def _words_of(observation: Observation) -> str:
-    value = observation.value
-    shown = "no number" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
-    limit = f", limit {observation.threshold}" if observation.threshold else ""
-    return f"has {observation.monitor} = {shown}{limit}"
+    """One result of a monitor, however much of it the source tells."""
+    value, monitor = observation.value, observation.monitor
+    if observation.outcome == "unknown":
+        return f"has no readable value of {monitor}"
+    shown = f"{value:.6g}" if isinstance(value, float) else str(value)
+    if value is not None and observation.threshold:
+        return f"has {monitor} = {shown} (limit {observation.threshold})"
+    return f"{observation.outcome} the check {monitor}" + (f" ({shown})" if value not in (None, observation.outcome) else "")
 
 
-def _evidence(entity: Entity, name: str, fact: Fact, *, holds: bool | None) -> Evidence:
+def _evidence(entity: Entity | Ref, name: str, fact: Fact, *, holds: bool | None) -> Evidence:
     value = fact.value
+    if isinstance(entity, Ref):
+        return Evidence(ref=entity, name=entity.id, fact=name, threshold=fact.threshold, holds=holds, words=fact.words)
     return Evidence(
         ref=entity.ref,
         name=name_of(entity),
@@ -284,7 +322,7 @@ def _meets(value: FactValue, wanted: Condition, now: datetime) -> tuple[bool, da
         case Age():
             if not isinstance(value, datetime):
                 return False, None
-            edge = value + (wanted.within or wanted.older_than or timedelta())
+            edge = later(value, wanted.within or wanted.older_than or timedelta())
             young = edge > now
             return young == (wanted.within is not None), edge if young else None
         case Bound():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice, takewhile
 
 from mappings.model import (
     ChangeRequest,
@@ -20,7 +22,7 @@ from mappings.model import (
     WorkItem,
 )
 
-_KEY = re.compile(r"(?<![A-Za-z0-9])([A-Za-z][A-Za-z0-9_]+)-(\d{1,9})(?![A-Za-z0-9])")
+_KEY = re.compile(r"(?<![A-Za-z0-9])([A-Za-z][A-Za-z0-9_]+)-([1-9][0-9]{0,8})(?![A-Za-z0-9]|\.[0-9])")
 
 
 class Known:
@@ -61,24 +63,44 @@ class Known:
         for change in self.changes:
             for sha in {change.merge_sha if change.merged_at else None, change.head_sha} - {None}:
                 self.changes_by_sha.setdefault(str(sha).lower(), []).append(change)
+        self._shas = sorted(self.commits_by_sha.keys() | self.changes_by_sha.keys())
         self.changes_by_ref = {change.ref: change for change in self.changes}
         self.runs_by_ref = {run.ref: run for run in self.runs}
         self.versions_by_ref = {version.ref: version for version in self.versions}
+        self._versions_by_address: dict[str, list[Ref]] = {}
+        for version in self.versions:
+            for address in addresses(version):
+                self._versions_by_address.setdefault(address, []).append(version.ref)
 
     def keyed(self, text: str) -> Iterator[tuple[str, Sequence[WorkItem]]]:
         """The issue keys in `text` whose prefix the project's scopes know, each with the items that bear it."""
         for match in _KEY.finditer(text):
-            if match[1].upper() in self.prefixes:
-                key = f"{match[1].upper()}-{int(match[2])}"
+            prefix = match[1].upper()
+            # What stands before an underscore may belong to the text, as in `ada_ML-42`, or to the key, as in `ML_OPS-42`.
+            while prefix not in self.prefixes and "_" in prefix:
+                prefix = prefix.partition("_")[2]
+            if prefix in self.prefixes:
+                key = f"{prefix}-{match[2]}"
                 yield key, self.by_key.get(key, ())
+
+    def versions_called(self, address: str) -> Sequence[Ref]:
+        """The model versions that an address names, of whichever source."""
+        return self._versions_by_address.get(address, ())
 
     def with_sha(self, sha: str) -> Sequence[str]:
         """The full shas that a full or short `sha` may mean, among commits and change requests."""
         sha = sha.lower()
         if len(sha) == 40:
             return [sha] if sha in self.commits_by_sha or sha in self.changes_by_sha else []
-        every = self.commits_by_sha.keys() | self.changes_by_sha.keys()
-        return sorted(one for one in every if one.startswith(sha))
+        if len(sha) < 7:
+            return []
+        first = bisect_left(self._shas, sha)
+        return list(takewhile(lambda one: one.startswith(sha), islice(self._shas, first, None)))
+
+
+def addresses(version: ModelVersion) -> Sequence[str]:
+    """What deployments of other sources call a model version: its registry address, and where its files are."""
+    return [f"models:/{version.name}/{version.version}", *([version.artifact_uri] if version.artifact_uri else [])]
 
 
 def to_items(source: Ref, relation: Relation, key: str, items: Sequence[WorkItem], because: str) -> Iterator[Link]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import msgspec
 
@@ -18,6 +19,8 @@ ISSUE_TAG = "milepost.issue"
 COMMIT_TAGS = ("mlflow.source.git.commit", "git_sha", "git_commit")
 
 _SHA = re.compile(r"[0-9a-f]{7,40}")
+
+C = TypeVar("C", Commit, ChangeRequest)
 
 
 def tagged(known: Known) -> Iterator[Link]:
@@ -37,7 +40,7 @@ def _built(known: Known) -> Iterator[Run | ModelVersion]:
     yield from known.versions
 
 
-def _named_shas(entity: Run | ModelVersion) -> Sequence[str]:
+def named_shas(entity: Run | ModelVersion) -> Sequence[str]:
     """The commit shas that a run or a version names, lower-case, full or short."""
     named = [entity.git_commit] if isinstance(entity, Run) else []
     named += [entity.tags.get(tag) for tag in COMMIT_TAGS]
@@ -47,7 +50,7 @@ def _named_shas(entity: Run | ModelVersion) -> Sequence[str]:
 def by_sha(known: Known) -> Iterator[Link]:
     """From runs and versions to the commits and change requests that their sha names."""
     for entity in _built(known):
-        for sha in _named_shas(entity):
+        for sha in named_shas(entity):
             full = known.with_sha(sha)
             for one in full:
                 yield from _built_from(known, entity, one, exact=len(full) == 1)
@@ -55,6 +58,7 @@ def by_sha(known: Known) -> Iterator[Link]:
 
 def _built_from(known: Known, entity: Run | ModelVersion, sha: str, *, exact: bool) -> Iterator[Link]:
     commits = _of_its_repository(known.commits_by_sha.get(sha, ()), entity)
+    changes = _of_its_repository(known.changes_by_sha.get(sha, ()), entity)
     # A sha that lives on in a fork names a commit in each: without the repository's name nobody can tell which was meant.
     sure = exact and len({commit.repository for commit in commits}) <= 1
     confidence: Confidence = "exact" if sure else "textual"
@@ -64,19 +68,19 @@ def _built_from(known: Known, entity: Run | ModelVersion, sha: str, *, exact: bo
         for ref in commit.change_requests:
             if ref in known.changes_by_ref:
                 targets[ref] = f"commit {sha[:9]} belongs to #{known.changes_by_ref[ref].number}"
-    for change in known.changes_by_sha.get(sha, ()):
+    for change in changes:
         role = "merge" if change.merged_at and change.merge_sha and change.merge_sha.lower() == sha else "head"
         targets[change.ref] = f"commit {sha[:9]} is the {role} of #{change.number}"
     for target, because in targets.items():
         yield Link(source=entity.ref, relation="built_from", target=target, because=because, confidence=confidence)
 
 
-def _of_its_repository(commits: Sequence[Commit], entity: Run | ModelVersion) -> Sequence[Commit]:
-    """The commits in the repository that the run names, or all where it names none of theirs."""
+def _of_its_repository(found: Sequence[C], entity: Run | ModelVersion) -> Sequence[C]:
+    """Those in the repository that the run names, or all where it names none of theirs."""
     url = (entity.git_repository or "") if isinstance(entity, Run) else ""
     name = url.removesuffix("/").removesuffix(".git").casefold()
-    own = [commit for commit in commits if name.endswith(("/" + commit.repository.casefold(), ":" + commit.repository.casefold()))]
-    return own or commits
+    own = [one for one in found if name.endswith(("/" + one.repository.casefold(), ":" + one.repository.casefold()))]
+    return own or found
 
 
 def implemented_by(links: Iterable[Link]) -> Mapping[Ref, frozenset[Ref]]:
@@ -91,11 +95,11 @@ def implemented_by(links: Iterable[Link]) -> Mapping[Ref, frozenset[Ref]]:
 def weigh(
     known: Known, shas: Sequence[Link], tagged: Sequence[Link], tickets: Mapping[Ref, frozenset[Ref]]
 ) -> tuple[Sequence[Link], Mapping[Ref, Sequence[Ref]]]:
-    """Where a person declared the ticket of a run or version, change requests of other tickets become the weaker `follows`.
+    """Where a person declared the ticket of a run or version, what belongs to other tickets only becomes the weaker `follows`.
 
     Either way a change request that was merged into its default branch is remembered as what merged the commit.
     """
-    declared = implemented_by(tagged)
+    declared = _declared(known, tagged)
     merges: dict[Ref, set[Ref]] = {}
     weighed: list[Link] = []
     for one in shas:
@@ -112,7 +116,23 @@ def weigh(
     return weighed, {source: tuple(sorted(changes)) for source, changes in merges.items()}
 
 
+def _declared(known: Known, tagged: Sequence[Link]) -> Mapping[Ref, frozenset[Ref]]:
+    """The tickets that tags declare for each run and version, also those that nobody knows: whoever named another ticket did not
+    mean this one. A run and the versions made by it speak for each other."""
+    own: dict[Ref, set[Ref]] = {}
+    for one in tagged:
+        own.setdefault(one.source, set()).add(one.target)
+    shared = {source: set(tickets) for source, tickets in own.items()}
+    for version in known.versions:
+        if version.run is not None and version.ref in own and version.run not in own:
+            shared.setdefault(version.run, set()).update(own[version.ref])
+        if version.run is not None and version.run in own and version.ref not in own:
+            shared[version.ref] = set(own[version.run])
+    return {source: frozenset(tickets) for source, tickets in shared.items()}
+
+
 def _on_default_branch(change: ChangeRequest) -> bool:
+    """Whether it was merged, and into the default branch as far as that is known."""
     return change.state == "merged" and (change.default_branch is None or change.base == change.default_branch)
 
 
@@ -121,10 +141,10 @@ def followed(known: Known, merges: Mapping[Ref, Sequence[Ref]], tickets: Mapping
 
     The later run contains the ticket's work without having been made for it, so it follows and is not built from it.
     """
-    merged = sorted(
-        (change for change in known.changes if change.merged_at and _on_default_branch(change) and change.ref in tickets),
-        key=lambda change: (change.merged_at or _EPOCH, change.ref),
-    )
+    merged: dict[str, list[ChangeRequest]] = {}
+    for change in sorted(known.changes, key=lambda change: (change.merged_at or _EPOCH, change.ref)):
+        if change.merged_at and _on_default_branch(change) and change.ref in tickets:
+            merged.setdefault(change.repository, []).append(change)
     built: dict[tuple[str, str], list[tuple[datetime, Run]]] = {}
     for run in known.runs:
         for ref in merges.get(run.ref, ()):
@@ -134,7 +154,7 @@ def followed(known: Known, merges: Mapping[Ref, Sequence[Ref]], tickets: Mapping
         runs.sort(key=lambda pair: (pair[0], pair[1].ref))
         own = {ref for _, run in runs for ref in merges[run.ref]}
         position = 0
-        for change in (one for one in merged if one.repository == repository and one.ref not in own):
+        for change in (one for one in merged.get(repository, ()) if one.ref not in own):
             while position < len(runs) and runs[position][0] <= (change.merged_at or _EPOCH):
                 position += 1
             if position < len(runs):
@@ -146,5 +166,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def unresolved(known: Known, known_missing: frozenset[str]) -> set[str]:
-    named = {sha for entity in _built(known) for sha in _named_shas(entity) if len(sha) == 40}
+    """The full shas that nothing known explains. Short ones are not asked for: sources answer for full ones only."""
+    named = {sha for entity in _built(known) for sha in named_shas(entity) if len(sha) == 40}
     return {sha for sha in named if sha not in known_missing and not known.with_sha(sha)}

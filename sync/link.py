@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from mappings.model import ChangeRequest, Entity, Link, Ref, WorkItem
+from mappings.model import Confidence, Entity, Link, Ref
 from sync.graph import Graph
 from sync.known import Known
 from sync.lineage import by_sha, followed, implemented_by, tagged, unresolved, weigh
@@ -35,6 +35,7 @@ def link(entities: Iterable[Entity], project: ProjectView, *, known_missing: fro
     links = [
         *mentions(known),
         *_blocked(known),
+        *_milestones(known),
         *_datasets(known),
         *_registrations(known),
         *_deployments(known),
@@ -67,6 +68,13 @@ def _blocked(known: Known) -> Iterator[Link]:
                 yield Link(source=blocker, relation="blocks", target=item.ref, because="issue link", confidence="exact")
 
 
+def _milestones(known: Known) -> Iterator[Link]:
+    for item in known.items:
+        for milestone in item.milestones:
+            if milestone in known.refs:
+                yield Link(source=item.ref, relation="implements", target=milestone, because="planned for it", confidence="exact")
+
+
 def _datasets(known: Known) -> Iterator[Link]:
     for run in known.runs:
         for use in run.datasets:
@@ -85,9 +93,12 @@ def _registrations(known: Known) -> Iterator[Link]:
 def _deployments(known: Known) -> Iterator[Link]:
     for deployment in known.deployments:
         for share in deployment.models:
-            if share.model is not None and share.model in known.versions_by_ref:
-                because = f"serves {share.name} with {share.share:.0%} of the traffic"
-                yield Link(source=deployment.ref, relation="deploys", target=share.model, because=because, confidence="exact")
+            versions = [share.model] if share.model is not None else known.versions_called(share.name)
+            confidence: Confidence = "exact" if len(versions) == 1 else "textual"
+            because = f"serves {share.name} with {share.share:.0%} of the traffic"
+            for ref in versions:
+                if ref in known.versions_by_ref:
+                    yield Link(source=deployment.ref, relation="deploys", target=ref, because=because, confidence=confidence)
 
 
 def _observations(known: Known) -> Iterator[Link]:
@@ -98,7 +109,7 @@ def _observations(known: Known) -> Iterator[Link]:
 
 def _declared(known: Known, declared: Sequence[DeclaredLink], findings: list[str]) -> Iterator[Link]:
     for one in declared:
-        ends = [resolve(text, known.refs, known.by_key, known.changes_by_key) for text in (one.source, one.target)]
+        ends = [resolve(text, known) for text in (one.source, one.target)]
         for text, end in zip((one.source, one.target), ends, strict=True):
             if end is None:
                 findings.append(f"links: {text} is nothing that is known (yet); the declared link is left out")
@@ -107,20 +118,23 @@ def _declared(known: Known, declared: Sequence[DeclaredLink], findings: list[str
             yield Link(source=ends[0], relation=one.relation, target=ends[1], because=because, confidence="declared")
 
 
-def resolve(text: str, refs: set[Ref], items: Mapping[str, Sequence[WorkItem]], changes: Mapping[str, ChangeRequest]) -> Ref | None:
-    """The ref that `jira:ML-42`, `github:example/churn#12`, `github:example/churn@<sha>`, `mlflow:run/<id>` or
-    `mlflow:model/<name>/<version>` names, if exactly one known entity bears it."""
+def resolve(text: str, known: Known) -> Ref | None:
+    """What a text names, if exactly one known entity bears it: `jira:ML-42`, `github:example/churn#12`,
+    `github:example/churn@<sha>`, `mlflow:run/<id>`, `mlflow:model/<name>/<version>` or any ref as `source:kind:id`."""
     source, _, name = text.partition(":")
+    bearers = {ref for ref in _bearers(source, name, known) if ref.source == source}
+    return bearers.pop() if len(bearers) == 1 else None
+
+
+def _bearers(source: str, name: str, known: Known) -> Iterator[Ref]:
     kind, _, ident = name.partition("/")
-    if kind in ("run", "model") and ident:
-        ref = Ref(source, "run" if kind == "run" else "model_version", ident)
-        return ref if ref in refs else None
-    if "@" in name:
-        sha = name.rpartition("@")[2].lower()
-        found = [ref for ref in refs if ref.source == source and ref.kind == "commit" and ref.id.endswith("/" + sha)]
-        return found[0] if len(found) == 1 else None
-    named = [item.ref for item in items.get(name.upper(), ()) if item.ref.source == source]
-    change = changes.get(name.upper())
-    if change is not None and change.ref.source == source:
-        named.append(change.ref)
-    return named[0] if len(named) == 1 else None
+    kinds = {"run": "run", "model": "model_version"}
+    for ref in (Ref(source, kinds.get(kind, ""), ident), Ref(source, *name.partition(":")[::2])):
+        if ref in known.refs:
+            yield ref
+    yield from (item.ref for item in known.by_key.get(name.upper(), ()))
+    if name.upper() in known.changes_by_key:
+        yield known.changes_by_key[name.upper()].ref
+    repository, _, sha = name.rpartition("@")
+    for full in known.with_sha(sha):
+        yield from (one.ref for one in known.commits_by_sha.get(full, ()) if one.repository.casefold() == repository.casefold())

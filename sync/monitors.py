@@ -49,9 +49,9 @@ def fold(observations: Sequence[Observation], *, open_after: int, close_after: i
 
 
 def monitors(observations: Iterable[Observation], kind: ObservationKind, *, open_after: int, close_after: int) -> Sequence[Monitor]:
-    """The standing of every monitor of a kind, in a stable order."""
-    groups: dict[tuple[Ref, str], list[Observation]] = {}
+    """The standing of every monitor of a kind, in a stable order. Monitors of two sources are two, whatever their names."""
+    groups: dict[tuple[Ref, str, str], list[Observation]] = {}
     for one in observations:
         if one.kind == kind:
-            groups.setdefault((one.subject, one.monitor), []).append(one)
+            groups.setdefault((one.subject, one.monitor, one.ref.source), []).append(one)
     return [fold(group, open_after=open_after, close_after=close_after) for _, group in sorted(groups.items())]

@@ -1,0 +1,115 @@
+"""What facts may look at: one project's graph, limits and freshness at one moment, and what is worked out of them once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import TypeAlias
+
+import msgspec
+
+from mappings.model import Dataset, ModelVersion, ObservationKind, Ref, Run
+from sync.freshness import Freshness
+from sync.graph import Graph
+from sync.moments import day_in
+from sync.monitors import Monitor, monitors
+from sync.project import ProjectView
+
+FactValue: TypeAlias = bool | float | str | tuple[str, ...] | datetime | None
+
+
+class Fact(msgspec.Struct, frozen=True):
+    """What is known: a value (None: known to be absent), the limit it was held against, and words that follow the entity's name.
+
+    `changes_at` is when time alone will change it.
+    """
+
+    value: FactValue
+    words: str = ""
+    threshold: str | None = None
+    changes_at: datetime | None = None
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """What is not known, and what is missing to know it."""
+
+    missing: tuple[str, ...]
+
+
+class View:
+    """Everything a fact may look at, at one moment."""
+
+    def __init__(self, graph: Graph, project: ProjectView, freshness: Freshness) -> None:
+        self.graph = graph
+        self.project = project
+        self.freshness = freshness
+        self.now = freshness.now
+        self._monitors: dict[tuple[Ref, ObservationKind, int, int], Sequence[Monitor]] = {}
+
+    def lacks(self, ref: Ref) -> Sequence[str]:
+        """Why the facts of an object may not be relied on; empty when they may."""
+        if ref in self.graph.missing:
+            return (f"{ref}, which was not found when it was last looked for",)
+        return self.freshness.reliance_lacks(ref)
+
+    def monitors(self, subject: Ref, kind: ObservationKind, *, open_after: int, close_after: int) -> Sequence[Monitor]:
+        """The standing of every monitor of a kind on one subject; folded once for all who ask."""
+        key = (subject, kind, open_after, close_after)
+        if key not in self._monitors:
+            observed = self.graph.observations_of(subject)
+            self._monitors[key] = monitors(observed, kind, open_after=open_after, close_after=close_after)
+        return self._monitors[key]
+
+    @cached_property
+    def open_look_ups(self) -> Sequence[str]:
+        """The commits that are still to be looked up. Where nobody could be asked, there is nothing to wait for."""
+        return sorted(self.graph.unresolved) if self.freshness.provides("commit", "change_request") else ()
+
+    @cached_property
+    def has_deployments(self) -> bool:
+        """Whether any scoped source could tell what serves."""
+        return self.freshness.provides("deployment")
+
+    @cached_property
+    def training_uses(self) -> Mapping[Ref, Sequence[Run]]:
+        """The runs trained on each dataset, oldest first."""
+        uses: dict[Ref, list[Run]] = {}
+        for run in sorted(self.graph.of(Run), key=lambda run: (_started(run), run.ref)):
+            for link in self.graph.links_from(run.ref):
+                if link.relation == "trained_on":
+                    uses.setdefault(link.target, []).append(run)
+        return uses
+
+    @cached_property
+    def current_datasets(self) -> frozenset[Ref]:
+        """The datasets that the newest run of some experiment was trained on, among those of the same name."""
+        newest: dict[tuple[str, str], tuple[tuple[datetime, Ref], set[Ref]]] = {}
+        for dataset, runs in self.training_uses.items():
+            name = _dataset_name(self.graph, dataset)
+            for run in runs:
+                order = (_started(run), run.ref)
+                held = newest.get((run.experiment, name))
+                if held is None or held[0] < order:
+                    newest[(run.experiment, name)] = (order, {dataset})
+                elif held[0] == order:
+                    held[1].add(dataset)
+        return frozenset(ref for _, datasets in newest.values() for ref in datasets)
+
+    def run_of(self, version: ModelVersion) -> Run | None:
+        return self.graph.runs_of_versions.get(version.ref)
+
+    def today(self) -> date:
+        return day_in(self.now, self.project.timezone)
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def _started(run: Run) -> datetime:
+    return run.started_at or run.created_at or _NEVER
+
+
+def _dataset_name(graph: Graph, ref: Ref) -> str:
+    dataset = graph.get(ref, Dataset)
+    return dataset.name if dataset is not None else ref.id.partition("@")[0]
