@@ -8,7 +8,7 @@ import msgspec
 
 from mappings.change import Slot, Value
 from mappings.rules import StatusRule
-from sync.display import UNKNOWN, Wanted
+from sync.display import Wanted
 
 FORCED_REWRITES = 2
 """So many rewrites of a person's change within 24 hours, and the slot is contested."""
@@ -72,26 +72,42 @@ def decide(case: Situation) -> Decision:
         return Decision(kind="contested", rule=held.rule)
     if case.actual == case.wanted.value:
         return _agree(case)
-    if held is not None and held.kind == "conflict":
+    if held is None:
+        return _compare(case)
+    if held.kind == "conflict":
         taken_over = case.adopt or case.actual is None
         return Decision(kind="write", ended=True) if taken_over else Decision(kind="conflict")
-    if held is not None:
-        if held.episode is not None and held.episode not in case.open_episodes:
-            return Decision(kind="write", ended=True)
-        return Decision(kind="keep", rule=held.rule, episode=held.episode)
-    if case.pushed is None and case.actual is not None and not case.settled:
-        return Decision(kind="write" if case.adopt else "conflict")
-    base = case.pushed.value if case.pushed is not None else None
-    if case.actual == base:
-        return Decision(kind="write")
-    return _changed_by_a_person(case)
+    return _while_held(case, held)
 
 
 def _agree(case: Situation) -> Decision:
     remembered = case.pushed.value if case.pushed is not None else None
-    if case.held is not None or remembered != case.wanted.value:
-        return Decision(kind="adopt", ended=case.held is not None)
-    return Decision(kind="rest")
+    if case.held is None and remembered == case.wanted.value:
+        return Decision(kind="rest")
+    first = next(iter(case.wanted.shown), None)
+    return Decision(
+        kind="adopt",
+        rule=first.rule.id if first is not None else None,
+        episode=first.standing.episode if first is not None else None,
+        ended=case.held is not None,
+    )
+
+
+def _while_held(case: Situation, held: Held) -> Decision:
+    """An override goes on until its episode ends; what a person changes meanwhile is looked at anew."""
+    if held.episode is not None and held.episode not in case.open_episodes:
+        return Decision(kind="write", ended=True)
+    if case.actual == held.value and not _claims_too_much(case):
+        return Decision(kind="keep", rule=held.rule, episode=held.episode)
+    decision = _compare(case)
+    return decision if decision.kind == "keep" else msgspec.structs.replace(decision, ended=True)
+
+
+def _compare(case: Situation) -> Decision:
+    if case.pushed is None and case.actual is not None and not case.settled:
+        return Decision(kind="write" if case.adopt else "conflict")
+    base = case.pushed.value if case.pushed is not None else None
+    return Decision(kind="write") if case.actual == base else _changed_by_a_person(case)
 
 
 def _changed_by_a_person(case: Situation) -> Decision:
@@ -99,26 +115,64 @@ def _changed_by_a_person(case: Situation) -> Decision:
     if case.slot.kind == "property" or (rule is not None and not rule.keeps_overrides):
         name = rule.id if rule is not None else None
         return Decision(kind="contest" if case.forced_lately >= FORCED_REWRITES else "force", rule=name)
+    if _is_settled_by_time(case):
+        return Decision(kind="write")
     episode = next((one.standing.episode for one in case.wanted.shown if rule is not None and one.rule.id == rule.id), None)
     if episode is None and case.pushed is not None and case.pushed.episode in case.open_episodes:
         episode = case.pushed.episode
     return Decision(kind="keep", rule=rule.id if rule is not None else None, episode=episode)
 
 
-def _governing(case: Situation) -> StatusRule | None:
-    """The rule whose word counts when a person has changed the slot.
+def _is_settled_by_time(case: Situation) -> bool:
+    """Whether nothing is left of what the person meant: the episode that it was about has ended, or the same titles stand for and
+    against."""
+    if isinstance(case.actual, list) or isinstance(case.wanted.value, list):
+        return not _taken(case) and not _added(case)
+    pushed = case.pushed
+    return pushed is not None and pushed.episode is not None and pushed.episode not in case.open_episodes
 
-    A favourable status that a person set, or took away, cannot be forced by hand; otherwise the rule that is shown or was shown.
+
+def _governing(case: Situation) -> StatusRule | None:
+    """The rule whose word counts when a person has changed the slot; one that cannot be forced by hand goes before the others.
+
+    First what the person set and what they took away, then what was shown before.
     """
     if case.rule is not None:
         return case.rule
-    ours = [*_texts(case.wanted.value), *_texts(case.pushed.value if case.pushed is not None else None)]
-    by_hand = [case.by_title[title] for title in _texts(case.actual) if title in case.by_title]
-    shown = [case.by_title[title] for title in ours if title in case.by_title]
-    return next(iter([*(rule for rule in by_hand if rule.kind == "favourable"), *shown, *by_hand]), None)
+    before = [title for title in _pushed(case) if title not in _texts(case.actual)]
+    titles = [*_claimed(case), *_taken(case), *before, *_added(case)]
+    rules = [case.by_title[title] for title in titles if title in case.by_title]
+    return next((rule for rule in rules if not rule.keeps_overrides), next(iter(rules), None))
+
+
+def _claims_too_much(case: Situation) -> bool:
+    """Whether the slot shows a favourable status that is not true: nobody can force that by hand."""
+    if case.rule is not None:
+        return not case.rule.keeps_overrides
+    return any(title in case.by_title and not case.by_title[title].keeps_overrides for title in _claimed(case))
+
+
+def _claimed(case: Situation) -> list[str]:
+    """What the slot shows though it should not."""
+    return [title for title in _texts(case.actual) if title not in _texts(case.wanted.value)]
+
+
+def _taken(case: Situation) -> list[str]:
+    """What a person took away though it should show."""
+    shown = _texts(case.actual)
+    return [title for title in _pushed(case) if title in _texts(case.wanted.value) and title not in shown]
+
+
+def _added(case: Situation) -> list[str]:
+    """What a person set though it should not show."""
+    return [title for title in _claimed(case) if title not in _pushed(case)]
+
+
+def _pushed(case: Situation) -> list[str]:
+    return _texts(case.pushed.value) if case.pushed is not None else []
 
 
 def _texts(value: Value) -> list[str]:
     if isinstance(value, str):
-        return [value] if value != UNKNOWN else []
+        return [value]
     return list(value) if isinstance(value, list) else []

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from mappings.change import Owned, Slot, Value
-from mappings.model import Field, Ref
+from mappings.model import Ref
 from mappings.rules import StatusRule
 from sync.derive import Standing, shown
 from sync.graph import Graph
@@ -46,8 +46,10 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 def gather(
     by_target: Mapping[Ref, Sequence[Standing]], project: ProjectView, rules: Mapping[str, StatusRule], *, now: datetime
 ) -> Mapping[Ref, Sequence[Shown]]:
-    """For each target one entry a rule, highest rank first; where several subjects share a target, the most alarming counts."""
-    order = {"on": 0, "unknown": 1, "off": 2}
+    """For each target one entry a rule, highest rank first.
+
+    Where several subjects share a target, the most alarming counts: any that is on, but of a favourable status any that is not.
+    """
     result: dict[Ref, Sequence[Shown]] = {}
     for target, standings in by_target.items():
         best: dict[str, Shown] = {}
@@ -55,32 +57,62 @@ def gather(
             rule = rules[standing.rule]
             state = shown(standing, rule, now=now, unknown_after=project.unknown_after)
             held = best.get(rule.id)
-            if held is None or order[state] < order[held.state]:
+            if held is None or _alarming(rule, state) > _alarming(rule, held.state):
                 best[rule.id] = Shown(rule=rule, standing=standing, state=state)
         result[target] = sorted(best.values(), key=lambda one: (-one.rule.rank, one.rule.id))
     return result
 
 
+def _alarming(rule: StatusRule, state: str) -> int:
+    rising = ("off", "unknown", "on")
+    return rising.index(state) if rule.kind != "favourable" else -rising.index(state)
+
+
 def wanted(
     target: Ref, entries: Sequence[Shown], project: ProjectView, graph: Graph, published: Mapping[Slot, Value]
 ) -> Mapping[Slot, Wanted]:
-    """Every slot of ours on `target` with what it should hold (None: nothing)."""
+    """Every slot of ours on `target` with what it should hold (None: nothing). `published` is what still shows there of ours."""
     owned = project.owned.get(target.source)
     if owned is None:
         return {}
     return {
-        **dict(_labels(target, entries, project)),
+        **dict(_labels(target, entries, project, published)),
         **dict(_field(target, entries, owned, graph, published)),
-        **dict(_property(target, entries, owned, project.key)),
+        **dict(_property(target, entries, owned, project.key, published)),
     }
 
 
-def _labels(target: Ref, entries: Sequence[Shown], project: ProjectView) -> Iterator[tuple[Slot, Wanted]]:
+def _newly(entries: Sequence[Shown], published: Value) -> Sequence[Shown]:
+    """The entries as one slot may show them: a favourable status that is only held from before stays where it shows, and never
+    appears anew."""
+    return [
+        one
+        if one.rule.kind != "favourable" or one.standing.truth is True or one.state != "on" or _shows(published, one.rule)
+        else msgspec.structs.replace(one, state="off")
+        for one in entries
+    ]
+
+
+def _shows(value: Value, rule: StatusRule) -> bool:
+    """Whether a slot that holds `value` shows the status."""
+    match value:
+        case dict():
+            return any(one.get("id") == rule.id and one.get("state") == "on" for one in statuses_of(value))
+        case list():
+            return rule.title in value
+        case str():
+            return value == rule.title
+    return value is True
+
+
+def _labels(
+    target: Ref, entries: Sequence[Shown], project: ProjectView, published: Mapping[Slot, Value]
+) -> Iterator[tuple[Slot, Wanted]]:
     by_rule = {one.rule.id: one for one in entries}
     for label, rule in project.label_rules.get(target.source, {}).items():
-        one = by_rule.get(rule)
-        is_on = one is not None and one.state == "on"
-        yield Slot(target, "label", label), Wanted(value=True if is_on else None, shown=(one,) if one is not None else ())
+        slot = Slot(target, "label", label)
+        shown = _newly([by_rule[rule]] if rule in by_rule else [], published.get(slot))
+        yield slot, Wanted(value=True if any(one.state == "on" for one in shown) else None, shown=tuple(shown))
 
 
 def _field(
@@ -89,54 +121,75 @@ def _field(
     if owned.field is None:
         return
     slot = Slot(target, "field", owned.field)
-    on = [one for one in entries if one.state == "on"]
+    shown = _newly(entries, published.get(slot))
     if holds_several(graph, target.source, owned.field):
-        titles: list[str] = sorted(one.rule.title for one in on)
-        yield slot, Wanted(value=titles or None, shown=tuple(on or entries))
+        yield slot, _several(shown)
     else:
-        yield slot, _single(entries, published.get(slot))
+        yield slot, _single(shown, published.get(slot))
+
+
+def _several(entries: Sequence[Shown]) -> Wanted:
+    """Every true status, and that something is not known any longer."""
+    visible = [one for one in entries if one.state != "off"]
+    titles: list[str] = sorted({one.rule.title if one.state == "on" else UNKNOWN for one in visible})
+    return Wanted(value=titles or None, shown=tuple(visible or entries))
 
 
 def _single(entries: Sequence[Shown], published: Value) -> Wanted:
     """The highest-ranked true status. While a higher-ranked one is unknown, no lower favourable one newly appears."""
-    doubtful = [one for one in entries if one.is_doubtful]
+    doubtful: list[Shown] = []
+    held_back = False
     for one in entries:
-        if one.state == "unknown":
-            return Wanted(value=UNKNOWN, shown=(one,))
-        if one.state == "on":
+        if one.is_doubtful:
+            doubtful.append(one)
+        elif one.state == "on":
             above = [other for other in doubtful if other.rule.rank > one.rule.rank]
-            if one.rule.kind == "favourable" and above and published != one.rule.title:
-                return Wanted(value=UNKNOWN if published else None, shown=tuple(above))
-            return Wanted(value=one.rule.title, shown=(one,))
-    return Wanted(value=None, shown=tuple(entries))
+            if one.rule.kind != "favourable" or not above or published == one.rule.title:
+                return Wanted(value=one.rule.title, shown=(one,))
+            held_back = True
+    given_up = [one for one in doubtful if one.state == "unknown"]
+    if given_up or (held_back and published):
+        return Wanted(value=UNKNOWN, shown=tuple(given_up or doubtful))
+    return Wanted(value=None, shown=tuple(doubtful if held_back else entries))
 
 
 def holds_several(graph: Graph, source: str, field: str) -> bool:
     """Whether the field, by name or id, is one of several values; as long as it is not known, it counts as single."""
-    for one in graph.of(Field):
-        if one.ref.source == source and (one.name == field or one.ref.id == field):
-            return one.schema_type == "array"
-    return False
+    known = graph.fields.get((source, field))
+    return known is not None and known.schema_type == "array"
 
 
-def _property(target: Ref, entries: Sequence[Shown], owned: Owned, project: str) -> Iterator[tuple[Slot, Wanted]]:
+def _property(
+    target: Ref, entries: Sequence[Shown], owned: Owned, project: str, published: Mapping[Slot, Value]
+) -> Iterator[tuple[Slot, Wanted]]:
     if owned.property is None:
         return
-    visible = tuple(one for one in entries if one.state != "off")
+    slot = Slot(target, "property", owned.property)
+    visible = tuple(one for one in _newly(entries, published.get(slot)) if one.state != "off")
     value = _document(visible, project) if visible else None
-    yield Slot(target, "property", owned.property), Wanted(value=value, shown=visible or tuple(entries))
+    yield slot, Wanted(value=value, shown=visible or tuple(entries))
 
 
 def _document(entries: Sequence[Shown], project: str) -> dict[str, Any]:
-    """The property's JSON: stable while nothing that it says changes, and within the size that the issue property allows."""
+    """The property's JSON: stable while nothing that it says changes, and within the size that the issue property allows.
+
+    Where there is too much to say, the longest lists of evidence go first, and then the lowest-ranked statuses.
+    """
     statuses = [_status(one) for one in entries]
     document = {"version": 1, "project": project, "statuses": statuses}
     while len(msgspec.json.encode(document)) > _PROPERTY_LIMIT:
-        longest = max(statuses, key=lambda status: len(status["evidence"]))
-        if not longest["evidence"]:
-            break
-        longest["evidence"] = longest["evidence"][: len(longest["evidence"]) // 2]
+        longest = max(statuses, key=lambda status: len(msgspec.json.encode(status["evidence"])))
+        if longest["evidence"]:
+            longest["evidence"] = longest["evidence"][: len(longest["evidence"]) // 2]
+        else:
+            statuses.pop()
     return document
+
+
+def statuses_of(document: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The statuses of a property's JSON, as far as it is one of ours: what stands there may be anybody's."""
+    statuses = document.get("statuses")
+    return [one for one in statuses if isinstance(one, dict)] if isinstance(statuses, list) else []
 
 
 def _status(one: Shown) -> dict[str, Any]:
@@ -150,7 +203,7 @@ def _status(one: Shown) -> dict[str, Any]:
         "says": standing.says[:500],
         "rule": standing.rule_version,
         "evidence": [evidence_document(evidence) for evidence in standing.evidence],
-        "missing": list(standing.missing),
+        "missing": list(standing.missing[:12]),
     }
 
 

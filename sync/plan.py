@@ -13,7 +13,7 @@ from mappings.model import ChangeRequest, Entity, Ref, WorkItem
 from mappings.rules import StatusRule
 from sync.compare import Decision, Held, Pushed, Situation, decide
 from sync.derive import Standing
-from sync.display import Wanted, evidence_document, gather, wanted
+from sync.display import Wanted, evidence_document, gather, statuses_of, wanted
 from sync.graph import Graph
 from sync.names import name_of
 from sync.project import ProjectView
@@ -68,7 +68,7 @@ def make_plan(
         changes=tuple(planner.changes),
         notes=(*planner.notes, *_unheard(project, by_id, deliveries, graph)),
         memories=tuple(planner.memories),
-        published=sum(1 for slot, pushed in remembered.pushed.items() if pushed.value is not None and slot.kind != "property"),
+        published=sum(1 for slot, pushed in remembered.pushed.items() if pushed.value is not None and is_counted(project, slot)),
     )
 
 
@@ -90,21 +90,31 @@ def _desired(
     for delivery in deliveries:
         for target in delivery.targets:
             by_target.setdefault(target, []).append(delivery.standing)
-    published = {slot: pushed.value for slot, pushed in remembered.pushed.items()}
+    published = {slot: _still_shown(pushed.value, remembered.actual.get(slot)) for slot, pushed in remembered.pushed.items()}
     desired: dict[Slot, Wanted] = {}
     for target, entries in gather(by_target, project, rules, now=now).items():
         desired.update(wanted(target, entries, project, graph, published))
     return desired
 
 
+def _still_shown(pushed: Value, actual: Value) -> Value:
+    """What of our last value is still there."""
+    if isinstance(pushed, list) and isinstance(actual, list):
+        return [one for one in pushed if one in actual]
+    return pushed if pushed == actual else None
+
+
 def _ours(project: ProjectView, remembered: Remembered) -> Iterator[Slot]:
     """Every slot that holds something of ours, or that we remember to have written."""
-    for slot in remembered.actual:
-        owned = project.owned.get(slot.target.source)
-        if owned is not None and owned.covers(slot):
-            yield slot
+    yield from (slot for slot in remembered.actual if is_owned(project, slot))
     yield from remembered.pushed
     yield from remembered.held
+
+
+def is_owned(project: ProjectView, slot: Slot) -> bool:
+    """Whether Milepost may write the slot at all, by the project file as it is now."""
+    owned = project.owned.get(slot.target.source)
+    return owned is not None and owned.covers(slot)
 
 
 class _Planner:
@@ -137,7 +147,16 @@ class _Planner:
             return
         if slot.target in self.remembered.foreign:
             return
+        if not is_owned(self.project, slot):
+            self._tell_of_former(slot, target)
+            return
         self._carry_out(slot, want, target, decide(self._situation(slot, want, target)))
+
+    def _tell_of_former(self, slot: Slot, target: Entity) -> None:
+        pushed = self.remembered.pushed.get(slot)
+        if pushed is not None and pushed.value is not None and self.remembered.actual.get(slot) == pushed.value:
+            text = "the project file no longer names it, so it is left as it is; milepost unpublish takes it back"
+            self._note("skipped", slot, target, Wanted(value=None), text)
 
     def _situation(self, slot: Slot, want: Wanted, target: Entity) -> Situation:
         rule = self.project.label_rules.get(slot.target.source, {}).get(slot.name) if slot.kind == "label" else None
@@ -157,6 +176,9 @@ class _Planner:
 
     def _carry_out(self, slot: Slot, want: Wanted, target: Entity, decision: Decision) -> None:
         actual = self.remembered.actual.get(slot)
+        if decision.kind in ("write", "force") and not is_editable(target):
+            self._note("skipped", slot, target, want, "archived or locked: it cannot be edited")
+            return
         if decision.ended:
             self._remember("agreed", slot, want.value, decision)
         match decision.kind:
@@ -182,9 +204,6 @@ class _Planner:
                 pass
 
     def _write(self, slot: Slot, want: Wanted, target: Entity, actual: Value, *, forced: bool) -> None:
-        if not is_editable(target):
-            self._note("skipped", slot, target, want, "archived or locked: it cannot be edited")
-            return
         action: Action = "add" if actual is None else "remove" if want.value is None else "update"
         rules = tuple(one.rule.id for one in want.shown)
         digest = hashlib.blake2b(msgspec.json.encode([str(slot), actual, want.value], order="deterministic"), digest_size=8)
@@ -205,14 +224,10 @@ class _Planner:
                 evidence=tuple(evidence_document(evidence) for one in want.shown for evidence in one.standing.evidence),
                 episode=next((one.standing.episode for one in want.shown if one.standing.episode), None),
                 forced=forced,
-                counts=slot.kind != "property" or not self._shows_elsewhere(slot, actual, want.value),
+                counts=is_counted(self.project, slot)
+                and (slot.kind != "property" or _status_ids(actual) != _status_ids(want.value)),
             )
         )
-
-    def _shows_elsewhere(self, slot: Slot, before: Value, after: Value) -> bool:
-        """Whether a property only repeats what a field or label of the same target tells, or keeps the same statuses."""
-        owned = self.project.owned.get(slot.target.source)
-        return (owned is not None and owned.field is not None) or _status_ids(before) == _status_ids(after)
 
     def _remember(self, kind: str, slot: Slot, value: Value, decision: Decision) -> None:
         self.memories.append(
@@ -240,6 +255,12 @@ class _Planner:
         )
 
 
+def is_counted(project: ProjectView, slot: Slot) -> bool:
+    """Whether a slot counts for the safety check: a property does only where no field shows the same."""
+    owned = project.owned.get(slot.target.source)
+    return slot.kind != "property" or owned is None or owned.field is None
+
+
 def container_of(target: Entity) -> str:
     """The Jira project key or repository that holds a target."""
     if isinstance(target, WorkItem):
@@ -251,9 +272,9 @@ def is_editable(target: Entity) -> bool:
     return not isinstance(target, WorkItem | ChangeRequest) or target.editable
 
 
-def _status_ids(value: Value) -> list[str]:
-    statuses = value.get("statuses") if isinstance(value, dict) else None
-    return sorted(str(one.get("id")) for one in statuses if isinstance(one, dict)) if isinstance(statuses, list) else []
+def _status_ids(value: Value) -> list[tuple[str, str]]:
+    statuses = statuses_of(value) if isinstance(value, dict) else []
+    return sorted((str(one.get("id")), str(one.get("state"))) for one in statuses)
 
 
 def _plain(value: Value) -> str:
@@ -262,6 +283,13 @@ def _plain(value: Value) -> str:
     if value is True:
         return "present"
     return ", ".join(value) if isinstance(value, list) else "a document" if isinstance(value, dict) else str(value)
+
+
+def _how_to_hear(project: ProjectView) -> str:
+    if not project.watch:
+        return f"name a watch ticket under projects.{project.key}.watch"
+    named = ", ".join(f"{source}: {key}" for source, key in sorted(project.watch.items()))
+    return f"the watch ticket under projects.{project.key}.watch ({named}) is not among the tickets that its scopes read"
 
 
 def _unheard(project: ProjectView, rules: Mapping[str, StatusRule], deliveries: Sequence[Delivery], graph: Graph) -> Iterator[Note]:
@@ -273,7 +301,7 @@ def _unheard(project: ProjectView, rules: Mapping[str, StatusRule], deliveries: 
             yield Note(
                 kind="finding",
                 project=project.key,
-                text=f"this alert reaches nobody: {standing.says}; name a watch ticket under projects.{project.key}.watch",
+                text=f"this alert reaches nobody: {standing.says}; {_how_to_hear(project)}",
                 key=name_of(subject) if subject is not None else str(standing.subject),
                 url=subject.url if subject is not None else None,
             )

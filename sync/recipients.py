@@ -45,7 +45,9 @@ def _targets(
         return tuple(watch) if rule.kind == "alarm" else ()
     change = graph.get(standing.subject, ChangeRequest)
     if change is not None:
-        return (change.ref,) if change.is_open else ()
+        if change.is_open:
+            return (change.ref,)
+        return tuple(watch) if rule.kind == "alarm" else ()
     return tuple(watch)
 
 
