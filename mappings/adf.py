@@ -51,9 +51,8 @@ def _walk(nodes: object, pieces: list[str]) -> None:
                 if kind == "paragraph":
                     pieces.append("\n")
                 continue
-            if _is_text(content):
-                pieces += [_inline("text", inline) for inline in content]
-                pieces.append("\n")
+            if (line := _line(content)) is not None:
+                pieces.append(line)
                 continue
             pending.append(iter([*content, _END_OF_LINE] if _is_inline(content[0]) else content))
             break
@@ -61,9 +60,16 @@ def _walk(nodes: object, pieces: list[str]) -> None:
             pending.pop()
 
 
-def _is_text(content: list[Any]) -> bool:
-    """The common case, told apart because bodies are read by the thousand: a block of nothing but text."""
-    return all(isinstance(node, dict) and node.get("type") == "text" for node in content)
+def _line(content: list[Any]) -> str | None:
+    """The common case, told apart because bodies are read by the thousand: a block of nothing but text, None for any other."""
+    texts: list[str] = []
+    for node in content:
+        if not isinstance(node, dict) or node.get("type") != "text":
+            return None
+        text = node.get("text")
+        if isinstance(text, str):
+            texts.append(text)
+    return "".join(texts) + "\n"
 
 
 def _is_inline(node: object) -> bool:
