@@ -13,6 +13,7 @@ import msgspec
 
 from config.fingerprint import canonical_hash
 from config.load import load_project_file
+from config.problems import ConfigError, Problem
 from config.project import ProjectEntry, ProjectFile, TypeModels
 from config.schema import json_schema
 from config.secrets import load_secrets
@@ -183,9 +184,14 @@ def _owned_anywhere(file: ProjectFile, source: str) -> Owned:
     badges = [rule.badge() for rule in effective_statuses(file)]
     every = [entry.publish.get(source) for entry in file.projects.values()] + [file.publish.get(source)]
     owned = [options.owned(badges) for options in every if isinstance(options, PublishOptions)]
+    fields = list(dict.fromkeys(one.field for one in owned if one.field))
+    if len(fields) > 1:
+        message = f"the projects show their statuses in different fields: {', '.join(fields)}"
+        fix = "name one field for all, or give the project that differs a source of its own for the same site"
+        raise ConfigError([Problem(file=str(file.path), path=f"publish.{source}.field", message=message, fix=fix)])
     return Owned(
         labels={label: look for one in owned for label, look in one.labels.items()},
-        field=next((one.field for one in owned if one.field), None),
+        field=next(iter(fields), None),
         options=next((one.options for one in owned if one.options), ()),
         property=next((one.property for one in owned if one.property), None),
     )
