@@ -26,7 +26,7 @@ def observe(
     """Every observation that the entities show, in a stable order.
 
     A tag of a model version bears no time of its own: it counts as observed at `milepost.observed_at`, else when its value was
-    first seen, which `history` (the stored observations) remembers, else at `now`.
+    first seen, which `history` (the stored observations) remembers, else at `now`. A time that lies ahead is nobody's observation.
     """
     known = list(entities)
     newest = {(one.subject, one.monitor): one for one in sorted(history, key=lambda one: (one.observed_at, one.ref))}
@@ -38,7 +38,9 @@ def observe(
             found.extend(_of_run(entity, project, subjects))
     for version in versions:
         found.extend(_of_version(version, project, newest, now))
-    return sorted(found, key=lambda observation: observation.ref)
+    # A place may show the same thing twice, as a metric and as a tag: the metric, which comes first, counts.
+    unique = {one.ref: one for one in reversed(found)}
+    return [unique[ref] for ref in sorted(unique)]
 
 
 class _Subjects:
@@ -75,13 +77,15 @@ def _of_run(run: Run, project: ProjectView, subjects: _Subjects) -> Iterator[Obs
                 yield _observation(run, subject, name, "drift", _by_bound(value, drift), value, str(drift), at)
         if _is_quality(name, project):
             bound = _limits(name, project.quality) or _limits(name, project.thresholds)
-            outcome = _by_bound(value, bound) if bound is not None else _by_word(_plain(value))
+            outcome = _by_bound(value, bound) if bound is not None else _by_word("" if value is None else f"{value:g}")
             for use in run.datasets:
                 yield _observation(run, use.dataset, name, "data_quality", outcome, value, str(bound) if bound else None, at)
     for name, text in sorted(run.tags.items()):
         if _is_quality(name, project):
+            bound = _limits(name, project.quality)
+            outcome = _by_word(text) if bound is None else _by_bound(_number(text), bound)
             for use in run.datasets:
-                yield _observation(run, use.dataset, name, "data_quality", _by_word(text), text, None, at)
+                yield _observation(run, use.dataset, name, "data_quality", outcome, text, str(bound) if bound else None, at)
         drift = _limits(name, project.drift)
         if drift is not None:
             for subject in watched:
@@ -92,7 +96,7 @@ def _of_run(run: Run, project: ProjectView, subjects: _Subjects) -> Iterator[Obs
 def _of_version(
     version: ModelVersion, project: ProjectView, newest: Mapping[tuple[Ref, str], Observation], now: datetime
 ) -> Iterator[Observation]:
-    named = _time(version.tags.get(TIME_TAG))
+    named = _time(version.tags.get(TIME_TAG), now)
     for name, text in sorted(version.tags.items()):
         drift = _limits(name, project.drift)
         if drift is None:
@@ -134,7 +138,7 @@ def _observation(
 
 
 def _is_quality(name: str, project: ProjectView) -> bool:
-    return any(matches(name, [glob]) for glob in project.quality)
+    return matches(name, tuple(project.quality))
 
 
 def _limits(name: str, limits: Mapping[str, Bound | None] | Mapping[str, Bound]) -> Bound | None:
@@ -155,10 +159,6 @@ def _by_word(text: str) -> Outcome:
     return "failed" if word in _FAILED else "unknown"
 
 
-def _plain(value: float | None) -> str:
-    return "" if value is None else f"{value:g}"
-
-
 def _number(text: str) -> float | None:
     try:
         number = float(text)
@@ -167,11 +167,12 @@ def _number(text: str) -> float | None:
     return number if number - number == 0 else None
 
 
-def _time(text: str | None) -> datetime | None:
+def _time(text: str | None, now: datetime) -> datetime | None:
     if text is None:
         return None
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        time = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+    return time if time <= now else None
