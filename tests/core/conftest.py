@@ -1,0 +1,8 @@
+"""Makes `tests.core.worlds` importable however pytest is started: these tests run without packages."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
