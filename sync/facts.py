@@ -22,7 +22,7 @@ from mappings.model import (
 from mappings.rules import format_duration, matches
 from sync.known import addresses
 from sync.lineage import named_shas
-from sync.moments import day_in, end_of, later
+from sync.moments import day_in, end_of, in_words, later
 from sync.view import Fact, FactValue, Unknown, View
 
 __all__ = ["FACTS", "Fact", "FactValue", "Unknown", "View", "is_current", "serves"]
@@ -80,7 +80,7 @@ def _meets_thresholds(run: Run | None, view: View) -> Fact | Unknown:
             failing.append(f"has no metric {glob} (limit {bound})")
         for name, value in sorted(named.items()):
             if value is None:
-                failing.append(f"has {name} that is no number (limit {bound})")
+                failing.append(f"has no number for {name} (limit {bound})")
             else:
                 (passing if bound.holds(value) else failing).append(f"has {name} {value:.6g} (limit {bound})")
     limits = ", ".join(f"{glob} {bound}" for glob, bound in view.project.thresholds.items())
@@ -243,7 +243,7 @@ def _fresh(dataset: Dataset, view: View) -> Fact | Unknown:
         return Unknown((f"the age of dataset {dataset.name}",))
     ends = later(time, limit)
     is_fresh = ends > view.now
-    age = f"within the last {format_duration(limit)}" if is_fresh else f"more than {format_duration(limit)} ago"
+    age = f"within the last {in_words(limit)}" if is_fresh else f"more than {in_words(limit)} ago"
     words = f"was taken on {day_in(time, view.project.timezone)}, {age}"
     return _unless_runs_lack(Fact(is_fresh, words, format_duration(limit), ends if is_fresh else None), view)
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from mappings.model import Ref
-from mappings.rules import format_duration
+from sync.moments import in_words
 
 
 class StreamFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,4 +88,4 @@ class Freshness:
             return "the last read failed"
         if one.pulled_at is None:
             return "never read"
-        return None if one.pulled_at + self.within > self.now else f"not read for {format_duration(self.within)}"
+        return None if one.pulled_at + self.within > self.now else f"not read for {in_words(self.within)}"

@@ -29,7 +29,7 @@ from mappings.rules import (
 )
 from sync.facts import FACTS, is_current, serves
 from sync.graph import RELATION_KINDS, Step
-from sync.moments import later
+from sync.moments import in_words, later
 from sync.monitors import Monitor
 from sync.names import name_of
 from sync.view import Fact, FactValue, Unknown, View
@@ -185,8 +185,9 @@ class _Judge:
         """What could still add a member of these kinds, or a link along `via`."""
         wanted = {kind for relation in self.rule.via for kind in RELATION_KINDS[relation]} | set(kinds)
         lacks = list(self.view.freshness.absent_proof_lacks(wanted))
-        if "commit" in wanted and self.view.open_look_ups:
-            lacks.append(f"look-up of {len(self.view.open_look_ups)} commits")
+        count = len(self.view.open_look_ups)
+        if "commit" in wanted and count:
+            lacks.append(f"look-up of {count} commit" + ("" if count == 1 else "s"))
         return lacks
 
     def _member(self, entity: Entity, pattern: Pattern) -> Judged:
@@ -253,7 +254,7 @@ class _Judge:
             return Judged(truth=None, evidence=(evidence,), missing=tuple(lacks))
         expires = later(monitor.newest.observed_at, pattern.within) if pattern.within is not None else None
         if expires is not None and expires <= self.view.now:
-            missing = f"an observation of {monitor.name} newer than {format_duration(pattern.within or timedelta())}"
+            missing = f"a result of {monitor.name} from the last {in_words(pattern.within or timedelta())}"
             return Judged(truth=None, evidence=(evidence,), missing=(missing,))
         if monitor.outcome == "unknown":
             return Judged(truth=None, evidence=(evidence,), missing=(f"a readable value of {monitor.name}",), recheck_at=expires)

@@ -1,4 +1,4 @@
-"""Arithmetic on times that sources name: one at the edge of the calendar saturates instead of raising."""
+"""Times as people say them, and arithmetic on those that sources name: at the edge of the calendar it saturates, never raises."""
 
 from __future__ import annotations
 
@@ -30,3 +30,13 @@ def end_of(day: date, timezone: str) -> datetime:
         return datetime.combine(day + timedelta(days=1), datetime.min.time(), ZoneInfo(timezone)).astimezone(UTC)
     except OverflowError:
         return _LAST
+
+
+def in_words(duration: timedelta) -> str:
+    """`30 days`, `26 hours`, `1 hour`: in the largest unit that needs no fraction."""
+    seconds = int(duration.total_seconds())
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        count, rest = divmod(seconds, length)
+        if not rest:
+            return f"{count} {unit}" + ("" if count == 1 else "s")
+    return f"{seconds} seconds"
