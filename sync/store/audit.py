@@ -163,6 +163,12 @@ def forced_rewrites(tx: Connection, project: str, since: datetime) -> dict[Slot,
     return {read_slot(*row[:-1]): row[-1] for row in tx.execute(query)}
 
 
+def skipped(tx: Connection, project: str, since: datetime) -> dict[Slot, Entry]:
+    """By slot, the last change since then that could not be made because its target cannot be written."""
+    query = select(audit).where(audit.c.project == project, audit.c.at >= since, audit.c.kind == "skipped").order_by(audit.c.id)
+    return {(one := _entry(row)).slot: one for row in tx.execute(query).mappings()}
+
+
 def prune(tx: Connection, before: datetime) -> int:
     """Drops what the project file's `retention.audit` no longer wants. Returns how many entries."""
     return tx.execute(delete(audit).where(audit.c.at < before)).rowcount

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from sync.store.absent import known_missing, remember_missing
 from sync.store.loading import find, get, load, looked_up_commits
-from sync.store.members import count_members, leave_scope, mark_missing, missing, restore, seen_before_sweep, tombstone
+from sync.store.members import (
+    buried,
+    count_members,
+    leave_scope,
+    mark_missing,
+    members_among,
+    missing,
+    restore,
+    seen_before_sweep,
+    tombstone,
+)
 from sync.store.mirror import load_slots, slots_of, update_slots
 from sync.store.saving import Saved, save_batch, save_direct
 
 __all__ = [
     "Saved",
+    "buried",
     "count_members",
     "find",
     "get",
@@ -19,6 +30,7 @@ __all__ = [
     "load_slots",
     "looked_up_commits",
     "mark_missing",
+    "members_among",
     "missing",
     "remember_missing",
     "restore",

@@ -30,6 +30,29 @@ def seen_before_sweep(tx: Connection, key: StreamKey) -> list[Ref]:
     return sorted(Ref(*row) for row in tx.execute(query))
 
 
+def members_among(tx: Connection, keys: Sequence[StreamKey], refs: Iterable[Ref]) -> set[Ref]:
+    """Those of `refs` that belong to one of these streams' scopes."""
+    streams = ids(tx, keys)
+    found: set[Ref] = set()
+    if not streams:
+        return found
+    for source, kind, some in by_kind(refs):
+        query = select(membership.c.id).where(
+            membership.c.stream.in_(streams), membership.c.source == source, membership.c.kind == kind, membership.c.id.in_(some)
+        )
+        found.update(Ref(source, kind, ident) for ident in tx.execute(query).scalars())
+    return found
+
+
+def buried(tx: Connection, refs: Iterable[Ref]) -> set[Ref]:
+    """Those of `refs` that are proven gone."""
+    found: set[Ref] = set()
+    for source, kind, some in by_kind(refs):
+        query = select(entity.c.id).where(_among(source, kind, some), entity.c.deleted_at.is_not(None))
+        found.update(Ref(source, kind, ident) for ident in tx.execute(query).scalars())
+    return found
+
+
 def leave_scope(tx: Connection, key: StreamKey, refs: Iterable[Ref]) -> None:
     """These exist, but no longer in this stream's scope."""
     for source, kind, some in by_kind(refs):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, TypeAlias, cast
 
@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, delet
 
 from mappings.change import Slot, Value
 from mappings.model import Ref
+from sync.store.by_ref import by_kind
 from sync.store.documents import SLOT_COLUMNS, encode, read_names, read_slot, read_value, slot_columns
 from sync.store.schema import override
 from sync.store.schema import published as published_table
@@ -50,6 +51,11 @@ def published(tx: Connection, project: str, *, source: str | None = None) -> Map
     """What is published for a project, on one source or on all."""
     rows = tx.execute(select(published_table).where(_of(published_table, project, source))).mappings()
     return {(one := _published(row)).slot: one for row in rows}
+
+
+def published_by_others(tx: Connection, project: str, refs: Iterable[Ref]) -> Mapping[Slot, Published]:
+    """What every other project published on `refs`."""
+    return {one.slot: one for one in map(_published, _on(tx, published_table, refs)) if one.project != project}
 
 
 def save_published(
@@ -106,6 +112,11 @@ def held(tx: Connection, project: str, *, source: str | None = None) -> Mapping[
     """The slots that are left alone for a project, on one source or on all."""
     rows = tx.execute(select(override).where(_of(override, project, source))).mappings()
     return {(one := _hold(row)).slot: one for row in rows}
+
+
+def held_by_others(tx: Connection, project: str, refs: Iterable[Ref]) -> Mapping[Slot, Hold]:
+    """The slots on `refs` that are left alone for any other project."""
+    return {one.slot: one for one in map(_hold, _on(tx, override, refs)) if one.project != project}
 
 
 def hold(
@@ -170,6 +181,12 @@ def _slot(row: RowMapping) -> Slot:
 def _of(table: Table, project: str, source: str | None) -> ColumnElement[bool]:
     mine = table.c.project == project
     return mine if source is None else and_(mine, table.c.source == source)
+
+
+def _on(tx: Connection, table: Table, refs: Iterable[Ref]) -> Iterator[RowMapping]:
+    for source, kind, some in by_kind(refs):
+        there = and_(table.c.source == source, table.c.target_kind == kind, table.c.target_id.in_(some))
+        yield from tx.execute(select(table).where(there)).mappings()
 
 
 def _forget(tx: Connection, table: Table, slots: Iterable[Slot]) -> None:
