@@ -1,16 +1,17 @@
 """Making a plan true: intent committed, written, result committed; so that a kill at any moment repeats no visible write.
 
 Each slot is read fresh just before it is written, and written only if it still holds what the plan saw. The project's lease is
-checked in the transaction that commits the intent, so a run that lost it writes nothing more.
+checked in the transactions that commit the intent and the results, so a run that lost it writes nothing more. What was being sent
+when a run ended, by a kill or by its source's failure, stays marked so until the next run has compared it with the remote side.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 import structlog
@@ -18,8 +19,10 @@ import structlog
 from connectors.base import Publisher
 from connectors.errors import Cancelled, SourceError
 from mappings.change import Change, Memory, Plan, Slot, Value, Written
-from sync.pull import Gauge, Source
+from sync.ownership import reaching
+from sync.source import Source, each, guarded, publishing_on
 from sync.store import audit, entities, leases, outbox, publishing
+from sync.store.bulk import chunks
 from sync.store.connect import Connection, Database
 from sync.store.leases import Lease
 
@@ -29,9 +32,13 @@ CHUNK = 50
 LEASE = timedelta(seconds=180)
 """Longer than the longest write with its retries: a stale holder's last request is over before another may begin."""
 
+LONGEST_REQUEST = timedelta(seconds=60)
+"""What the lease must still have when a write begins: more than any client waits for one answer."""
+
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one change of the plan. `unsent`: the source failed before it was tried."""
+    """What became of one change of the plan. `unsent`: the run or its source stopped before it was known to be made; what had been
+    begun is looked at by the next run."""
 
     change: Change
     state: Literal["done", "failed", "conflict", "skipped", "unsent"]
@@ -54,6 +61,16 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
         return any(result.state in ("failed", "conflict", "unsent") for result in self.results)
 
 
+class Numbered(NamedTuple):
+    """A change and its row in the outbox."""
+
+    number: int
+    change: Change
+
+
+ALREADY = "was already so"
+
+
 def lease_name(project: str) -> str:
     """The lease that serialises everything that writes for one project."""
     return f"apply:{project}"
@@ -61,126 +78,178 @@ def lease_name(project: str) -> str:
 
 def recover(
     database: Database, project: str, sources: Mapping[str, Source], lease: Lease, *, run_id: str, stop: threading.Event
-) -> int:
-    """Settles what a killed run left behind: what it had begun to send is compared with the remote side, the rest is given up.
+) -> Mapping[str, str]:
+    """Settles what earlier runs left behind: what they had begun to send is compared with the remote side, the rest is given up.
 
-    Returns how many changes were found to have been made. Raises `SourceError` when a source cannot be asked: until it can, nothing
-    may be planned for this project.
+    Returns, by source, why one could not be asked: until it can, nothing may be written there for this project. Raises `Cancelled`
+    and `LeaseLost`.
     """
     with database.read() as tx:
         left = outbox.unfinished(tx, project)
-    begun = [row for row in left if row.state == "sending"]
-    made = 0
-    for source, rows in _by_source(begun):
-        if source not in sources:
-            continue
-        with closing(_publisher(sources[source], stop)) as publisher:
-            found = publisher.read_slots([row.change.slot for row in rows])
-        with database.write() as tx:
-            leases.verify(tx, lease)
-            now = database.now(tx)
-            for row in rows:
-                happened = found.get(row.change.slot) == row.change.after and row.change.slot in found
-                made += happened
-                why = None if happened else "the run was killed before it was written"
-                outbox.settle(tx, row.id, "done" if happened else "failed", why, now)
-                if happened:
-                    _commit_value(tx, row.change, row.change.after, run_id=row.run_id, now=now)
-                elif row.change.slot in found:
-                    entities.update_slots(tx, {row.change.slot: found[row.change.slot]})
     with database.write() as tx:
+        leases.verify(tx, lease)
         outbox.abandon(tx, project, [row.id for row in left if row.state == "planned"], database.now(tx))
+    begun = [row for row in left if row.state == "sending"]
+    blocked: dict[str, str] = {}
+    for name in sorted({row.change.slot.target.source for row in begun}):
+        rows = [row for row in begun if row.change.slot.target.source == name]
+        try:
+            if name not in sources:
+                raise SourceError(name, "is no longer in the project file, and a run was stopped while it wrote there")
+            _settle_begun(database, rows, _read_now(sources[name], rows, stop), lease)
+        except SourceError as error:
+            blocked[name] = str(error)
     if left:
-        log.info("apply.recovered", project=project, begun=len(begun), made=made, run=run_id)
-    return made
+        log.info("apply.recovered", project=project, begun=len(begun), blocked=sorted(blocked), run=run_id)
+    return blocked
+
+
+def _read_now(source: Source, rows: Sequence[outbox.Row], stop: threading.Event) -> Mapping[Slot, Value]:
+    found: dict[Slot, Value] = {}
+    for reached, slots in reaching(source, [row.change.slot for row in rows]):
+        with publishing_on(reached, stop) as publisher, guarded(source.name, "reading what was being written"):
+            found.update(publisher.read_slots(sorted(slots)))
+    return found
+
+
+def _settle_begun(database: Database, rows: Sequence[outbox.Row], found: Mapping[Slot, Value], lease: Lease) -> None:
+    with database.write() as tx:
+        leases.verify(tx, lease)
+        now = database.now(tx)
+        for row in rows:
+            change, slot = row.change, row.change.slot
+            if slot in found and found[slot] == change.after:
+                outbox.settle(tx, row.id, "done", "found to be made", now)
+                _commit_value(tx, change, kind="write", run_id=row.run_id, now=now)
+                continue
+            outbox.settle(tx, row.id, "failed", "the run ended before it was made", now)
+            if slot in found:
+                entities.update_slots(tx, {slot: found[slot]})
 
 
 def apply_plan(
     database: Database, plan: Plan, sources: Mapping[str, Source], lease: Lease, *, run_id: str, stop: threading.Event
 ) -> Applied:
-    """Makes every change of `plan`. A source that fails leaves its other changes `unsent`; the other sources go on."""
+    """Makes every change of `plan`. A source that fails leaves its other changes `unsent`; the other sources go on.
+
+    Raises `LeaseLost` when another run may have taken over: nothing more is written then.
+    """
     with database.write() as tx:
         leases.verify(tx, lease)
         now = database.now(tx)
         for memory in plan.memories:
             _remember(tx, plan.project, memory, run_id=run_id, now=now)
         ids = outbox.plan_changes(tx, run_id, plan.project, plan.changes, now)
-    numbered = list(zip(ids, plan.changes, strict=True))
+    one = _Apply(database, plan.project, lease, run_id=run_id, stop=stop)
+    numbered = [Numbered(number, change) for number, change in zip(ids, plan.changes, strict=True)]
     results: list[Result] = []
-    for name, rows in _changes_by_source(numbered):
-        results.extend(_apply_source(database, sources.get(name), name, rows, lease, run_id=run_id, stop=stop))
+    for name in sorted({change.slot.target.source for change in plan.changes}):
+        results.extend(one.on_source(sources.get(name), name, [row for row in numbered if row.change.slot.target.source == name]))
     return Applied(project=plan.project, results=results, memories=len(plan.memories))
 
 
-def _apply_source(
-    database: Database,
-    source: Source | None,
-    name: str,
-    rows: Sequence[tuple[int, Change]],
-    lease: Lease,
-    *,
-    run_id: str,
-    stop: threading.Event,
-) -> Iterator[Result]:
-    done: set[int] = set()
-    try:
-        if source is None:
-            raise SourceError(name, "is no longer in the project file", fix="put it back, or run milepost unpublish first")
-        with closing(_publisher(source, stop)) as publisher:
-            for start in range(0, len(rows), CHUNK):
-                if stop.is_set():
-                    raise Cancelled
-                for number, result in _apply_chunk(database, publisher, rows[start : start + CHUNK], lease, run_id=run_id):
-                    done.add(number)
-                    yield result
-    except (SourceError, Cancelled) as error:
-        why = str(error) or "stopped before it was written"
-        log.warning("apply.source_failed", source=name, error=why)
-        left = [(number, change) for number, change in rows if number not in done]
-        with database.write() as tx:
-            outbox.abandon(tx, left[0][1].project if left else "", [number for number, _ in left], database.now(tx))
-        yield from (Result(change=change, state="unsent", why=why) for _, change in left)
+class _Apply:
+    """One plan being made true under one lease."""
+
+    def __init__(self, database: Database, project: str, lease: Lease, *, run_id: str, stop: threading.Event) -> None:
+        self.database = database
+        self.project = project
+        self.lease = lease
+        self.run_id = run_id
+        self.stop = stop
+
+    def on_source(self, source: Source | None, name: str, rows: Sequence[Numbered]) -> Sequence[Result]:
+        """The results of all `rows`, whatever happens to their source."""
+        results: dict[int, Result] = {}
+        try:
+            if source is None:
+                raise SourceError(name, "is no longer in the project file", fix="put it back, or run milepost unpublish first")
+            for reached, slots in reaching(source, [row.change.slot for row in rows]):
+                with publishing_on(reached, self.stop) as publisher:
+                    for chunk in chunks([row for row in rows if row.change.slot in slots], CHUNK):
+                        self._leave_if_stopped()
+                        self._chunk(publisher, name, chunk, results, former=reached is not source)
+        except SourceError as error:
+            log.warning("apply.source_failed", source=name, error=str(error))
+            self._leave([row for row in rows if row.number not in results], str(error), results)
+        except Cancelled:
+            self._leave([row for row in rows if row.number not in results], "the run was stopped", results)
+        return [results[row.number] for row in rows]
+
+    def _leave(self, rows: Sequence[Numbered], why: str, results: dict[int, Result]) -> None:
+        """Gives up what was not begun. What was stays `sending`: nobody knows whether it was made."""
+        with self.database.write() as tx:
+            leases.verify(tx, self.lease)
+            outbox.abandon(tx, self.project, [row.number for row in rows], self.database.now(tx))
+        results.update({row.number: Result(change=row.change, state="unsent", why=why) for row in rows})
+
+    def _chunk(
+        self, publisher: Publisher, name: str, rows: Sequence[Numbered], results: dict[int, Result], *, former: bool
+    ) -> None:
+        """Adds to `results` one by one, so that what is done is known when the next one fails."""
+        with guarded(name, "reading what is there now"):
+            found = publisher.read_slots([row.change.slot for row in rows])
+        to_send: list[Numbered] = []
+        for row in rows:
+            result = _compare(row.change, found, former=former)
+            if result is None:
+                to_send.append(row)
+            else:
+                results[row.number] = self._commit(row.number, result)
+        if to_send:
+            self._send(publisher, name, to_send, results)
+
+    def _send(self, publisher: Publisher, name: str, rows: Sequence[Numbered], results: dict[int, Result]) -> None:
+        with self.database.write() as tx:
+            now = self.database.now(tx)
+            outbox.mark_sending(tx, [row.number for row in rows], self.lease, now, lasting=LONGEST_REQUEST)
+        by_id = {row.change.id: row for row in rows}
+        with closing(each(name, "writing", publisher.write([row.change for row in rows]))) as answers:
+            for written in answers:
+                row = by_id.pop(written.change, None)
+                if row is None:
+                    log.warning("apply.unasked_answer", source=name, change=written.change)
+                    continue
+                results[row.number] = self._commit(row.number, _result(row.change, written))
+                if by_id:
+                    self._leave_if_stopped()
+        # Rows without an answer stay `sending`: they may have been made.
+        for row in by_id.values():
+            results[row.number] = Result(change=row.change, state="unsent", why="the publisher gave no answer for it")
+
+    def _leave_if_stopped(self) -> None:
+        if self.stop.is_set():
+            raise Cancelled
+
+    def _commit(self, number: int, result: Result) -> Result:
+        """The result in one transaction: outbox, mirror, memory and audit."""
+        change = result.change
+        with self.database.write() as tx:
+            leases.verify(tx, self.lease)
+            now = self.database.now(tx)
+            if result.state == "done":
+                outbox.settle(tx, number, "done", result.why, now)
+                _commit_value(tx, change, kind="adopted" if result.why == ALREADY else "write", run_id=self.run_id, now=now)
+            elif result.state != "unsent":
+                outbox.settle(tx, number, result.state, result.why, now)
+                audit.append(tx, audit.of_change(change, kind=result.state, run_id=self.run_id, at=now, why=result.why))
+                if result.state == "conflict":
+                    entities.update_slots(tx, {change.slot: result.found})
+        return result
 
 
-def _apply_chunk(
-    database: Database, publisher: Publisher, rows: Sequence[tuple[int, Change]], lease: Lease, *, run_id: str
-) -> Iterator[tuple[int, Result]]:
-    found = publisher.read_slots([change.slot for _, change in rows])
-    to_send: list[tuple[int, Change]] = []
-    for number, change in rows:
-        result = _compare(change, found)
-        if result is None:
-            to_send.append((number, change))
-        else:
-            _commit(database, number, result, run_id=run_id)
-            yield number, result
-    if not to_send:
-        return
-    with database.write() as tx:
-        outbox.mark_sending(tx, [number for number, _ in to_send], lease, database.now(tx))
-    by_id = {change.id: (number, change) for number, change in to_send}
-    for written in publisher.write([change for _, change in to_send]):
-        number, change = by_id.pop(written.change)
-        result = _result(change, written)
-        _commit(database, number, result, run_id=run_id)
-        yield number, result
-    for number, change in by_id.values():
-        result = Result(change=change, state="failed", why="the publisher gave no answer for it")
-        _commit(database, number, result, run_id=run_id)
-        yield number, result
-
-
-def _compare(change: Change, found: Mapping[Slot, Value]) -> Result | None:
+def _compare(change: Change, found: Mapping[Slot, Value], *, former: bool) -> Result | None:
     """What the fresh value says without a write: already as wanted, a conflict, or the target is gone. None: write it."""
     if change.slot not in found:
         return Result(change=change, state="skipped", why=f"{change.key} is gone or can no longer be seen")
     value = found[change.slot]
     if value == change.after:
-        return Result(change=change, state="done", why="was already so", found=value)
+        return Result(change=change, state="done", why=ALREADY, found=value)
     if value != change.before:
-        return Result(
-            change=change, state="conflict", why=f"{change.key} was changed since it was planned; plan again", found=value
-        )
+        why = f"{change.key} was changed since it was planned; plan again"
+        return Result(change=change, state="conflict", why=why, found=value)
+    if former and change.after is not None:
+        return Result(change=change, state="failed", why=f"{change.slot.name} is not Milepost's any longer: it may only be emptied")
     return None
 
 
@@ -188,28 +257,21 @@ def _result(change: Change, written: Written) -> Result:
     return Result(change=change, state=written.state, why=written.why, found=written.found)
 
 
-def _commit(database: Database, number: int, result: Result, *, run_id: str) -> None:
-    """The result in one transaction: outbox, mirror, memory and audit."""
-    change = result.change
-    with database.write() as tx:
-        now = database.now(tx)
-        state = "failed" if result.state == "unsent" else result.state
-        outbox.settle(tx, number, state, result.why, now)
-        if result.state == "done":
-            _commit_value(tx, change, change.after, run_id=run_id, now=now)
-        elif result.state == "conflict":
-            entities.update_slots(tx, {change.slot: result.found})
-        if result.state in ("failed", "conflict", "skipped"):
-            audit.append(tx, audit.of_change(change, kind=result.state, run_id=run_id, at=now, why=result.why))
-
-
-def _commit_value(tx: Connection, change: Change, value: Value, *, run_id: str, now: datetime) -> None:
-    entities.update_slots(tx, {change.slot: value})
+def _commit_value(tx: Connection, change: Change, *, kind: audit.Kind, run_id: str, now: datetime) -> None:
+    entities.update_slots(tx, {change.slot: change.after})
     publishing.save_published(
-        tx, change.slot, project=change.project, value=value, rules=change.rules, episode=change.episode, run_id=run_id, now=now
+        tx,
+        change.slot,
+        project=change.project,
+        value=change.after,
+        rules=change.rules,
+        episode=change.episode,
+        run_id=run_id,
+        now=now,
     )
     publishing.forget_held(tx, [change.slot])
-    audit.append(tx, audit.of_change(change, kind="write", run_id=run_id, at=now))
+    why = "it held what would have been written" if kind == "adopted" else None
+    audit.append(tx, audit.of_change(change, kind=kind, run_id=run_id, at=now, why=why))
 
 
 def _remember(tx: Connection, project: str, memory: Memory, *, run_id: str, now: datetime) -> None:
@@ -233,19 +295,3 @@ def _remember(tx: Connection, project: str, memory: Memory, *, run_id: str, now:
         case "agreed":
             publishing.forget_held(tx, [memory.slot])
     audit.append(tx, audit.of_memory(memory, project=project, run_id=run_id, at=now))
-
-
-def _publisher(source: Source, stop: threading.Event) -> Publisher:
-    if source.connection.publisher is None:
-        raise SourceError(source.name, f"a source of type {source.connection.name} cannot be written to")
-    return source.connection.publisher(source.context(Gauge(), stop))
-
-
-def _by_source(rows: Sequence[outbox.Row]) -> Iterator[tuple[str, Sequence[outbox.Row]]]:
-    for source in sorted({row.change.slot.target.source for row in rows}):
-        yield source, [row for row in rows if row.change.slot.target.source == source]
-
-
-def _changes_by_source(rows: Sequence[tuple[int, Change]]) -> Iterator[tuple[str, Sequence[tuple[int, Change]]]]:
-    for source in sorted({change.slot.target.source for _, change in rows}):
-        yield source, [row for row in rows if row[1].slot.target.source == source]

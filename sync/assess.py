@@ -18,7 +18,7 @@ from sync.link import Linked, build_graph, link
 from sync.lookup import look_up, repositories_of
 from sync.observe import observe
 from sync.project import ProjectView
-from sync.pull import Scope, Source
+from sync.source import Scope, Source
 from sync.store import entities, observations, streams, verdicts
 from sync.store.connect import Connection, Database
 

@@ -24,7 +24,8 @@ from mappings.change import Limits, Owned
 from mappings.rules import Bound, StatusRule
 from sync.assess import ScopedProject
 from sync.project import DeclaredLink, ProjectView
-from sync.pull import PullLimits, Scope, Source
+from sync.pull import PullLimits
+from sync.source import Scope, Source
 from sync.store.connect import Database, open_database
 from sync.store.migrate import require_current
 from sync.workspace import Workspace

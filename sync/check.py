@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 
 import msgspec
 
 from connectors.base import Finding
-from connectors.errors import SourceError
-from sync.pull import Gauge, Source
+from connectors.errors import Cancelled, SourceError
+from sync.source import Gauge, Source, guarded, reading
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,8 +39,12 @@ def _findings(source: Source, stop: threading.Event) -> Iterator[Finding]:
     if not source.scopes:
         yield Finding(level="warning", topic="scope", text="no project scopes this source", fix="scope it, or remove it")
     try:
-        with closing(source.connection.reader(source.context(Gauge(), stop))) as reader:
+        with reading(source, Gauge(), stop) as reader:
             for scope in source.scopes:
-                yield from reader.check(scope.options)
+                with guarded(source.name, "checking it"):
+                    found = list(reader.check(scope.options))
+                yield from found
     except SourceError as error:
         yield Finding(level="error", topic="access", text=error.message, fix=error.fix)
+    except Cancelled:
+        yield Finding(level="warning", topic="access", text="stopped before everything was asked")

@@ -10,17 +10,18 @@ from datetime import datetime
 import msgspec
 import structlog
 
-from connectors.errors import SourceError
+from connectors.errors import Cancelled
 from mappings.change import Plan, refuse
-from sync.apply import LEASE, Applied, apply_plan, lease_name, recover
+from sync.apply import LEASE, Applied, Result, apply_plan, lease_name, recover
 from sync.assess import Assessment, ScopedProject, assess
 from sync.outcome import ExitCode, worst
-from sync.planning import ROLLING, plan_project, settle
+from sync.planning import ROLLING, plan_project, settle, without
 from sync.progress import Report, unwatched
 from sync.pull import Pulled, pull_all
-from sync.savedplan import SavedPlan, only_saved
-from sync.store import audit, leases, runs
-from sync.store.leases import Lease
+from sync.savedplan import SavedPlan, only_saved, require_same_verdicts, saved_targets
+from sync.store import audit, entities, leases, runs
+from sync.store.leases import Lease, LeaseLost
+from sync.withdraw import forget_withdrawn, plan_unpublish
 from sync.workspace import Workspace
 
 log = structlog.get_logger(__name__)
@@ -39,11 +40,19 @@ class Permission(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProjectRun(msgspec.Struct, frozen=True, kw_only=True):
-    """One project's part of a run. `refused` says why its plan was too large, `failed` why it could not be planned."""
+    """One project's part of a run. `refused` says why its plan was too large, `failed` why it or a source had to be left alone."""
 
     assessment: Assessment
     plan: Plan | None = None
     refused: str | None = None
+    applied: Applied | None = None
+    failed: str | None = None
+
+
+class Withdrawn(msgspec.Struct, frozen=True, kw_only=True):
+    """What was or would be taken back of one project. `failed` says why something could not even be tried."""
+
+    plan: Plan
     applied: Applied | None = None
     failed: str | None = None
 
@@ -79,6 +88,7 @@ class Run:
         self.report = report
         self.pulled: Mapping[str, Pulled] = {}
         self.done: list[ProjectRun] = []
+        self.withdrawn: list[Withdrawn] = []
         with workspace.database.write() as tx:
             self.started_at = workspace.database.now(tx)
             self.id = runs.start(tx, command, [project.key for project in projects], self.started_at)
@@ -97,16 +107,36 @@ class Run:
     def judge(self) -> None:
         """Brings the stored standings of every project up to date, without a plan."""
         for project in self.projects:
-            with self._lease(project):
+            with self._lease(project.key):
                 self.done.append(ProjectRun(assessment=self._assess(project, save=True)))
 
     def plan(self, permission: Permission) -> None:
         """Judges and plans every project on the stored facts; nothing is written, not even the standings."""
-        self.done = [self._planned(project, permission, save=False) for project in self.projects]
+        self.done = [self._planned(self._assess(project, save=False), permission) for project in self.projects]
 
     def apply(self, permission: Permission, saved: SavedPlan | None = None) -> None:
-        """Judges, plans and applies every project under its lease; with `saved`, only what that plan holds."""
-        self.done = [self._applied(project, permission, saved) for project in self.projects]
+        """Judges, plans and applies every project under its lease; with `saved`, only what that plan holds.
+
+        Raises `PlanRefused` before anything is written, when a verdict that the saved plan rests on has changed.
+        """
+        if saved is not None:
+            for project in self.projects:
+                require_same_verdicts(self._plan_of(self._assess(project, save=False), permission), saved)
+        self.done = []
+        for project in self.projects:
+            if self.stop.is_set():
+                break
+            self.done.append(self._applied(project, permission, saved))
+
+    def unpublish(self, keys: Sequence[str], *, write: bool) -> None:
+        """Takes back what was published for the projects `keys`, also for those that the file no longer has. Without `write`, only
+        the plans are made."""
+        self.withdrawn = []
+        for key in keys:
+            if self.stop.is_set():
+                break
+            plan = plan_unpublish(self.workspace.database, key, self.workspace.sources)
+            self.withdrawn.append(self._withdrawn(key) if write else Withdrawn(plan=plan))
 
     def finish(self, *codes: ExitCode) -> RunResult:
         """Ends the run and records it."""
@@ -124,22 +154,25 @@ class Run:
             projects=self.done,
         )
 
-    def _lease(self, project: ScopedProject) -> AbstractContextManager[Lease]:
-        name = lease_name(project.key)
+    def _lease(self, project: str) -> AbstractContextManager[Lease]:
+        name = lease_name(project)
         return leases.held(self.workspace.database, name, holder=self.id, ttl=LEASE, wait=self.workspace.wait, stop=self.stop)
 
     def _assess(self, project: ScopedProject, *, save: bool) -> Assessment:
         return assess(self.workspace.database, project, looking_up=bool(self.pulled), stop=self.stop, save=save)
 
-    def _planned(self, project: ScopedProject, permission: Permission, *, save: bool) -> ProjectRun:
-        assessment = self._assess(project, save=save)
-        plan = plan_project(
+    def _plan_of(self, assessment: Assessment, permission: Permission) -> Plan:
+        return plan_project(
             self.workspace.database,
             assessment,
             config_hash=self.workspace.config_hash,
-            earlier=self.workspace.earlier_than(project.key),
+            in_order=self.workspace.projects,
+            sources=self.workspace.sources,
             adopt=permission.adopt,
         )
+
+    def _planned(self, assessment: Assessment, permission: Permission) -> ProjectRun:
+        plan = self._plan_of(assessment, permission)
         return ProjectRun(assessment=assessment, plan=plan, refused=self._refusal(plan, permission))
 
     def _refusal(self, plan: Plan, permission: Permission) -> str | None:
@@ -154,20 +187,44 @@ class Run:
 
     def _applied(self, project: ScopedProject, permission: Permission, saved: SavedPlan | None) -> ProjectRun:
         database, sources = self.workspace.database, self.workspace.sources
-        with self._lease(project) as lease:
+        with self._lease(project.key) as lease:
             try:
-                recover(database, project.key, sources, lease, run_id=self.id, stop=self.stop)
-            except SourceError as error:
-                return ProjectRun(assessment=self._assess(project, save=True), failed=str(error))
-            planned = self._planned(project, permission, save=True)
-            plan = planned.plan
-            if plan is None or planned.refused is not None:
-                return planned
-            if saved is not None:
-                plan = only_saved(plan, saved)
-            applied = apply_plan(database, plan, sources, lease, run_id=self.id, stop=self.stop)
-            settle(database, planned.assessment)
-            return msgspec.structs.replace(planned, plan=plan, applied=applied)
+                blocked = recover(database, project.key, sources, lease, run_id=self.id, stop=self.stop)
+                assessment = self._assess(project, save=True)
+                plan = without(blocked, self._plan_of(assessment, permission))
+                conflicts: Sequence[Result] = ()
+                if saved is not None:
+                    plan, conflicts = self._only_saved(plan, saved)
+                refused = self._refusal(plan, permission)
+                if refused is not None:
+                    return ProjectRun(assessment=assessment, plan=plan, refused=refused)
+                applied = apply_plan(database, plan, sources, lease, run_id=self.id, stop=self.stop)
+                settle(database, assessment)
+            except (LeaseLost, Cancelled) as error:
+                why = str(error) or "the run was stopped"
+                return ProjectRun(assessment=self._assess(project, save=False), failed=why)
+        applied = msgspec.structs.replace(applied, results=(*applied.results, *conflicts))
+        return ProjectRun(assessment=assessment, plan=plan, applied=applied, failed="; ".join(blocked.values()) or None)
+
+    def _only_saved(self, plan: Plan, saved: SavedPlan) -> tuple[Plan, Sequence[Result]]:
+        with self.workspace.database.read() as tx:
+            held = entities.slots_of(tx, saved_targets(saved, plan.project))
+        reduced, conflicts = only_saved(plan, saved, held)
+        why = "the slot is not as it was when the plan was made; plan again"
+        return reduced, [Result(change=change, state="conflict", why=why) for change in conflicts]
+
+    def _withdrawn(self, key: str) -> Withdrawn:
+        database, sources = self.workspace.database, self.workspace.sources
+        with self._lease(key) as lease:
+            try:
+                blocked = recover(database, key, sources, lease, run_id=self.id, stop=self.stop)
+                plan = plan_unpublish(database, key, sources)
+                applied = apply_plan(database, without(blocked, plan), sources, lease, run_id=self.id, stop=self.stop)
+            except (LeaseLost, Cancelled) as error:
+                failed = str(error) or "the run was stopped"
+                return Withdrawn(plan=plan_unpublish(database, key, sources), failed=failed)
+            forget_withdrawn(database, plan, applied)
+        return Withdrawn(plan=plan, applied=applied, failed="; ".join(blocked.values()) or None)
 
     def _codes(self) -> Sequence[ExitCode]:
         codes = []
@@ -180,15 +237,19 @@ class Run:
                 codes.append(ExitCode.REFUSED)
             if one.failed is not None or (one.applied is not None and one.applied.is_partial):
                 codes.append(ExitCode.PARTIAL)
+        if any(one.failed is not None or (one.applied is not None and one.applied.is_partial) for one in self.withdrawn):
+            codes.append(ExitCode.PARTIAL)
         return codes
 
     def _summary(self) -> dict[str, object]:
-        applied = [one.applied for one in self.done if one.applied is not None]
+        parts: Sequence[ProjectRun | Withdrawn] = (*self.done, *self.withdrawn)
+        applied = [one.applied for one in parts if one.applied is not None]
+        plans = [one.plan for one in parts if one.plan is not None]
         return {
             "records": sum(event.records for pulled in self.pulled.values() for event in pulled.events),
             "requests": sum(event.requests for pulled in self.pulled.values() for event in pulled.events),
             "rejected": sum(event.rejected for pulled in self.pulled.values() for event in pulled.events),
-            "planned": sum(len(one.plan.changes) for one in self.done if one.plan is not None),
+            "planned": sum(len(plan.changes) for plan in plans),
             "written": sum(one.count("done") for one in applied),
             "failed": sum(one.count("failed") + one.count("unsent") for one in applied),
             "conflicts": sum(one.count("conflict") for one in applied),

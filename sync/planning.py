@@ -2,76 +2,206 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
-from mappings.change import Plan, Slot, Value
+import msgspec
+
+from mappings.change import Change, Memory, Note, Plan, Slot
 from mappings.model import Entity, Ref
-from sync.assess import Assessment
+from sync.assess import Assessment, ScopedProject
 from sync.compare import Held, Pushed
+from sync.ownership import TARGETS, Inherited, Ownership
 from sync.plan import Place, Remembered, container_of, make_plan
+from sync.source import Source
 from sync.store import audit, entities, publishing
+from sync.store.audit import Entry
 from sync.store.connect import Connection, Database
+from sync.store.publishing import Hold, Published
 
 ROLLING = timedelta(hours=24)
 
 
+class _Recalled(msgspec.Struct, frozen=True, kw_only=True):
+    """What the store remembers, as the pure core takes it, and what only concerns the shell."""
+
+    remembered: Remembered
+    inherited: Inherited
+    out_of_reach: Sequence[Published]
+    skipped: Mapping[Slot, Entry]
+
+
 def plan_project(
-    database: Database, assessment: Assessment, *, config_hash: str, earlier: Sequence[str], adopt: bool = False
+    database: Database,
+    assessment: Assessment,
+    *,
+    config_hash: str,
+    in_order: Sequence[ScopedProject],
+    sources: Mapping[str, Source],
+    adopt: bool = False,
 ) -> Plan:
-    """The plan of one assessed project. `earlier` are the keys of the projects before it in the file, whose targets are theirs."""
+    """The plan of one assessed project. `in_order` are all projects of the file: where they overlap, the first owns a target."""
     with database.read() as tx:
-        remembered = _remember(tx, assessment, earlier)
-    return make_plan(
+        recalled = _recall(tx, assessment, Ownership(assessment.project, in_order), sources)
+    plan = make_plan(
         assessment.graph,
         assessment.project.view,
         assessment.project.rules,
         assessment.standings,
-        remembered,
+        recalled.remembered,
         now=assessment.now,
         config_hash=config_hash,
         facts_as_of=assessment.freshness.facts_as_of(),
         adopt=adopt,
     )
+    return _without_the_skipped(_taken_over(_with_findings(plan, recalled), recalled), recalled, assessment)
 
 
-def _remember(tx: Connection, assessment: Assessment, earlier: Sequence[str]) -> Remembered:
+def _recall(tx: Connection, assessment: Assessment, ownership: Ownership, sources: Mapping[str, Source]) -> _Recalled:
     key = assessment.project.key
-    published = publishing.published(tx, key)
-    held = publishing.held(tx, key)
     known = assessment.graph.entities
-    strays = _strays(tx, {slot.target for slot in published} - known.keys())
-    slots: dict[Slot, Value] = dict(entities.slots_of(tx, [*(ref for ref in known if ref.kind in _TARGETS), *strays]))
-    return Remembered(
-        actual=slots,
-        pushed={slot: Pushed(value=row.value, rules=row.rules, episode=row.episode) for slot, row in published.items()},
-        held={slot: Held(kind=row.kind, value=row.value, rule=row.rule, episode=row.episode) for slot, row in held.items()},
-        settled=frozenset(publishing.settled(tx, key)),
-        forced=audit.forced_rewrites(tx, key, assessment.now - ROLLING),
-        strays=strays,
-        foreign=frozenset(publishing.targets_of(tx, earlier) & known.keys()),
+    targets = {ref for ref in known if ref.kind in TARGETS}
+    every = publishing.published(tx, key)
+    no_longer = {slot for slot in every if slot.target not in known or not ownership.covers(slot)}
+    passed_on = ownership.passed_on(tx, no_longer)
+    mine = {slot: row for slot, row in every.items() if slot.target.source in sources and slot not in passed_on}
+    held = publishing.held(tx, key)
+    foreign = ownership.foreign(tx, targets)
+    inherited = ownership.inherited(tx, targets - foreign)
+    strays = _strays(tx, assessment, {slot.target for slot in mine} - known.keys())
+    published = {**mine, **inherited.published}
+    # Nothing mirrors a slot that the file no longer makes ours: what we wrote there is expected, and looked at before it is taken.
+    former = {slot: row.value for slot, row in mine.items() if not sources[slot.target.source].owned.covers(slot)}
+    return _Recalled(
+        remembered=Remembered(
+            actual={**former, **entities.slots_of(tx, [*targets, *strays])},
+            pushed={slot: Pushed(value=row.value, rules=row.rules, episode=row.episode) for slot, row in published.items()},
+            held={slot: _held(row) for slot, row in {**held, **inherited.held}.items()},
+            settled=frozenset(publishing.settled(tx, key)),
+            forced=audit.forced_rewrites(tx, key, assessment.now - ROLLING),
+            strays=strays,
+            foreign=foreign,
+        ),
+        inherited=inherited,
+        out_of_reach=[row for slot, row in every.items() if slot.target.source not in sources and row.value is not None],
+        skipped=audit.skipped(tx, key, assessment.now - ROLLING),
+    )
+
+
+def _held(row: Hold) -> Held:
+    return Held(kind=row.kind, value=row.value, rule=row.rule, episode=row.episode)
+
+
+def _strays(tx: Connection, assessment: Assessment, refs: set[Ref]) -> Mapping[Ref, Entity]:
+    """Of the published targets that are not in the project's scopes those that have left them for certain.
+
+    As long as a scope was not listed whole, as after it was changed in the file, nobody knows what is in it.
+    """
+    certain = sorted(ref for ref in refs if not _may_be_in_scope(assessment, ref))
+    return {entity.ref: entity for entity in entities.get(tx, certain)}
+
+
+def _may_be_in_scope(assessment: Assessment, ref: Ref) -> bool:
+    return any(one.source == ref.source and ref.kind in one.provides and not one.complete for one in assessment.freshness.streams)
+
+
+def _with_findings(plan: Plan, recalled: _Recalled) -> Plan:
+    by_source: dict[str, int] = {}
+    for row in recalled.out_of_reach:
+        by_source[row.slot.target.source] = by_source.get(row.slot.target.source, 0) + 1
+    notes = [
+        Note(
+            kind="finding",
+            project=plan.project,
+            text=f"{count:,} values are still shown on {source}, which the project file no longer has; "
+            "put the source back, run milepost unpublish, then take it out",
+        )
+        for source, count in sorted(by_source.items())
+    ]
+    return msgspec.structs.replace(plan, notes=(*plan.notes, *notes))
+
+
+def _taken_over(plan: Plan, recalled: _Recalled) -> Plan:
+    """What others left in this project's slots, and stays as it is, is this project's from now on."""
+    spoken_of = {change.slot for change in plan.changes} | {memory.slot for memory in plan.memories}
+    memories: list[Memory] = []
+    for slot, row in sorted(recalled.inherited.published.items()):
+        if slot not in spoken_of:
+            rule = row.rules[0] if row.rules else None
+            memories.append(Memory(kind="adopted", slot=slot, value=row.value, rule=rule, episode=row.episode))
+    for slot, hold in sorted(recalled.inherited.held.items()):
+        if slot not in spoken_of:
+            memories.append(Memory(kind=hold.kind, slot=slot, value=hold.value, rule=hold.rule, episode=hold.episode))
+    return msgspec.structs.replace(plan, memories=(*plan.memories, *memories))
+
+
+def _without_the_skipped(plan: Plan, recalled: _Recalled, assessment: Assessment) -> Plan:
+    """A target that could not be written is not tried again for a day, unless it has changed since."""
+    notes: list[Note] = []
+    changes: list[Change] = []
+    for change in plan.changes:
+        before = recalled.skipped.get(change.slot)
+        target = assessment.graph.entities.get(change.slot.target) or recalled.remembered.strays.get(change.slot.target)
+        if before is None or _is_news(before, change, target):
+            changes.append(change)
+        else:
+            notes.append(_skipped(change, before.reason))
+    return msgspec.structs.replace(plan, changes=tuple(changes), notes=(*plan.notes, *notes))
+
+
+def _is_news(before: Entry, change: Change, target: Entity | None) -> bool:
+    changed_since = target is not None and target.updated_at is not None and target.updated_at > before.at
+    return changed_since or before.after != change.after
+
+
+def _skipped(change: Change, why: str) -> Note:
+    return Note(
+        kind="skipped",
+        project=change.project,
+        text=why,
+        slot=change.slot,
+        key=change.key,
+        url=change.url,
+        actual=change.before,
+        desired=change.after,
+    )
+
+
+def without(blocked: Mapping[str, str], plan: Plan) -> Plan:
+    """The plan without the changes on sources where nothing may be written now."""
+    return msgspec.structs.replace(
+        plan,
+        changes=tuple(change for change in plan.changes if change.slot.target.source not in blocked),
+        memories=tuple(memory for memory in plan.memories if memory.slot.target.source not in blocked),
     )
 
 
 def settle(database: Database, assessment: Assessment) -> None:
-    """Remembers where slots have been compared: from now on, another value there is a person's doing."""
+    """Remembers where slots have been compared: from now on, another value there is a person's doing. Forgets what is over: our
+    values on what was deleted, and that we took ours away from what is no longer in the project's scopes."""
+    key, known = assessment.project.key, assessment.graph.entities
+    with database.write() as tx:
+        publishing.settle(tx, key, set(_places(assessment)), database.now(tx))
+        published = publishing.published(tx, key)
+        held = publishing.held(tx, key)
+        outside = {slot.target for slot in (*published, *held)} - known.keys()
+        gone = entities.buried(tx, outside)
+        empty = {slot for slot, row in published.items() if slot.target in outside and row.value is None}
+        publishing.forget_published(tx, [slot for slot in published if slot.target in gone or slot in empty])
+        publishing.forget_held(tx, [slot for slot in held if slot.target in gone])
+
+
+def _places(assessment: Assessment) -> Iterator[Place]:
     owned = assessment.project.view.owned
     containers = {
-        (entity.ref.source, container_of(entity)) for entity in assessment.graph.entities.values() if entity.ref.kind in _TARGETS
+        (entity.ref.source, container_of(entity)) for entity in assessment.graph.entities.values() if entity.ref.kind in TARGETS
     }
-    places: set[Place] = set()
     for source, container in containers:
         ours = owned.get(source)
-        if ours is not None:
-            places |= {(source, container, "label", label) for label in ours.labels}
-            places |= {(source, container, "field", ours.field)} if ours.field else set()
-            places |= {(source, container, "property", ours.property)} if ours.property else set()
-    with database.write() as tx:
-        publishing.settle(tx, assessment.project.key, places, database.now(tx))
-
-
-_TARGETS = frozenset({"work_item", "change_request"})
-
-
-def _strays(tx: Connection, refs: set[Ref]) -> Mapping[Ref, Entity]:
-    return {entity.ref: entity for entity in entities.get(tx, sorted(refs))}
+        if ours is None:
+            continue
+        yield from ((source, container, "label", label) for label in ours.labels)
+        if ours.field:
+            yield (source, container, "field", ours.field)
+        if ours.property:
+            yield (source, container, "property", ours.property)

@@ -6,15 +6,19 @@ same change, so a forged file can leave changes out and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
-from mappings.change import Change, Note, Plan
+from mappings.change import Change, Plan, Slot, Value
+from mappings.model import Ref
 
 MAX_AGE = timedelta(hours=24)
+CLOCK_TOLERANCE = timedelta(minutes=5)
+LARGEST = 64 * 1024 * 1024
 
 
 class PlanRefused(Exception):
@@ -25,7 +29,7 @@ class SavedPlan(msgspec.Struct, frozen=True, kw_only=True):
     """The plans of one moment, by project."""
 
     format: int = 1
-    made_at: datetime
+    made_at: Annotated[datetime, msgspec.Meta(tz=True)]
     config_hash: str
     plans: tuple[Plan, ...]
 
@@ -38,48 +42,79 @@ def write_plan(path: Path, plans: Sequence[Plan], *, made_at: datetime, config_h
 
 def read_plan(path: Path, *, now: datetime, config_hash: str) -> SavedPlan:
     """Reads a saved plan and refuses one that is too old, of another configuration or no plan at all. Raises `PlanRefused`."""
-    try:
-        saved = msgspec.json.decode(path.read_bytes(), type=SavedPlan)
-    except OSError as error:
-        raise PlanRefused(f"{path}: cannot be read: {error.strerror}; name a file that milepost plan --out wrote") from None
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise PlanRefused(f"{path}: is no saved plan ({error}); make one with milepost plan --out {path}") from None
+    saved = _decoded(path)
     if saved.format != 1:
         raise PlanRefused(f"{path}: has format {saved.format}, this version reads format 1; plan again")
-    if now - saved.made_at > MAX_AGE or saved.made_at > now + timedelta(minutes=5):
+    if now - saved.made_at > MAX_AGE or saved.made_at > now + CLOCK_TOLERANCE:
         raise PlanRefused(f"{path}: was made at {saved.made_at:%Y-%m-%d %H:%M} UTC, more than 24 hours from now; plan again")
     if saved.config_hash != config_hash:
         raise PlanRefused(f"{path}: the configuration has changed since it was planned; plan again")
     return saved
 
 
-def only_saved(fresh: Plan, saved: SavedPlan) -> Plan:
-    """The fresh plan reduced to the saved changes; a saved change that no longer stands so is a conflict of that change alone.
+def _decoded(path: Path) -> SavedPlan:
+    try:
+        with path.open("rb") as file:
+            document = file.read(LARGEST + 1)
+    except OSError as error:
+        raise PlanRefused(f"{path}: cannot be read: {error.strerror}; name a file that milepost plan --out wrote") from None
+    if len(document) > LARGEST:
+        raise PlanRefused(f"{path}: is no saved plan (it is larger than any); make one with milepost plan --out {path}")
+    try:
+        return msgspec.json.decode(document, type=SavedPlan)
+    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError) as error:
+        raise PlanRefused(f"{path}: is no saved plan ({error}); make one with milepost plan --out {path}") from None
 
-    Raises `PlanRefused` when a verdict has changed since.
-    """
-    before = next((plan for plan in saved.plans if plan.project == fresh.project), None)
-    if before is None:
-        return msgspec.structs.replace(fresh, changes=(), memories=())
-    if before.verdict_hash != fresh.verdict_hash:
+
+def require_same_verdicts(fresh: Plan, saved: SavedPlan) -> None:
+    """Raises `PlanRefused` when a verdict has changed since the project's plan was saved."""
+    before = _of(saved, fresh.project)
+    if before is not None and before.verdict_hash != fresh.verdict_hash:
         raise PlanRefused(f"project {fresh.project}: statuses have changed since the plan was made; plan again")
+
+
+def saved_targets(saved: SavedPlan, project: str) -> Sequence[Ref]:
+    """The targets of a project's saved changes."""
+    before = _of(saved, project)
+    return sorted({change.slot.target for change in before.changes}) if before is not None else []
+
+
+def only_saved(fresh: Plan, saved: SavedPlan, held: Mapping[Slot, Value]) -> tuple[Plan, Sequence[Change]]:
+    """The fresh plan reduced to the saved changes, and those saved changes that no longer stand so: each is a conflict of its own.
+
+    `held` mirrors what the slots hold: a saved change that was made since is neither. Raises `PlanRefused` when a verdict changed.
+    """
+    require_same_verdicts(fresh, saved)
+    before = _of(saved, fresh.project)
+    if before is None:
+        return msgspec.structs.replace(fresh, changes=(), memories=()), []
     now_by_slot = {change.slot: change for change in fresh.changes}
     kept: list[Change] = []
-    notes: list[Note] = []
-    for change in before.changes:
-        now = now_by_slot.get(change.slot)
+    stale: list[Change] = []
+    for slot, change in {change.slot: change for change in before.changes}.items():
+        now = now_by_slot.get(slot)
         if now is not None and now.before == change.before and now.after == change.after:
             kept.append(now)
-        else:
-            notes.append(
-                Note(
-                    kind="conflict",
-                    project=fresh.project,
-                    text="the slot is not as it was when the plan was made; plan again",
-                    slot=change.slot,
-                    key=change.key,
-                    url=change.url,
-                    desired=change.after,
-                )
-            )
-    return msgspec.structs.replace(fresh, changes=tuple(kept), notes=(*fresh.notes, *notes))
+        elif now is not None:
+            stale.append(now)
+        elif held.get(slot) != change.after:
+            stale.append(_named_by_the_file(change, fresh.project))
+    return msgspec.structs.replace(fresh, changes=tuple(kept)), stale
+
+
+def _of(saved: SavedPlan, project: str) -> Plan | None:
+    return next((plan for plan in saved.plans if plan.project == project), None)
+
+
+def _named_by_the_file(change: Change, project: str) -> Change:
+    """A change that only the file knows, to be told of and never made. Its texts may be anybody's."""
+    target = change.slot.target
+    ref = Ref(_printable(target.source), _printable(target.kind), _printable(target.id))
+    slot = Slot(ref, change.slot.kind, _printable(change.slot.name))
+    return Change(
+        id="", project=project, slot=slot, action=change.action, before=None, after=None, key=str(ref), container="", counts=False
+    )
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else "?" for character in text[:100])

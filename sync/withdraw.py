@@ -10,8 +10,10 @@ import msgspec
 
 from mappings.change import Change, Note, Plan, Slot, Value
 from mappings.model import ChangeRequest, Entity, Ref, WorkItem
+from sync.apply import Applied
 from sync.names import name_of
 from sync.plan import container_of, is_editable
+from sync.source import Source
 from sync.store import audit, entities, publishing
 from sync.store.connect import Database
 
@@ -64,13 +66,22 @@ def _removal(project: str, slot: Slot, value: Value, target: Entity) -> Change:
     )
 
 
-def plan_unpublish(database: Database, project: str) -> Plan:
-    """The plan that takes back everything of one project, also of one that the file no longer has."""
+def plan_unpublish(database: Database, project: str, sources: Mapping[str, Source] | None = None) -> Plan:
+    """The plan that takes back everything of one project, also of one that the file no longer has.
+
+    In slots that `sources` no longer have as ours, which nothing mirrors, what was written is expected to be there still.
+    """
     with database.read() as tx:
         published = {slot: row.value for slot, row in publishing.published(tx, project).items()}
         refs = sorted({slot.target for slot in published})
         targets = {entity.ref: entity for entity in entities.get(tx, refs)}
-        return unpublish_plan(project, published, entities.slots_of(tx, refs), targets, now=database.now(tx))
+        former = {slot: value for slot, value in published.items() if _is_former(slot, sources or {})}
+        return unpublish_plan(project, published, {**former, **entities.slots_of(tx, refs)}, targets, now=database.now(tx))
+
+
+def _is_former(slot: Slot, sources: Mapping[str, Source]) -> bool:
+    source = sources.get(slot.target.source)
+    return source is not None and not source.owned.covers(slot)
 
 
 def forget(database: Database, project: str) -> None:
@@ -79,16 +90,34 @@ def forget(database: Database, project: str) -> None:
         publishing.forget_project(tx, project)
 
 
+def forget_withdrawn(database: Database, plan: Plan, applied: Applied) -> None:
+    """Ends the memory of what `plan`, the whole of a project's, has taken back, and of what is no longer ours. What could not be
+    taken, as from an archived ticket, stays known: a later time may do it."""
+    over = {result.change.slot for result in applied.results if result.state in ("done", "conflict")}
+    skipped = {note.slot for note in plan.notes if note.kind == "skipped"}
+    left = {change.slot for change in plan.changes} - over | skipped
+    with database.write() as tx:
+        if not left:
+            publishing.forget_project(tx, plan.project)
+            return
+        publishing.forget_published(tx, [slot for slot in publishing.published(tx, plan.project) if slot not in left])
+        publishing.forget_held(tx, list(publishing.held(tx, plan.project)))
+
+
 def release(database: Database, project: str, targets: Sequence[Ref], *, run_id: str) -> Sequence[Slot]:
     """Ends the overrides and contests on `targets`. From then on what a person set counts as ours, so the next sync replaces it.
 
-    Returns the slots that were released.
+    A value that was there before Milepost came stays a conflict: that is taken over by `--adopt` alone. Returns the slots that were
+    released.
     """
+    wanted = set(targets)
     with database.write() as tx:
         now = database.now(tx)
-        held = {slot: row for slot, row in publishing.held(tx, project).items() if slot.target in set(targets)}
-        for slot, row in held.items():
-            publishing.save_published(tx, slot, project=project, value=row.value, rules=(), episode=None, run_id=run_id, now=now)
-            audit.append(tx, audit.of_release(slot, row.value, project=project, run_id=run_id, at=now))
+        held = {slot: row for slot, row in publishing.held(tx, project).items() if slot.target in wanted and row.kind != "conflict"}
+        there = entities.slots_of(tx, sorted({slot.target for slot in held}))
+        for slot in held:
+            value = there.get(slot)
+            publishing.save_published(tx, slot, project=project, value=value, rules=(), episode=None, run_id=run_id, now=now)
+            audit.append(tx, audit.of_release(slot, value, project=project, run_id=run_id, at=now))
         publishing.forget_held(tx, list(held))
     return sorted(held)

@@ -9,7 +9,8 @@ import msgspec
 
 from mappings.change import Limits
 from sync.assess import ScopedProject
-from sync.pull import PullLimits, Source
+from sync.pull import PullLimits
+from sync.source import Source
 from sync.store.connect import Database
 
 
@@ -40,8 +41,3 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
             if scopes:
                 result.append(msgspec.structs.replace(source, scopes=scopes))
         return result
-
-    def earlier_than(self, key: str) -> Sequence[str]:
-        """The keys of the projects before this one."""
-        keys = [project.key for project in self.projects]
-        return keys[: keys.index(key)]

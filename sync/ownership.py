@@ -1,0 +1,109 @@
+"""Who owns a slot: the first project of the file whose scopes hold its target and who would show something in it.
+
+Scopes may overlap; projects are put in another order, narrowed or dropped. What was published stays known whoever it was for, so
+the owner of today takes over from the owner of yesterday, and nothing is taken for a stranger's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import msgspec
+
+from mappings.change import Owned, Slot
+from mappings.model import Ref
+from sync.assess import ScopedProject
+from sync.source import Source
+from sync.store import entities, publishing
+from sync.store.connect import Connection
+from sync.store.publishing import Hold, Published
+from sync.store.streams import StreamKey
+
+TARGETS = frozenset({"work_item", "change_request"})
+
+
+class Inherited(msgspec.Struct, frozen=True, kw_only=True):
+    """What other projects published, or left alone, in slots that are this project's by now."""
+
+    published: Mapping[Slot, Published] = {}
+    held: Mapping[Slot, Hold] = {}
+
+
+class Ownership:
+    """One project among all of the file, in the file's order."""
+
+    def __init__(self, project: ScopedProject, in_order: Sequence[ScopedProject]) -> None:
+        self._project = project
+        keys = [one.key for one in in_order]
+        self._earlier = in_order[: keys.index(project.key)] if project.key in keys else in_order
+        self._others = [one for one in in_order if one.key != project.key]
+
+    def foreign(self, tx: Connection, targets: Iterable[Ref]) -> frozenset[Ref]:
+        """Those of `targets` that an earlier project owns."""
+        found: set[Ref] = set()
+        for other in self._earlier:
+            shared = {ref for ref in targets if self._would_show_the_same(other, ref.source)}
+            found |= entities.members_among(tx, _keys(other), shared - found)
+        return frozenset(found)
+
+    def passed_on(self, tx: Connection, slots: Iterable[Slot]) -> frozenset[Slot]:
+        """Those of `slots`, which this project published and shows no longer, that are another project's to show now."""
+        found: set[Slot] = set()
+        for other in self._others:
+            owned = other.view.owned
+            some = {slot for slot in slots if (there := owned.get(slot.target.source)) is not None and there.covers(slot)}
+            held = entities.members_among(tx, _keys(other), {slot.target for slot in some})
+            found |= {slot for slot in some if slot.target in held}
+        return frozenset(found)
+
+    def inherited(self, tx: Connection, targets: Collection[Ref]) -> Inherited:
+        """What others left behind on `targets`, which are this project's own."""
+        key = self._project.key
+        return Inherited(
+            published={slot: row for slot, row in publishing.published_by_others(tx, key, targets).items() if self.covers(slot)},
+            held={slot: row for slot, row in publishing.held_by_others(tx, key, targets).items() if self.covers(slot)},
+        )
+
+    def covers(self, slot: Slot) -> bool:
+        """Whether this project would show something in `slot`, wherever its target is."""
+        owned = self._project.view.owned.get(slot.target.source)
+        return owned is not None and owned.covers(slot)
+
+    def _would_show_the_same(self, other: ScopedProject, source: str) -> bool:
+        mine, yours = self._project.view.owned.get(source), other.view.owned.get(source)
+        return mine is not None and yours is not None and _meet(mine, yours)
+
+
+def _keys(project: ScopedProject) -> Sequence[StreamKey]:
+    return [key for source, scope in project.scopes for key in source.keys(scope)]
+
+
+def _meet(one: Owned, other: Owned) -> bool:
+    """Whether some slot is in both."""
+    return (
+        bool(one.labels.keys() & other.labels.keys())
+        or (one.field is not None and one.field == other.field)
+        or (one.property is not None and one.property == other.property)
+    )
+
+
+def reaching(source: Source, slots: Iterable[Slot]) -> Sequence[tuple[Source, frozenset[Slot]]]:
+    """The source with the slots that are ours there now, and once more for what is ours no longer: a prefix, a field or a status
+    that the project file had before. Of those our memory of publishing is the proof, and they may only be emptied.
+    """
+    present: set[Slot] = set()
+    former: dict[str | None, set[Slot]] = {}
+    for slot in slots:
+        if source.owned.covers(slot):
+            present.add(slot)
+        else:
+            former.setdefault(slot.name if slot.kind == "field" else None, set()).add(slot)
+    found = [(source, frozenset(present))] if present else []
+    for field, some in sorted(former.items(), key=lambda entry: entry[0] or ""):
+        owned = Owned(
+            labels={slot.name: ("ededed", "") for slot in some if slot.kind == "label"},
+            field=field,
+            property=next((slot.name for slot in some if slot.kind == "property"), None),
+        )
+        found.append((msgspec.structs.replace(source, owned=owned), frozenset(some)))
+    return found

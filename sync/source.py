@@ -1,0 +1,124 @@
+"""A source of the project file, ready to be opened; whoever opens it is shielded from what its connector does wrong."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+import msgspec
+import structlog
+
+from connectors.base import Connection, Connector, Meter, Options, Publisher, SourceContext
+from connectors.errors import Cancelled, SourceError, Unavailable
+from mappings.change import Owned
+from sync.store.streams import StreamKey
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
+    """One scope of a source, as one or several projects name it. `hash` covers what is pulled and which slots are ours."""
+
+    options: Options
+    hash: str
+    label: str
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """One source with its connector, secrets and scopes. `owned` is everything of ours there, over all projects."""
+
+    name: str
+    connection: Connection
+    options: Options
+    secrets: Options
+    owned: Owned
+    scopes: tuple[Scope, ...]
+
+    def key(self, stream: str, scope: Scope) -> StreamKey:
+        """Where this stream's cursor, completeness and membership are kept."""
+        return StreamKey(source=self.name, stream=stream, scope_hash=scope.hash, mapping_version=self.connection.version)
+
+    def keys(self, scope: Scope) -> Sequence[StreamKey]:
+        return [self.key(stream, scope) for stream in self.connection.streams]
+
+    def context(self, meter: Meter, stop: threading.Event) -> SourceContext:
+        return SourceContext(name=self.name, options=self.options, secrets=self.secrets, owned=self.owned, meter=meter, stop=stop)
+
+
+class Gauge:
+    """Counts a reader's requests and keeps the last rate budget that it saw."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.remaining: int | None = None
+        self.limit: int | None = None
+        self.resets_at: datetime | None = None
+
+    def request(self, *, remaining: int | None = None, limit: int | None = None, resets_at: datetime | None = None) -> None:
+        self.requests += 1
+        if remaining is not None:
+            self.remaining, self.limit, self.resets_at = remaining, limit, resets_at
+
+
+@contextmanager
+def reading(source: Source, meter: Meter, stop: threading.Event) -> Iterator[Connector]:
+    """The source's reader, closed at the end. Raises `SourceError` when it cannot be opened."""
+    with _opened(source.name, lambda: source.connection.reader(source.context(meter, stop))) as reader:
+        yield reader
+
+
+@contextmanager
+def publishing_on(source: Source, stop: threading.Event) -> Iterator[Publisher]:
+    """The source's publisher, closed at the end. Raises `SourceError` when it has none, or it cannot be opened."""
+    open_ = source.connection.publisher
+    if open_ is None:
+        raise SourceError(source.name, f"a source of type {source.connection.name} cannot be written to")
+    with _opened(source.name, lambda: open_(source.context(Gauge(), stop))) as publisher:
+        yield publisher
+
+
+@contextmanager
+def guarded(source: str, doing: str) -> Iterator[None]:
+    """A connector's own mistake becomes an `Unavailable` of its source, so that it stops nothing else.
+
+    The block must hold calls of the connector alone: whatever else it raised would be blamed on the connector.
+    """
+    try:
+        yield
+    except (SourceError, Cancelled):
+        raise
+    except Exception as error:
+        # The error's own text is left out: nobody knows what it quotes. The log has it for those who ask for everything.
+        log.debug("connector.mistake", source=source, doing=doing, exc_info=True)
+        what = f"{doing} ended in an unexpected {type(error).__name__}"
+        raise Unavailable(source, what, fix="this is a mistake of the connector: run again with -vv and report it") from error
+
+
+def each(source: str, doing: str, items: Iterable[T]) -> Generator[T, None, None]:
+    """`items`, which a connector gives one by one, guarded."""
+    with guarded(source, doing):
+        yield from items
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+C = TypeVar("C", bound=_Closable)
+
+
+@contextmanager
+def _opened(source: str, open_: Callable[[], C]) -> Iterator[C]:
+    with guarded(source, "opening it"):
+        opened = open_()
+    try:
+        yield opened
+    finally:
+        try:
+            opened.close()
+        except Exception as error:  # all that it had to say has been said
+            log.warning("connector.not_closed", source=source, error=type(error).__name__)

@@ -1,0 +1,306 @@
+"""An office to sync: a Jira site, a GitHub and a shelf of models, a project file over them, and what people see there.
+
+Two statuses of its own depend on a ticket's labels alone, so that a test changes a verdict by a label: `good` (favourable) and
+`bad` (an alarm, whose changes by hand are kept).
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from connectors.base import Batch, Connection, Connector, Finding, Options, SourceContext
+from mappings.model import Entity, Missing, ModelVersion, Ref, Run
+from sandbox.github import DEFAULT_TOKEN, GitHub
+from sandbox.jira import JiraCloud
+from sync.build import ConnectionTypes, build_workspace, read_project_file
+from sync.engine import Permission, RunResult
+from sync.engine import Run as EngineRun
+from sync.pull import PullLimits
+from sync.savedplan import SavedPlan
+from sync.store.connect import Database
+from sync.workspace import Workspace
+
+FIELD = "ML Status"
+PROPERTY = "milepost.status"
+REPO = "example/churn"
+
+STATUSES: Sequence[Mapping[str, Any]] = (
+    {
+        "id": "good",
+        "title": "Good",
+        "kind": "favourable",
+        "rank": 20,
+        "says": "somebody labelled it good",
+        "for": "work_item",
+        "when": {"any": [{"subject": {"label": "good"}}]},
+        "label": "good",
+    },
+    {
+        "id": "bad",
+        "title": "Bad",
+        "kind": "alarm",
+        "rank": 30,
+        "says": "somebody labelled it bad",
+        "for": "work_item",
+        "when": {"any": [{"subject": {"label": "bad"}}]},
+        "label": "bad",
+        "override": "until-episode-ends",
+    },
+)
+
+
+class ShelfScope(Options):
+    """All that stands on the shelf, or what has one of these prefixes."""
+
+    prefix: str = ""
+
+
+class Nothing(Options):
+    """No options, no secrets."""
+
+
+class Shelf:
+    """A source whose facts a test puts there by hand, read by a connector that keeps the protocol.
+
+    `before_page` is called with the reader's stop event and the number of each page that is about to be given; it may raise.
+    """
+
+    KINDS: ClassVar = frozenset({"run", "dataset", "model_version", "deployment", "observation", "commit"})
+
+    def __init__(self) -> None:
+        self.things: dict[Ref, Entity] = {}
+        self.page_size = 2
+        self.pulls: list[str | None] = []
+        self.reads: list[Ref] = []
+        self.before_page: Callable[[threading.Event, int], None] = lambda stop, page: None
+        self.before_read: Callable[[Sequence[Ref]], None] = lambda refs: None
+        self.hidden = False
+
+    def put(self, *things: Entity) -> None:
+        self.things.update({thing.ref: thing for thing in things})
+
+    def connection(self, **changes: Any) -> Connection:
+        said: dict[str, Any] = {
+            "name": "shelf",
+            "title": "A shelf",
+            "options": Nothing,
+            "scope": ShelfScope,
+            "secrets": Nothing,
+            "streams": {"things": self.KINDS},
+            "reader": lambda context: ShelfReader(self, context),
+        }
+        return Connection(**{**said, **changes})
+
+
+class ShelfReader:
+    def __init__(self, shelf: Shelf, context: SourceContext) -> None:
+        self._shelf = shelf
+        self._context = context
+
+    def check(self, scope: Options) -> Sequence[Finding]:
+        return [Finding(level="ok", topic="access", text="the shelf stands")]
+
+    def pull(self, stream: str, scope: Options, cursor: str | None) -> Iterator[Batch]:
+        """The cursor is the last ref of the listing so far, or `end` once it is done."""
+        assert isinstance(scope, ShelfScope)
+        shelf = self._shelf
+        shelf.pulls.append(cursor)
+        seen = "" if cursor in (None, "end") else str(cursor)
+        left = [thing for thing in self._all(scope) if str(thing.ref) > seen]
+        pages = [left[at : at + shelf.page_size] for at in range(0, len(left), shelf.page_size)] or [[]]
+        for number, page in enumerate(pages):
+            shelf.before_page(self._context.stop, number)
+            self._context.meter.request()
+            last = page is pages[-1]
+            yield Batch(
+                entities=page, cursor="end" if last or cursor == "end" else str(page[-1].ref), complete=last and cursor != "end"
+            )
+
+    def read(self, refs: Sequence[Ref]) -> Sequence[Entity | Missing]:
+        self._shelf.before_read(refs)
+        self._shelf.reads.extend(refs)
+        if self._shelf.hidden:
+            return []
+        return [self._shelf.things.get(ref) or Missing(ref=ref) for ref in refs]
+
+    def close(self) -> None:
+        return None
+
+    def _all(self, scope: ShelfScope) -> list[Entity]:
+        things = sorted(self._shelf.things.values(), key=lambda thing: str(thing.ref))
+        return [] if self._shelf.hidden else [thing for thing in things if thing.ref.id.startswith(scope.prefix)]
+
+
+class Types(ConnectionTypes):
+    """The installed types, and `shelf`."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self._points["shelf"] = self._points["jira"]
+        self._loaded["shelf"] = connection
+
+
+class Office:
+    """Everything that one test works with. `project` and `top` are written into the project file by the next `workspace()`."""
+
+    def __init__(self, database: Database, folder: Path, jira: JiraCloud, github: GitHub) -> None:
+        self.database = database
+        self.jira = jira
+        self.github = github
+        self.shelf = Shelf()
+        self.connection = self.shelf.connection()
+        self.path = folder / "milepost.yaml"
+        self.stop = threading.Event()
+        self.limits = PullLimits(wait=timedelta())
+        self.scopes: dict[str, Any] = {"jira": {"projects": ["ML"]}, "github": {"repositories": [REPO]}}
+        self.projects: dict[str, dict[str, Any]] = {"churn": {"scopes": self.scopes}}
+        self.top: dict[str, Any] = {
+            "publish": {"jira": {"field": FIELD}, "github": {"prefix": "ml/"}},
+            "statuses": list(STATUSES),
+        }
+        jira.add_project("ML", "Machine learning")
+        jira.add_field(FIELD, "select", options=("Good", "Bad", "Model ready", "Data blocked", "Drift alert", "Unknown"))
+        github.add_repository(REPO)
+
+    # -- running ---------------------------------------------------------------------------------------------------------------
+
+    def workspace(self) -> Workspace:
+        """As the project file is now."""
+        document = {
+            "sources": {
+                "jira": {"type": "jira", "url": self.jira.url},
+                "github": {"type": "github", "url": self.github.url, "write_pause": 0},
+                "shelf": {"type": "shelf"},
+            },
+            "projects": self.projects,
+            **self.top,
+        }
+        self.path.write_text(json.dumps(document), encoding="utf-8")
+        types = Types(self.connection)
+        environ = {
+            "MILEPOST_JIRA__USER": self.jira.user,
+            "MILEPOST_JIRA__TOKEN": self.jira.token,
+            "MILEPOST_GITHUB__TOKEN": DEFAULT_TOKEN,
+        }
+        file = read_project_file(self.path, types)
+        return build_workspace(file, types, environ, self.database, limits=self.limits, wait=timedelta())
+
+    def run(self, command: str = "sync", *only: str) -> EngineRun:
+        """A run over the projects named, or all, that has done nothing yet."""
+        workspace = self.workspace()
+        return EngineRun(workspace, workspace.chosen(only), command, stop=self.stop)
+
+    def sync(self, *only: str, **permission: bool) -> RunResult:
+        run = self.run("sync", *only)
+        run.pull()
+        run.apply(Permission(**permission))
+        return run.finish()
+
+    def pull(self, *only: str) -> RunResult:
+        run = self.run("pull", *only)
+        run.pull()
+        run.judge()
+        return run.finish()
+
+    def plan(self, *only: str, **permission: bool) -> RunResult:
+        run = self.run("plan", *only)
+        run.plan(Permission(**permission))
+        return run.finish()
+
+    def apply(self, saved: SavedPlan | None = None, **permission: bool) -> RunResult:
+        run = self.run("apply")
+        run.apply(Permission(**permission), saved)
+        return run.finish()
+
+    # -- what people see -------------------------------------------------------------------------------------------------------
+
+    @property
+    def writes(self) -> int:
+        """How many requests may have changed something."""
+        return len(self.jira.writes) + len(self.github.writes)
+
+    def field(self, key: str, name: str = FIELD) -> str | None:
+        """What the single-select field of an issue shows."""
+        held = self.jira.get(key)["fields"][self._field_id(name)]
+        return held["value"] if held else None
+
+    def property(self, key: str) -> Any:
+        return self.jira.get(key).get("properties", {}).get(PROPERTY)
+
+    def labels(self, number: int, repo: str = REPO) -> set[str]:
+        return set(self.github.labels_of(repo, number))
+
+    def set_field(self, key: str, value: str | None, name: str = FIELD) -> None:
+        """As a person does it."""
+        self.jira.edit(key, fields={name: value})
+
+    def ref(self, key: str) -> Ref:
+        return Ref("jira", "work_item", str(self.jira.get(key)["id"]))
+
+    def _field_id(self, name: str) -> str:
+        return next(field.id for field in self.jira.fields.values() if field.name == name)
+
+    # -- work ------------------------------------------------------------------------------------------------------------------
+
+    def ticket(self, *labels: str, **system: Any) -> str:
+        return self.jira.add_issue("ML", "A ticket", labels=list(labels), **system)
+
+    def propose(self, ticket: str, repo: str = REPO) -> tuple[str, int]:
+        """A branch with one commit for a ticket, and its pull request: the head's sha and the number."""
+        branch = f"feature/{ticket.lower()}"
+        sha = self.github.commit(repo, f"{ticket} Train", branch=branch)
+        return sha, self.github.open_pull(repo, f"{ticket} Train", branch)
+
+    def train(self, name: str, sha: str, *, aliases: tuple[str, ...] = ("champion",), **metrics: float) -> ModelVersion:
+        """A finished run at a commit and the version registered from it, on the shelf."""
+        run = Run(
+            ref=Ref("shelf", "run", f"{name}-run"),
+            run_id=f"{name}-run",
+            experiment="training",
+            status="finished",
+            metrics=metrics,
+            git_commit=sha,
+            started_at=LONG_AGO,
+            ended_at=LONG_AGO,
+        )
+        version = ModelVersion(
+            ref=Ref("shelf", "model_version", f"{name}/1"),
+            name=name,
+            version="1",
+            aliases=aliases,
+            run=run.ref,
+            created_at=LONG_AGO,
+        )
+        self.shelf.put(run, version)
+        return version
+
+
+LONG_AGO = datetime(2026, 1, 5, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def jira() -> Iterator[JiraCloud]:
+    with JiraCloud() as site:
+        yield site
+
+
+@pytest.fixture
+def github() -> Iterator[GitHub]:
+    with GitHub() as site:
+        yield site
+
+
+@pytest.fixture
+def office(database: Database, tmp_path: Path, jira: JiraCloud, github: GitHub) -> Office:
+    return Office(database, tmp_path, jira, github)
+
+
+def _keeps_the_protocol(reader: ShelfReader) -> Connector:
+    return reader
