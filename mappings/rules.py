@@ -35,6 +35,7 @@ RESERVED_TITLES = frozenset({"unknown"})
 """What a field shows while nothing is known; no status may look like it."""
 
 COLORS: Mapping[str, str] = {"favourable": "2da44e", "alarm": "d1242f", "neutral": "8c959f"}
+_LONGEST = timedelta(days=36_500)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -43,13 +44,16 @@ class VocabularyError(ValueError):
 
 
 def parse_duration(value: object) -> timedelta:
-    """`90s`, `15m`, `26h`, `30d` or `2w`; more than nothing. Raises `ValueError`."""
+    """`90s`, `15m`, `26h`, `30d` or `2w`; more than nothing, at most a hundred years. Raises `ValueError`."""
     if isinstance(value, timedelta):
         return value
     match = re.fullmatch(r"(\d{1,6})([smhdw])", value) if isinstance(value, str) else None
     if match is None or int(match[1]) == 0:
         raise ValueError(f"{value!r} is no duration: write a number and a unit, such as 90s, 15m, 26h, 30d or 2w")
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    duration = timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    if duration > _LONGEST:
+        raise ValueError(f"{value!r} is too long: at most {format_duration(_LONGEST)}")
+    return duration
 
 
 def format_duration(duration: timedelta) -> str:
