@@ -69,7 +69,8 @@ class Nothing(Options):
 class Shelf:
     """A source whose facts a test puts there by hand, read by a connector that keeps the protocol.
 
-    `before_page` is called with the reader's stop event and the number of each page that is about to be given; it may raise.
+    `before_page` is called with the reader's stop event and the number of each page that is about to be given, `before_read` with the
+    refs that are asked for; both may raise. `unlisted` can be read but is in no listing; while `hidden`, nothing can be seen.
     """
 
     KINDS: ClassVar = frozenset({"run", "dataset", "model_version", "deployment", "observation", "commit"})
@@ -81,6 +82,7 @@ class Shelf:
         self.reads: list[Ref] = []
         self.before_page: Callable[[threading.Event, int], None] = lambda stop, page: None
         self.before_read: Callable[[Sequence[Ref]], None] = lambda refs: None
+        self.unlisted: set[Ref] = set()
         self.hidden = False
 
     def put(self, *things: Entity) -> None:
@@ -135,7 +137,8 @@ class ShelfReader:
 
     def _all(self, scope: ShelfScope) -> list[Entity]:
         things = sorted(self._shelf.things.values(), key=lambda thing: str(thing.ref))
-        return [] if self._shelf.hidden else [thing for thing in things if thing.ref.id.startswith(scope.prefix)]
+        listed = [thing for thing in things if thing.ref.id.startswith(scope.prefix) and thing.ref not in self._shelf.unlisted]
+        return [] if self._shelf.hidden else listed
 
 
 class Types(ConnectionTypes):
@@ -170,6 +173,10 @@ class Office:
         github.add_repository(REPO)
 
     # -- running ---------------------------------------------------------------------------------------------------------------
+
+    def only_the_shelf(self) -> None:
+        """The project file scopes nothing else."""
+        self.projects = {"churn": {"scopes": {"shelf": {"prefix": ""}}}}
 
     def workspace(self) -> Workspace:
         """As the project file is now."""
