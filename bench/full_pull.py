@@ -1,0 +1,101 @@
+"""The first pull of a large project: how many requests, how much CPU and how much memory it takes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from bench.figures import Figure
+from bench.project import Project, new_project
+from bench.pull_process import Cost
+from bench.stand_ins import Order, StandIns, Traffic, standing_in
+from bench.world import Size
+
+SIZE = Size(jira_issues=10_000, github_issues=10_000, commits=10_000)
+SMALL, LARGE = Size(jira_issues=10_000), Size(jira_issues=100_000)
+LATENCY = 0.08
+_BULK = ("/search/jql", "/issues", "/pulls", "/commits")
+
+
+class FullPull:
+    """One pull under cProfile, which also warms the stand-ins, then the one that counts."""
+
+    def __init__(self, folder: Path, stand_ins: StandIns) -> None:
+        warm = new_project(folder / "warm", stand_ins.addresses, SIZE)
+        stand_ins.order(Order(weighing=True))
+        self.profile = _run("bench.profile_process", warm).decode()
+        self.project = new_project(folder / "measured", stand_ins.addresses, SIZE)
+        self.weighed = stand_ins.order(Order(latency=LATENCY))
+        self.cost = measured_pull(self.project)
+        self.traffic = stand_ins.order(Order())
+        if self.cost.requests != self.traffic.total:
+            raise RuntimeError(f"{self.cost.requests} requests were counted, {self.traffic.total} were seen")
+
+    def figures(self) -> Iterator[Figure]:
+        yield _requests(self.cost)
+        yield Figure(
+            name=f"full pull, {LATENCY * 1000:.0f} ms latency: CPU a record",
+            target=60,
+            measured=self.cost.cpu / SIZE.records * 1e6,
+            unit=" µs",
+            note=f"{self.cost.cpu:.2f} s of user and system time for {SIZE.records:,} records of {_weight(self.weighed):.1f} KB",
+        )
+        if self.cost.extra_memory is not None:
+            yield _memory("full pull: memory above the idle process", self.cost, self.cost.extra_memory)
+
+
+def growth(folder: Path) -> Iterator[Figure]:
+    """How memory grows with the number of records. Linux only."""
+    peaks = []
+    for name, size in (("small", SMALL), ("large", LARGE)):
+        with standing_in(size) as stand_ins:
+            cost = measured_pull(new_project(folder / name, stand_ins.addresses, size))
+        if cost.extra_memory is None:
+            return
+        peaks.append(cost.extra_memory)
+    yield Figure(
+        name=f"full pull: memory of {LARGE.records // 1_000}k beside {SMALL.records // 1_000}k Jira issues",
+        target=1.3,
+        measured=peaks[1] / peaks[0],
+        unit=" ×",
+        note=f"{peaks[1]:.1f} MB against {peaks[0]:.1f} MB above the idle process",
+    )
+
+
+def measured_pull(project: Project) -> Cost:
+    """What a pull into this project's store costs, in a fresh process."""
+    return msgspec.json.decode(_run("bench.pull_process", project), type=Cost)
+
+
+def _run(module: str, project: Project) -> bytes:
+    command = [sys.executable, "-m", module, str(project.file)]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, env=project.environment).stdout
+
+
+def _requests(cost: Cost) -> Figure:
+    """Of the streams that grow with the project; whatever else a stream asks first is counted with it."""
+    floors = SIZE.floors()
+    asked = {(one.source, one.stream): one.requests for one in cost.streams if (one.source, one.stream) in floors}
+    told = ", ".join(f"{source} {stream} {asked[source, stream]}/{floor}" for (source, stream), floor in floors.items())
+    return Figure(
+        name="full pull: requests beside the fewest possible",
+        target=1.03,
+        measured=sum(asked.values()) / sum(floors.values()),
+        unit=" ×",
+        note=f"{told}; {cost.requests} with the sweeps",
+    )
+
+
+def _memory(name: str, cost: Cost, extra: float) -> Figure:
+    late = f"; imported on the way: {', '.join(cost.imported)}" if cost.imported else ""
+    return Figure(name=name, target=60, measured=extra, unit=" MB", note=f"idle {(cost.idle or 0) / 1e6:.0f} MB{late}")
+
+
+def _weight(traffic: Traffic) -> float:
+    """KB a record on the wire, over the pages of the streams that grow."""
+    bulk = sum(size for name, size in traffic.sizes.items() if name.endswith(_BULK))
+    return bulk / SIZE.records / 1024

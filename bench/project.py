@@ -1,0 +1,75 @@
+"""A project file, a store and the credentials, as a user has them; and the `milepost` command on them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from bench.stand_ins import Addresses
+from bench.world import PROJECT, REPOSITORY, Size
+
+
+class Project(msgspec.Struct, frozen=True, kw_only=True):
+    """A folder with `milepost.yaml` and a fresh SQLite store as shipped."""
+
+    file: Path
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Ours without what would configure another Milepost."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("MILEPOST_")}
+        return {
+            **kept,
+            "MILEPOST_JIRA__USER": "bot@example.com",
+            "MILEPOST_JIRA__TOKEN": "example-token",
+            "MILEPOST_GITHUB__TOKEN": "bench-token",
+        }
+
+    def milepost(self, *arguments: str) -> bytes:
+        """What the command prints on standard output. Raises `CalledProcessError`."""
+        command = [Path(sys.executable).with_name("milepost"), "--config", self.file, *arguments]
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, env=self.environment).stdout
+
+
+def new_project(folder: Path, addresses: Addresses, size: Size) -> Project:
+    """Of the sources, those that hold something. Its store is there and empty."""
+    folder.mkdir()
+    file = folder / "milepost.yaml"
+    file.write_text(_written(folder / "milepost.db", addresses, size), encoding="utf-8")
+    project = Project(file=file)
+    project.milepost("db", "upgrade")
+    return project
+
+
+def _written(store: Path, addresses: Addresses, size: Size) -> str:
+    sources: list[str] = []
+    scopes: list[str] = []
+    publish: list[str] = []
+    if size.jira_issues:
+        sources.append(f"  jira: {{type: jira, url: {addresses.jira}}}")
+        scopes.append(f"      jira: {{projects: [{PROJECT}]}}")
+        publish.append("  jira: {field: ML Status}")
+    if size.github_issues or size.commits:
+        sources.append(f"  github: {{type: github, url: {addresses.github}}}")
+        scopes.append(f"      github: {{repositories: [{REPOSITORY}]}}")
+        publish.append("  github: {prefix: ml/}")
+    return "\n".join(
+        [
+            f"store: {{url: 'sqlite:///{store}'}}",
+            "sources:",
+            *sources,
+            "projects:",
+            "  churn:",
+            "    data: {labels: [data]}",
+            "    scopes:",
+            *scopes,
+            "publish:",
+            *publish,
+            "",
+        ]
+    )
