@@ -1,0 +1,284 @@
+"""What the documents show works: links lead somewhere, examples load, command lines exist, the walk-through's connector runs."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import typer
+
+from config.load import load_project_file
+from config.problems import ConfigError
+from config.project import ProjectFile, TypeModels
+from config.yamlfile import parse_any_yaml
+from connectors.base import Connection, SourceContext
+from connectors.errors import Unavailable
+from mappings.change import Owned
+from mappings.model import Missing, Observation, Ref
+from sync.build import ConnectionTypes, read_project_file
+from sync.cli.app import build_app
+
+Documents = Mapping[str, str]
+Sections = Callable[[str], Mapping[str, str]]
+Blocks = Callable[[str, str], Sequence[str]]
+Spans = Callable[[str], Sequence[str]]
+
+
+# Links
+
+
+def _anchors(text: str) -> set[str]:
+    """The anchors of a document's headings, as code hosts make them."""
+    headings = re.findall(r"^#{1,6} (.+)$", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_link_between_documents_leads_somewhere(root: Path, documents: Documents) -> None:
+    followed = 0
+    for name, text in documents.items():
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            path, _, anchor = target.partition("#")
+            assert "://" not in path, f"{name}: {target} leads out of the project"
+            there = ((root / name).parent / path).resolve() if path else root / name
+            assert there.is_file(), f"{name}: {target}"
+            assert not anchor or anchor in _anchors(there.read_text(encoding="utf-8")), f"{name}: {target}"
+            followed += 1
+
+    assert followed > 20
+
+
+def test_every_document_is_reached_from_the_readme(root: Path, documents: Documents) -> None:
+    reached, left = set(), ["README.md"]
+    while left:
+        name = left.pop()
+        reached.add(name)
+        for path in re.findall(r"\]\(([^)#\s]+)", documents[name]):
+            linked = ((root / name).parent / path).resolve().relative_to(root.resolve()).as_posix()
+            if linked in documents and linked not in reached:
+                left.append(linked)
+
+    assert reached == set(documents)
+
+
+# What no document may hold
+
+
+@pytest.mark.parametrize(
+    ("what", "pattern"),
+    [
+        ("the path of a machine", r"(?<![\w.~<-])/(?:home|root|work|Users|tmp|mnt)/|[A-Z]:\\"),
+        ("the number of an issue", r"(?<![\w/&])#\d+\b|\bGH-\d+|(?i:\b(?:issue|ticket|pull request|pr) (?:no\.? ?|number )?\d+)"),
+        (
+            "the host of a package registry",
+            r"(?i)\b(?:pypi|pythonhosted|npmjs|crates|anaconda)\.(?:org|com|io)\b",
+        ),
+        ("an address that is not fictional", r"https?://(?!(?:[\w-]+\.)?example\.|api\.github\.com|api\.atlassian\.com)[\w.-]+"),
+    ],
+)
+def test_no_document_holds(what: str, pattern: str, documents: Documents) -> None:
+    assert documents
+    for name, text in documents.items():
+        found = re.search(pattern, text)
+        assert found is None, f"{name} holds {what}: {found[0]}"
+
+
+# Command lines
+
+
+def _missing_words(line: str) -> Iterator[str]:
+    """The words of a command line that the program does not know."""
+    command: Any = typer.main.get_command(build_app())
+    known = _spelt(command)
+    for word in line.split()[1:]:
+        inner = getattr(command, "commands", None)
+        if word.startswith("-"):
+            if word.partition("=")[0] not in known:
+                yield word
+        elif inner is not None:
+            if word not in inner:
+                yield word
+                return
+            command = inner[word]
+            known |= _spelt(command)
+
+
+def _spelt(command: Any) -> set[str]:
+    return {word for one in command.params for word in (*one.opts, *one.secondary_opts)} | {"--help"}
+
+
+def _command_lines(text: str, spans: Spans, blocks: Blocks) -> Iterator[str]:
+    in_shell = (line.partition("#")[0] for block in blocks(text, "sh") for line in block.splitlines())
+    for line in (*spans(text), *in_shell):
+        if re.match(r"(?:\.venv/bin/)?milepost [a-z-]", line):
+            yield line.strip()
+
+
+def test_every_command_line_in_a_document_exists(documents: Documents, spans: Spans, blocks: Blocks) -> None:
+    lines = {line for text in documents.values() for line in _command_lines(text, spans, blocks)}
+
+    assert len(lines) > 30
+    for line in lines:
+        assert not list(_missing_words(line)), line
+
+
+def test_the_cron_job_runs_a_command_that_exists(sections: Sections, blocks: Blocks) -> None:
+    (text,) = blocks(sections("README.md")["On a schedule"], "yaml")
+    job: Any = parse_any_yaml(text.encode(), "cronjob.yaml").root.plain()
+    (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+
+    assert container["command"][:2] == ["milepost", "sync"]
+    assert not list(_missing_words(" ".join(container["command"])))
+
+
+# Project files
+
+
+@pytest.fixture
+def readme_file(sections: Sections, blocks: Blocks) -> str:
+    (text,) = blocks(sections("README.md")["A real configuration"], "yaml")
+    return text
+
+
+def _load(folder: Path, text: str, types: Mapping[str, TypeModels] | None = None) -> ProjectFile:
+    path = folder / "milepost.yaml"
+    path.write_text(text, encoding="utf-8")
+    return read_project_file(path, ConnectionTypes()) if types is None else load_project_file(path, types=types)
+
+
+def test_the_configuration_of_the_readme_loads_without_a_finding(readme_file: str, tmp_path: Path) -> None:
+    file = _load(tmp_path, readme_file)
+
+    assert len(readme_file.splitlines()) <= 15
+    assert file.findings == ()
+    assert set(file.sources) == {"jira", "github", "mlflow"}
+    assert set(file.projects["churn"].publish) == {"jira", "github"}
+
+
+def test_the_watch_ticket_of_the_readme_can_be_added(readme_file: str, sections: Sections, spans: Spans, tmp_path: Path) -> None:
+    (line,) = (span for span in spans(sections("README.md")["A real configuration"]) if span.startswith("watch:"))
+
+    file = _load(tmp_path, readme_file.replace("    scopes:", f"    {line}\n    scopes:"))
+
+    assert file.projects["churn"].watch == {"jira": "CHURN-1"}
+
+
+def test_the_project_of_the_configuration_page_loads(readme_file: str, sections: Sections, blocks: Blocks, tmp_path: Path) -> None:
+    (projects,) = blocks(sections("docs/configuration.md")["A project"], "yaml")
+
+    file = _load(tmp_path, readme_file.partition("projects:")[0] + projects)
+
+    assert file.findings == ()
+    assert len(file.projects["churn"].links) == 1
+
+
+def test_every_status_that_is_shown_as_an_example_is_sound(
+    readme_file: str, documents: Documents, blocks: Blocks, tmp_path: Path
+) -> None:
+    examples = [block for block in blocks(documents["docs/statuses.md"], "yaml") if block.startswith("statuses:")]
+
+    assert len(examples) == 3
+    for example in examples:
+        file = _load(tmp_path, readme_file + example)
+        assert file.findings == ()
+        assert len(file.statuses) == 1
+
+
+def test_a_mistake_in_the_worked_example_is_told_as_the_page_says(
+    readme_file: str, documents: Documents, blocks: Blocks, tmp_path: Path
+) -> None:
+    (example,) = (block for block in blocks(documents["docs/statuses.md"], "yaml") if "old-model" in block)
+    (shown,) = blocks(documents["docs/statuses.md"], "text")
+
+    with pytest.raises(ConfigError) as caught:
+        _load(tmp_path, readme_file + example.replace("90d", "90 days"))
+
+    assert shown.strip() in str(caught.value)
+
+
+# The connector of the walk-through
+
+
+@pytest.fixture
+def walk_through(documents: Documents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The package, as the page has it."""
+    page = documents["docs/write-a-connector.md"]
+    files = re.findall(r"^\*\*`(acme_reports/\w+\.py)`\*\*.*?^```python\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    assert len(files) == 3
+    for name, code in files:
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield importlib.import_module("acme_reports")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "acme_reports"]:
+        del sys.modules[name]
+
+
+class _NoMeter:
+    def request(self, *, remaining: int | None = None, limit: int | None = None, resets_at: datetime | None = None) -> None:
+        """Nobody counts here."""
+
+
+def _opened(connection: Connection, folder: Path) -> Any:
+    options = connection.options.model_validate({"folder": folder})
+    secrets = connection.secrets.model_validate({})
+    return connection.reader(
+        SourceContext(name="reports", options=options, secrets=secrets, owned=Owned(), meter=_NoMeter(), stop=threading.Event())
+    )
+
+
+def test_the_connector_of_the_walk_through_reads_its_reports(
+    walk_through: ModuleType, documents: Documents, blocks: Blocks, tmp_path: Path
+) -> None:
+    connection: Connection = walk_through.CONNECTION
+    (report,) = blocks(documents["docs/write-a-connector.md"], "json")
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    (folder / "a.json").write_text(report, encoding="utf-8")
+    (folder / "b.json").write_text(report.replace("churn-classifier", "of-another-project"), encoding="utf-8")
+    (folder / "c.json").write_text(report.replace("+00:00", ""), encoding="utf-8")
+    scope = connection.scope.model_validate({"models": ["churn-classifier"]})
+    reader = _opened(connection, folder)
+
+    batches = list(reader.pull("reports", scope, None))
+
+    (observation,) = (entity for batch in batches for entity in batch.entities)
+    assert isinstance(observation, Observation)
+    assert (observation.subject, observation.outcome) == (Ref("mlflow", "model_version", "churn-classifier/3"), "failed")
+    assert [one.id for batch in batches for one in batch.rejected] == ["c"]
+    assert [batch.complete for batch in batches] == [False, False, False, True]
+    gone = Ref("reports", "observation", "gone")
+    assert reader.read([observation.ref, gone]) == [Missing(ref=gone)]
+    assert [finding.level for finding in reader.check(scope)] == ["ok"]
+    reader.close()
+
+
+def test_the_connector_of_the_walk_through_says_when_its_folder_is_not_there(walk_through: ModuleType, tmp_path: Path) -> None:
+    connection: Connection = walk_through.CONNECTION
+    scope = connection.scope.model_validate({"models": ["churn-classifier"]})
+    reader = _opened(connection, tmp_path / "nowhere")
+
+    with pytest.raises(Unavailable, match="check the mounted volume"):
+        list(reader.pull("reports", scope, None))
+
+
+def test_the_project_file_of_the_walk_through_loads(
+    walk_through: ModuleType, documents: Documents, blocks: Blocks, tmp_path: Path
+) -> None:
+    connection: Connection = walk_through.CONNECTION
+    (text,) = blocks(documents["docs/write-a-connector.md"], "yaml")
+    models = TypeModels(options=connection.options, scope=connection.scope, secrets=connection.secrets)
+
+    file = _load(tmp_path, text, {**ConnectionTypes(), connection.name: models})
+
+    assert file.findings == ()
+    assert file.sources["reports"].type == "reports"
+    assert [rule.id for rule in file.statuses] == ["below-par"]
