@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sandbox.github import DEFAULT_TOKEN, GitHub
 from sandbox.jira import JiraCloud
 from sandbox.mlflow import server
-from sandbox.world import FIELD, Cast, people_set_up, people_work
+
+if TYPE_CHECKING:
+    from sandbox.world import Cast
 
 MARK = ".milepost-demo"
 
 
 class FolderTaken(Exception):
-    """The folder for the demo's files holds something that is not a demo's."""
+    """The folder for the demo's files holds something that is not a demo's, or a demo that still runs. The message says which."""
 
 
 @dataclass(frozen=True)
@@ -33,19 +37,22 @@ class Sandbox:
 def running(folder: Path) -> Iterator[Sandbox]:
     """Starts everything, lets the people of the world work, and stops everything at the end.
 
-    `folder` is made, or emptied when an earlier demo made it. Raises `FolderTaken`, and `ServerFailed` when MLflow does not start.
+    `folder` is made, or emptied when an earlier demo made it. Raises `FolderTaken`, `OSError` for a folder that cannot be written,
+    and `ServerFailed` when MLflow does not start.
     """
-    _make_empty(folder)
     with ExitStack() as stack:
+        stack.enter_context(_own(folder))
         mlflow = stack.enter_context(server.launch(folder / "mlflow"))
         jira, github = stack.enter_context(JiraCloud()), stack.enter_context(GitHub())
-        people_set_up(jira, github)
+        from sandbox import world  # it imports for seconds, which the server needs to start as well
+
+        world.people_set_up(jira, github)
         mlflow.wait_until_ready()
-        cast = Cast(jira, github, mlflow.url)
-        for doing in people_work(cast):
+        cast = world.Cast(jira, github, mlflow.url)
+        for doing in world.people_work(cast):
             doing()
         config = folder / "milepost.yaml"
-        config.write_text(_project_file(cast), encoding="utf-8")
+        config.write_text(_project_file(cast, world.FIELD), encoding="utf-8")
         yield Sandbox(
             cast,
             config,
@@ -53,13 +60,27 @@ def running(folder: Path) -> Iterator[Sandbox]:
         )
 
 
-def _make_empty(folder: Path) -> None:
-    if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
-        raise FolderTaken(str(folder))
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    (folder / MARK).write_text("Files of milepost demo. The next demo empties this folder.\n", encoding="utf-8")
+@contextmanager
+def _own(folder: Path) -> Iterator[None]:
+    """The folder, emptied and locked for as long as the demo runs; a kill unlocks it as well."""
+    folder.mkdir(parents=True, exist_ok=True)
+    mark = folder / MARK
+    if not mark.exists() and any(folder.iterdir()):
+        raise FolderTaken(f"{folder} holds other files")
+    with mark.open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FolderTaken(f"another demo runs in {folder}") from None
+        lock.truncate(0)
+        lock.write("Files of milepost demo. The next demo empties this folder.\n")
+        lock.flush()
+        for child in folder.iterdir():
+            if child.is_dir() and not child.is_symlink():
+                shutil.rmtree(child)
+            elif child != mark:
+                child.unlink()
+        yield
 
 
 _PROJECTS = (
@@ -70,11 +91,12 @@ _PROJECTS = (
 )
 
 
-def _project_file(cast: Cast) -> str:
+def _project_file(cast: Cast, field: str) -> str:
     """The demo's configuration: what a person would write, with the sandbox's addresses."""
     lines = [
         "# yaml-language-server: $schema=./milepost.schema.json",
         "# The demo's project file. Its addresses answer while `milepost demo --hold` runs.",
+        "# To go on with your own: put your sites' addresses under sources, your names under scopes, and run milepost check.",
         'store: {url: "sqlite:///milepost.db"}',
         "sources:",
         f'  jira: {{type: jira, url: "{cast.jira.url}"}}',
@@ -97,5 +119,5 @@ def _project_file(cast: Cast) -> str:
             '    data: {labels: [data], components: [Data], quality: "data_quality.status", fresh_within: 30d}',
             '    drift: {metrics: {"drift.psi": {lte: 0.2}}}',
         ]
-    lines += ["publish:", f'  jira: {{field: "{FIELD}"}}', '  github: {prefix: "ml/"}', ""]
+    lines += ["publish:", f'  jira: {{field: "{field}"}}', '  github: {prefix: "ml/"}', ""]
     return "\n".join(lines)

@@ -1,8 +1,11 @@
 """The demo's world: four fictional projects whose people, code, models and data have got into every state that Milepost tells of.
 
+Importing this module imports pandas and scikit-learn: some seconds.
+
 - `churn`: a ticket whose released model is sound, and one whose model is not good enough yet;
-- `loan`: a released model that drifts while its follow-up is in review;
-- `demand`: tickets held up by data, and drift of a model whose ticket was closed long ago;
+- `loan`: a released model that drifts while its follow-up is in review; somebody takes the alert off its ticket by hand;
+- `demand`: tickets and a GitHub issue held up by data, and drift of a model whose ticket was closed long ago: its alert goes to the
+  watch ticket;
 - `triage`: drift that cannot be told, and a field that somebody filled before Milepost came.
 """
 
@@ -70,13 +73,10 @@ def _churn(cast: Cast) -> None:
     jira, github = cast.jira, cast.github
     ready = jira.add_issue("CHURN", "Predict churn from usage", status="In Progress", assignee="Ada Example", labels=["model"])
     smaller = jira.add_issue("CHURN", "Try fewer features", status="In Progress", assignee="Grace Sample")
-    issue = github.add_issue("example/churn", "Explain the top features to the sales team", body="Wanted for the quarterly review.")
     work = _propose(github, "example/churn", f"feature/{ready.lower()}-usage", f"{ready} Train on usage data")
     _train(cast, work, "logistic", "customer_churn", "churned", "churn-classifier", alias="champion")
     github.merge("example/churn", work.number, "squash")
-    draft = _propose(
-        github, "example/churn", f"feature/{smaller.lower()}", f"{smaller} Fewer features", body=f"Fixes #{issue}", merged=False
-    )
+    draft = _propose(github, "example/churn", f"feature/{smaller.lower()}", f"{smaller} Fewer features", reviewed=False)
     _train(
         cast, draft, "logistic", "customer_churn", "churned", "churn-classifier", alias="challenger", features=["monthly_charge"]
     )
@@ -88,9 +88,8 @@ def _loan(cast: Cast) -> None:
     work = _propose(github, "example/loan", f"{ticket.lower()}-scoring", f"{ticket} Score defaults")
     model = _train(cast, work, "forest", "loan_default", "defaulted", "loan-default", alias="champion")
     github.merge("example/loan", work.number, "merge")
-    _propose(
-        github, "example/loan", f"{ticket.lower()}-recalibrate", f"{ticket} Recalibrate after the new price list", merged=False
-    )
+    title = f"{ticket} Recalibrate after the new price list"
+    _propose(github, "example/loan", f"{ticket.lower()}-recalibrate", title, reviewed=False)
     _watch(cast, "loan", "loan_default", "defaulted", model, shift=1.2)
 
 
@@ -106,7 +105,10 @@ def _demand(cast: Cast) -> None:
     model = _train(cast, work, "ridge", "demand_forecast", "units_sold", "demand-forecast", alias="champion")
     github.merge("example/demand", work.number, "rebase")
     _watch(cast, "demand", "demand_forecast", "units_sold", model, shift=0.9)
-    returns = _propose(github, "example/demand", f"{gaps.lower()}-returns", f"{gaps} Forecast returns", merged=False)
+    wanted = github.add_issue("example/demand", "Forecast returns of sold goods", body="Wanted for planning the warehouse.")
+    returns = _propose(
+        github, "example/demand", f"{gaps.lower()}-returns", f"{gaps} Forecast returns", body=f"Fixes #{wanted}", reviewed=False
+    )
     _train(cast, returns, "ridge", "demand_forecast", "units_sold", "returns-forecast", lost=0.2)
 
 
@@ -120,10 +122,10 @@ def _triage(cast: Cast) -> None:
     unreadable_monitor(cast.mlflow_url, experiment="triage-monitoring", model_version=f"{model.name}/{model.version}")
 
 
-def _propose(github: GitHub, repository: str, branch: str, title: str, *, body: str | None = None, merged: bool = True) -> Work:
-    """A branch with one commit and its open pull request; `merged` says only who reads this what will become of it."""
+def _propose(github: GitHub, repository: str, branch: str, title: str, *, body: str | None = None, reviewed: bool = True) -> Work:
+    """A branch with a commit, one more after review, and its open pull request."""
     head = github.commit(repository, f"{title}\n\nFirst version.", branch=branch, author="Grace Sample")
-    if merged:
+    if reviewed:
         head = github.commit(repository, f"{title}, after review", branch=branch, author="Grace Sample")
     return Work(repository, head, github.open_pull(repository, title, branch, body=body))
 

@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from sync.cli.options import Globals, merged, takes_globals
+from sync.cli.options import Globals, Output, merged, shaped, shared_parameters, takes_globals
+from sync.cli.stopping import STOPPED
+from sync.outcome import ExitCode
 
 _FORCE = "Go beyond safety.max_changes (and, when pulling, safety.max_deletes)."
 _INITIAL = "Go beyond safety.max_additions: for the first run on a large project."
 _ADOPT = "Take over slots that hold a value which Milepost never wrote."
 
 
-def _do(command: str, *arguments: Any, **options: Any) -> None:
-    code = importlib.import_module(f"sync.cli.commands.{command}").run(*arguments, **options)
+_TABLE_OR_JSON = (Output.TABLE, Output.JSON)
+
+
+def _do(command: str, globals_: Globals, *arguments: Any, **options: Any) -> None:
+    """Runs a command. Whatever a user can cause becomes one clear message and one of the documented exit codes."""
+    try:
+        code = importlib.import_module(f"sync.cli.commands.{command}").run(globals_, *arguments, **options)
+    except KeyboardInterrupt:
+        typer.echo(STOPPED, err=True, nl=False)
+        code = ExitCode.PARTIAL
+    except Exception as error:
+        from sync.cli.errors import explained
+
+        code = explained(error, verbose=globals_.verbose, color=globals_.color)
     raise typer.Exit(int(code))
 
 
@@ -30,53 +46,50 @@ def build_app() -> typer.Typer:
         add_completion=True,
         rich_markup_mode="rich",
     )
-    app.callback()(_main)
-    for name, command in (
-        ("demo", demo),
-        ("init", init),
-        ("check", check),
-        ("pull", pull),
-        ("plan", plan),
-        ("apply", apply),
-        ("sync", sync),
-        ("status", status),
-        ("explain", explain),
-        ("release", release),
-        ("unpublish", unpublish),
-        ("log", log),
-        ("version", version),
-    ):
-        app.command(name)(takes_globals(command))
-    app.add_typer(_group("rules", "Check, describe and try out status rules.", lint=lint, schema=schema, replay=replay))
-    app.add_typer(_group("db", "Look after the store.", upgrade=upgrade, status=db_status))
+    app.callback()(_main_callback())
+    panels: Sequence[tuple[str, Mapping[str, Callable[..., None]]]] = (
+        ("Begin", {"demo": demo, "init": init, "check": check}),
+        ("Keep in step", {"pull": pull, "plan": plan, "apply": apply, "sync": sync}),
+        ("Look", {"status": status, "explain": explain, "log": log}),
+        ("Take back", {"release": release, "unpublish": unpublish}),
+        ("Look after", {"version": version}),
+    )
+    for panel, commands in panels:
+        for name, command in commands.items():
+            outputs = tuple(Output) if name == "plan" else _TABLE_OR_JSON
+            app.command(name, rich_help_panel=panel)(takes_globals(command, outputs))
+    rules = _group("rules", "Check, describe and try out status rules.", lint=lint, schema=schema, replay=replay)
+    store = _group("db", "Look after the store.", upgrade=upgrade, status=db_status)
+    for group in (rules, store):
+        app.add_typer(group, rich_help_panel="Look after")
     return app
 
 
 def _group(name: str, text: str, **commands: Any) -> typer.Typer:
     group = typer.Typer(name=name, help=text, no_args_is_help=True)
     for command, function in commands.items():
-        group.command(command)(takes_globals(function))
+        group.command(command)(takes_globals(function, _TABLE_OR_JSON))
     return group
 
 
-def _main(
-    ctx: typer.Context,
-    config: Annotated[Path | None, typer.Option("-c", "--config", help="The project file. [default: milepost.yaml]")] = None,
-    project: Annotated[list[str] | None, typer.Option("--project", help="Only this project; may be given again.")] = None,
-    verbose: Annotated[int, typer.Option("-v", count=True, help="Tell more; -vv shows the traceback of an error.")] = 0,
-    no_color: Annotated[bool, typer.Option("--no-color", help="No colours; NO_COLOR does the same.")] = False,
-) -> None:
-    ctx.obj = merged(Globals(), {"config": config, "project": project, "verbose": verbose, "no_color": no_color})
+def _main_callback() -> Any:
+    """Takes the options of every command before its name as well."""
+
+    def main(ctx: typer.Context, **given: Any) -> None:
+        ctx.obj = merged(Globals(), given)
+
+    context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+    return shaped(main, [context, *shared_parameters(tuple(Output))])
 
 
 def demo(
     globals_: Globals,
     hold: Annotated[bool, typer.Option("--hold", help="Keep the sandbox running until Ctrl-C, for every other command.")] = False,
     folder: Annotated[
-        Path | None, typer.Option("--folder", help="Where the demo keeps its files. [default: milepost-demo]")
+        Path | None, typer.Option("--folder", help="Where the demo keeps its files; else in milepost-demo.", show_default=False)
     ] = None,
 ) -> None:
-    """Run the whole loop on a sandbox: no account and no network needed."""
+    """Run the whole loop on a sandbox: no account, no network."""
     _do("demo", globals_, hold=hold, folder=folder)
 
 
@@ -84,12 +97,12 @@ def init(
     globals_: Globals,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing project file.")] = False,
 ) -> None:
-    """Write a commented project file and the schema that editors complete it with."""
+    """Write a commented project file and its schema for editors."""
     _do("init", globals_, force=force)
 
 
 def check(globals_: Globals) -> None:
-    """Ask every source: who am I, may I read, may I write, what is missing."""
+    """Ask every source: who am I, what may I do, what is missing."""
     _do("check", globals_)
 
 
@@ -123,7 +136,7 @@ def apply(
     adopt: Annotated[bool, typer.Option("--adopt", help=_ADOPT)] = False,
     wait: Annotated[str, typer.Option("--wait", help="How long to wait for another run.")] = "60s",
 ) -> None:
-    """Write what the plan says, from the stored facts or a saved plan."""
+    """Write what the stored facts, or a saved plan, ask for."""
     _do("apply", globals_, plan=plan, force=force, initial=initial, adopt=adopt, wait=wait)
 
 
@@ -143,7 +156,7 @@ def status(
     globals_: Globals,
     all_: Annotated[bool, typer.Option("--all", help="Also what is false.")] = False,
 ) -> None:
-    """Show the statuses of every project with their reasons, and how fresh the facts are."""
+    """Show every project's statuses and how fresh the facts are."""
     _do("status", globals_, everything=all_)
 
 
@@ -151,7 +164,7 @@ def explain(
     globals_: Globals,
     subject: Annotated[str, typer.Argument(help="A key, a name or a ref: ML-42, example/churn#12, churn-classifier v3.")],
 ) -> None:
-    """Show why: the chain of links and the evidence of every status."""
+    """Show why: the chain of links, the evidence of each status."""
     _do("explain", globals_, subject=subject)
 
 
@@ -178,12 +191,12 @@ def log(
     since: Annotated[str, typer.Option("--since", help="How far back.")] = "7d",
     limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many entries, the newest first.")] = 100,
 ) -> None:
-    """Show every write: when, what, before, after, why and by which run."""
+    """Show every write: when, what, why and by which run."""
     _do("log", globals_, subject=subject, since=since, limit=limit)
 
 
 def version(globals_: Globals) -> None:
-    """Show the versions of Milepost, Python and the installed connectors."""
+    """Show the versions of Milepost, Python and the connectors."""
     _do("version", globals_)
 
 

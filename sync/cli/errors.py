@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import os
 import sys
 import traceback
-from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rich.text import Text
 
 from config.problems import ConfigError
 from connectors.errors import SourceError
 from sync.outcome import ExitCode
+
+if TYPE_CHECKING:
+    from sync.store.leases import LeaseHeld
 
 
 class UsageProblem(Exception):
@@ -21,41 +26,54 @@ class UsageProblem(Exception):
         super().__init__(f"{message}; {fix}")
 
 
-def explained(error: Exception, *, verbose: int) -> ExitCode:
-    """Prints the error to standard error and returns the exit code that it stands for."""
+def explained(error: Exception, *, verbose: int, color: bool) -> ExitCode:
+    """Says on standard error what is wrong, and returns the exit code that it stands for."""
+    from sync.cli.consoles import Paper
+    from sync.cli.layout import show, wrapped
+    from sync.logging import without_secrets
+
     if verbose >= 2:
-        traceback.print_exception(error, file=sys.stderr)
-    code, lines = _in_words(error)
-    sys.stderr.write("".join(f"{line}\n" for line in lines))
+        sys.stderr.write(without_secrets("".join(traceback.format_exception(error)), os.environ))
+    code, said, fix = _in_words(error)
+    console = Paper(stderr=True, no_color=None if color else True, highlight=False)
+    for line in said:
+        show(console, wrapped(Text.assemble(("error: ", "bold red"), line), console.width, hanging=2))
+    if fix:
+        show(console, wrapped(f"fix: {fix}", console.width, indent=2, hanging=7))
     return code
 
 
-def _in_words(error: Exception) -> tuple[ExitCode, list[str]]:
+def _in_words(error: Exception) -> tuple[ExitCode, list[str], str | None]:
     from sync.savedplan import PlanRefused
     from sync.store.errors import StoreError
-    from sync.store.leases import LeaseHeld
+    from sync.store.leases import LeaseHeld, LeaseLost
 
     match error:
         case ConfigError():
-            return ExitCode.USAGE, [str(problem) for problem in error.problems]
+            return ExitCode.USAGE, [str(problem) for problem in error.problems], None
         case UsageProblem():
-            return ExitCode.USAGE, [f"error: {error.message}", f"  fix: {error.fix}"]
+            return ExitCode.USAGE, [error.message], error.fix
         case PlanRefused():
-            return ExitCode.REFUSED, [f"error: {error}"]
+            return ExitCode.REFUSED, [str(error)], None
         case LeaseHeld():
-            return ExitCode.LEASE_HELD, [f"error: {_held(error.name, error.holder, error.expires_at)}"]
+            return ExitCode.LEASE_HELD, [_held(error)], "wait for it, or give --wait more time"
+        case LeaseLost():
+            return ExitCode.ERROR, [str(error)], None
         case StoreError():
-            return ExitCode.ERROR, [f"error: {error.message}", f"  fix: {error.fix}"]
+            return ExitCode.ERROR, [error.message], error.fix
         case SourceError():
-            return ExitCode.ERROR, [f"error: {error.source}: {error.message}", *([f"  fix: {error.fix}"] if error.fix else [])]
-        case BrokenPipeError():
-            return ExitCode.DONE, []
-    kind = json.dumps(type(error).__name__)
-    return ExitCode.ERROR, [
-        f"error: an unexpected {kind} stopped the command; this is a mistake of Milepost",
-        "  fix: run it with -vv and report what it prints",
-    ]
+            return ExitCode.ERROR, [f"{error.source}: {error.message}"], error.fix
+        case OSError():
+            what = f"{error.filename}: " if error.filename else ""
+            return ExitCode.ERROR, [f"{what}{error.strerror or error}"], None
+    return (
+        ExitCode.ERROR,
+        [f"an unexpected {type(error).__name__} stopped the command; this is a mistake of Milepost"],
+        "run it with -vv and report what it prints",
+    )
 
 
-def _held(name: str, holder: str, expires_at: datetime) -> str:
-    return f"{name} is held by run {holder} until {expires_at:%H:%M:%S} UTC; wait for it, or give --wait more time"
+def _held(error: LeaseHeld) -> str:
+    job, _, rest = error.name.partition(":")
+    what = {"pull": f"{rest.partition(':')[0]} is being pulled", "apply": f"project {rest} is being written"}.get(job, error.name)
+    return f"{what} by run {error.holder}, until {error.expires_at:%H:%M:%S} UTC unless it ends sooner or goes on"

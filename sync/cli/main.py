@@ -1,7 +1,8 @@
-"""The entry point: runs a command, and turns every error that a user can cause into one clear message and an exit code."""
+"""The entry point of the process."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -15,16 +16,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """The exit code of one call. Usage errors are told by typer, which leaves with 2 as well."""
+    """The exit code of one call. Typer tells usage errors and leaves with 2."""
     try:
+        # No title may stop a command because the terminal cannot show a character of it.
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="replace")
         build_app()(list(arguments))
     except SystemExit as left:
-        return left.code if isinstance(left.code, int) else int(ExitCode.DONE if left.code is None else ExitCode.ERROR)
-    except KeyboardInterrupt:
-        sys.stderr.write("Stopped. Run the same command again to go on where it was.\n")
-        return int(ExitCode.PARTIAL)
-    except Exception as error:
-        from sync.cli.errors import explained
+        code = left.code if isinstance(left.code, int) else int(ExitCode.DONE if left.code is None else ExitCode.ERROR)
+    else:
+        code = int(ExitCode.DONE)
+    return _with_all_written(code)
 
-        return int(explained(error, verbose=sum(one.count("v") for one in arguments if one.strip("v") == "-")))
-    return int(ExitCode.DONE)
+
+def _with_all_written(code: int) -> int:
+    """What standard output still holds back is written now, while a failure can be told. A reader that has left is no failure."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        if not isinstance(error, BrokenPipeError):
+            sys.stderr.write(f"error: the answer could not be written: {error.strerror}\n")
+            return int(ExitCode.ERROR)
+    return code

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 
@@ -32,60 +32,72 @@ class Globals:
     color: bool = True
 
 
-def _parameters() -> list[inspect.Parameter]:
-    panel = "Options of every command"
-    options: list[tuple[str, Any, Any]] = [
+_PANEL = "Options of every command"
+
+
+def _parameters(outputs: Sequence[Output]) -> Sequence[tuple[str, Any, Any, Any]]:
+    """Name, type, default and description of each option of every command; `outputs` are those that the command knows."""
+    choices: Any = Literal[tuple(one.value for one in outputs)]  # typer reads it when the command is built
+
+    def option(*names: str, **details: Any) -> Any:
+        return typer.Option(*names, rich_help_panel=_PANEL, **details)
+
+    return (
         (
             "config",
             Path | None,
-            typer.Option("-c", "--config", help="The project file. [default: milepost.yaml]", rich_help_panel=panel),
+            None,
+            option("-c", "--config", help="The project file; else MILEPOST_CONFIG or milepost.yaml.", show_default=False),
         ),
-        ("output", Output | None, typer.Option("-o", "--output", help="How to answer. [default: table]", rich_help_panel=panel)),
-        (
-            "project",
-            list[str] | None,
-            typer.Option("--project", help="Only this project; may be given again.", rich_help_panel=panel),
-        ),
-        (
-            "verbose",
-            int,
-            typer.Option("-v", count=True, help="Tell more; -vv shows the traceback of an error.", rich_help_panel=panel),
-        ),
-        ("no_color", bool, typer.Option("--no-color", help="No colours; NO_COLOR does the same.", rich_help_panel=panel)),
-    ]
-    defaults = {"verbose": 0, "no_color": False}
-    return [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults.get(name), annotation=Annotated[kind, option])
-        for name, kind, option in options
-    ]
+        ("output", choices | None, None, option("-o", "--output", help="How to answer; else as a table.", show_default=False)),
+        ("project", list[str] | None, None, option("--project", metavar="KEY", help="Only this project; may be given again.")),
+        ("verbose", int, 0, option("-v", count=True, help="Tell more; -vv shows an error's traceback.", show_default=False)),
+        ("no_color", bool, False, option("--no-color", help="No colours; NO_COLOR does the same.")),
+    )
 
 
-def merged(before: Globals, given: dict[str, Any]) -> Globals:
+def merged(before: Globals, given: Mapping[str, Any]) -> Globals:
     """What was said after the command's name goes over what was said before it."""
     return Globals(
         config=given.get("config") or before.config,
-        output=given.get("output") or before.output,
+        output=Output(given.get("output") or before.output),
         projects=tuple(given.get("project") or ()) or before.projects,
-        verbose=given.get("verbose", 0) or before.verbose,
+        verbose=before.verbose + given.get("verbose", 0),
         color=before.color and not given.get("no_color"),
     )
 
 
-def takes_globals(command: Callable[..., Any]) -> Callable[..., Any]:
+def takes_globals(command: Callable[..., None], outputs: Sequence[Output]) -> Callable[..., None]:
     """Lets a command that expects `globals_: Globals` first be called with the options of every command."""
     own = list(inspect.signature(command).parameters.values())[1:]
     hints = get_type_hints(command, include_extras=True)
-    shared = _parameters()
+    shared = shared_parameters(outputs)
+    names = {parameter.name for parameter in shared}
 
     @functools.wraps(command)
-    def wrapper(ctx: typer.Context, **given: Any) -> Any:
-        names = {parameter.name for parameter in shared}
+    def wrapper(ctx: typer.Context, **given: Any) -> None:
         before = ctx.obj if isinstance(ctx.obj, Globals) else Globals()
         globals_ = merged(before, {name: value for name, value in given.items() if name in names})
-        return command(globals_, **{name: value for name, value in given.items() if name not in names})
+        if globals_.output not in outputs:
+            known = ", ".join(one.value for one in outputs)
+            raise typer.BadParameter(f"{globals_.output.value!r} is not one of {known} for this command.", param_hint="-o")
+        command(globals_, **{name: value for name, value in given.items() if name not in names})
 
     context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
     kept = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[parameter.name]) for parameter in own]
-    wrapper.__signature__ = inspect.Signature([context, *kept, *shared])  # type: ignore[attr-defined]  # how typer is told
-    wrapper.__annotations__ = {"ctx": typer.Context, **{one.name: one.annotation for one in (*kept, *shared)}}
-    return wrapper
+    return shaped(wrapper, [context, *kept, *shared])
+
+
+def shared_parameters(outputs: Sequence[Output]) -> list[inspect.Parameter]:
+    """The options of every command as parameters of a function."""
+    return [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
+        for name, kind, default, option in _parameters(outputs)
+    ]
+
+
+def shaped(function: Callable[..., None], parameters: Sequence[inspect.Parameter]) -> Callable[..., None]:
+    """The function with the signature that typer is to see."""
+    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # how typer is told
+    function.__annotations__ = {one.name: one.annotation for one in parameters}
+    return function

@@ -2,57 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
+from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
+from sync.cli.streams import together
 from sync.progress import Report, StreamEvent, unwatched
+from sync.source import Source
+
+_ROOM_FOR_BARS = 100
 
 
 @contextmanager
-def watching(console: Console) -> Iterator[Report]:
+def watching(console: Console, sources: Sequence[Source]) -> Iterator[Report]:
     """A report function that draws; it may be called from any thread."""
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         yield unwatched
         return
-    progress = Progress(
-        SpinnerColumn(finished_text="[green]✓[/]"),
-        TextColumn("{task.fields[source]}", style="bold", table_column=None),
-        TextColumn("{task.fields[stream]}"),
-        BarColumn(bar_width=16),
-        TextColumn("{task.fields[figures]}", style="dim"),
-        TimeRemainingColumn(compact=True),
-        console=console,
-        transient=True,
-    )
-    with progress:
-        yield _Lines(progress).show
+    with Progress(*_columns(console.width), console=console, transient=True) as progress:
+        yield _Lines(progress, sources).show
+
+
+def _columns(width: int) -> Sequence[ProgressColumn]:
+    bar = [BarColumn(bar_width=16)] if width >= _ROOM_FOR_BARS else []
+    return [
+        SpinnerColumn(finished_text="✓"),
+        *(_field(name, style) for name, style in (("source", "bold"), ("stream", ""))),
+        *bar,
+        *(_field(name, "", "right") for name in ("records", "pages")),
+        _field("budget", "dim", "right"),
+        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+    ]
+
+
+def _field(name: str, style: str, justify: str = "left") -> TextColumn:
+    column = Column(justify="right" if justify == "right" else "left", no_wrap=True)
+    return TextColumn(f"{{task.fields[{name}]}}", style=style or "none", markup=False, table_column=column)
 
 
 class _Lines:
-    def __init__(self, progress: Progress) -> None:
+    """The lines stand from the beginning, so that nothing jumps; each adds up the scopes of its stream."""
+
+    def __init__(self, progress: Progress, sources: Sequence[Source]) -> None:
         self._progress = progress
-        self._tasks: dict[tuple[str, str, str], TaskID] = {}
         self._lock = Lock()
+        self._events: dict[tuple[str, str], dict[str, StreamEvent]] = {}
+        self._tasks: dict[tuple[str, str], TaskID] = {}
+        for source in sources:
+            for stream in source.connection.streams:
+                waiting = StreamEvent(source=source.name, stream=stream, scope="", state="waiting")
+                key = (source.name, stream)
+                self._events[key] = {scope.label: waiting for scope in source.scopes}
+                self._tasks[key] = progress.add_task("", start=False, total=None, **figures(waiting))
 
     def show(self, event: StreamEvent) -> None:
-        key = (event.source, event.stream, event.scope)
+        key = (event.source, event.stream)
         with self._lock:
-            if key not in self._tasks:
-                self._tasks[key] = self._progress.add_task("", total=None, source=event.source, stream=event.stream, figures="")
-            done = event.state in ("done", "failed")
-            total = max(event.records, 1) if done else event.total
-            self._progress.update(self._tasks[key], total=total, completed=total if done else event.records, figures=figures(event))
+            self._events[key][event.scope] = event
+            task = self._tasks[key]
+            self._progress.start_task(task)
+            all_scopes = together(list(self._events[key].values()))
+            done = all_scopes.state in ("done", "failed")
+            total = max(all_scopes.records, 1) if done else all_scopes.total
+            completed = total if done else all_scopes.records
+            self._progress.update(task, total=total, completed=completed, **figures(all_scopes))
 
 
-def figures(event: StreamEvent) -> str:
-    """`1,200 records · 12 pages · 4,988 of 5,000 left`, or the failure."""
-    if event.state == "failed":
-        return "failed"
-    parts = [f"{event.records:,} records", f"{event.pages:,} pages"]
-    if event.remaining is not None:
-        parts.append(f"{event.remaining:,} left" if event.limit is None else f"{event.remaining:,} of {event.limit:,} left")
-    return " · ".join(parts)
+def figures(event: StreamEvent) -> dict[str, Any]:
+    """The texts of one line: `1,200 of 5,000 records`, `12 pages`, `4,988 left` of the rate budget."""
+    of = f" of {event.total:,}" if event.total is not None and event.state == "pulling" else ""
+    left = "" if event.remaining is None else f"{event.remaining:,} left"
+    return {
+        "source": event.source,
+        "stream": event.stream.replace("_", " "),
+        "records": {"failed": "failed", "waiting": "waiting"}.get(event.state, f"{event.records:,}{of} records"),
+        "pages": f"{event.pages:,} pages" if event.pages else "",
+        "budget": left,
+    }

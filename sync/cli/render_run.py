@@ -1,99 +1,125 @@
-"""What a pull and an apply did, as tables and as plain documents."""
+"""What a pull and an apply did, for people."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-import msgspec
-from rich.console import Console
 from rich.text import Text
 
-from sync.cli.style import shown_value, table
-from sync.engine import ProjectRun, RunResult
+from sync.apply import Result
+from sync.cli.layout import Cell, columns, wrapped
+from sync.cli.streams import by_stream
+from sync.cli.style import change_words, link, plural
+from sync.engine import ProjectRun
+from sync.progress import StreamEvent
 from sync.pull import Pulled
 
 
-def print_pulled(console: Console, pulled: Mapping[str, Pulled]) -> None:
-    """One line a source and stream, then what went wrong."""
-    made = table("source", "stream", ">records", ">changed", ">gone", ">rejected", ">requests", ">time", "")
+def pulled_lines(pulled: Mapping[str, Pulled], width: int) -> Iterator[Text]:
+    """One line a source and stream, the sum, the rate budgets, then what went wrong."""
+    streams = by_stream(event for one in pulled.values() for event in one.events)
+    if streams:
+        yield from _table(streams, width)
+        yield Text()
+        yield from wrapped(_sum(streams), width)
+    yield from _budgets(pulled)
+    yield from finding_lines(pulled, width)
+
+
+def _table(streams: Sequence[StreamEvent], width: int) -> list[Text]:
+    """Columns that would hold nothing but zeros are left out."""
+    rare = [(head, [value(one) for one in streams]) for head, value in _RARE if any(value(one) for one in streams)]
+    heads = ("source", "stream", ">records", ">changed", *(head for head, _ in rare), ">requests", ">time", "read")
+    rows: list[Sequence[Cell]] = []
+    for number, one in enumerate(streams):
+        counts = (one.records, one.changed, *(values[number] for _, values in rare), one.requests)
+        name = Text(one.source, style="bold")
+        rows.append((name, one.stream.replace("_", " "), *(f"{count:,}" for count in counts), f"{one.seconds:.1f} s", _read(one)))
+    return columns(rows, width, heads=heads)
+
+
+_RARE: Sequence[tuple[str, Callable[[StreamEvent], int]]] = (
+    (">gone", lambda one: one.deleted),
+    (">set aside", lambda one: one.rejected),
+)
+
+
+def _read(event: StreamEvent) -> Text:
+    match event.state:
+        case "failed":
+            return Text("failed", style="bold red")
+        case "done":
+            return Text("all" if event.full else "changes", style="dim")
+    return Text("stopped", style="yellow")
+
+
+def _sum(streams: Sequence[StreamEvent]) -> Text:
+    """Streams of one source are read one after another, sources at the same time."""
+    by_source: dict[str, float] = {}
+    for one in streams:
+        by_source[one.source] = by_source.get(one.source, 0.0) + one.seconds
+    records, changed, requests = (
+        sum(values) for values in zip(*((s.records, s.changed, s.requests) for s in streams), strict=True)
+    )
+    return Text(
+        f"{plural(records, 'record')} from {plural(len(by_source), 'source')} with {plural(requests, 'request')} "
+        f"in {max(by_source.values()):.1f} s; {changed:,} new or changed."
+    )
+
+
+def _budgets(pulled: Mapping[str, Pulled]) -> Iterator[Text]:
     for name, one in pulled.items():
-        for event in one.events:
-            state = Text("failed", "red") if event.state == "failed" else Text("listed whole" if event.full else "", "dim")
-            counts = (event.records, event.changed, event.deleted, event.rejected, event.requests)
-            made.add_row(name, event.stream, *(f"{count:,}" for count in counts), f"{event.seconds:.1f} s", state)
-    console.print(made)
-    print_findings(console, pulled)
+        known = [event for event in one.events if event.remaining is not None]
+        if known:
+            last = known[-1]
+            of = f" of {last.limit:,}" if last.limit is not None else ""
+            again = f", more at {last.resets_at:%H:%M} UTC" if last.resets_at is not None else ""
+            yield Text(f"{name}: {last.remaining:,}{of} requests left{again}", style="dim")
 
 
-def print_findings(console: Console, pulled: Mapping[str, Pulled]) -> None:
-    """What failed or was refused, with the fix."""
+def finding_lines(pulled: Mapping[str, Pulled], width: int) -> Iterator[Text]:
+    """What failed or was refused, with the fix; what could not be translated."""
     for name, one in pulled.items():
         for finding in one.findings:
-            console.print(Text.assemble((f"! {name}: ", "bold red"), finding.text))
-            if finding.fix:
-                console.print(Text(f"  fix: {finding.fix}"))
+            where = name if finding.stream == "*" else f"{name}/{finding.stream}"
+            yield from problem_lines(where, finding.text, finding.fix, width)
         rejected = sum(event.rejected for event in one.events)
         if rejected:
-            console.print(Text(f"! {name}: {rejected:,} records could not be translated and were set aside", style="yellow"))
+            text = f"! {name}: {plural(rejected, 'record')} could not be translated and set aside; the rest was read"
+            yield from wrapped(Text(text, style="yellow"), width, hanging=2)
 
 
-def print_applied(console: Console, runs: Sequence[ProjectRun]) -> None:
+def problem_lines(where: str, text: str, fix: str | None, width: int) -> Iterator[Text]:
+    """What is wrong where, and on a line of its own what to do."""
+    yield from wrapped(Text.assemble((f"✗ {where}: ", "bold red"), text), width, hanging=2)
+    if fix:
+        yield from wrapped(f"fix: {fix}", width, indent=2, hanging=7)
+
+
+def applied_lines(runs: Sequence[ProjectRun], width: int) -> Iterator[Text]:
     """What was written and what was not."""
     for run in runs:
+        key, name = run.assessment.project.key, run.assessment.project.view.name
         if run.failed:
-            console.print(Text.assemble((f"! {run.assessment.project.key}: ", "bold red"), run.failed))
+            yield from problem_lines(key, run.failed, None, width)
         if run.refused:
-            console.print(Text.assemble((f"! {run.assessment.project.key} refused: ", "bold red"), run.refused))
+            yield from problem_lines(f"{key} refused", run.refused, None, width)
         if run.applied is None:
             continue
-        counts = {state: run.applied.count(state) for state in ("done", "failed", "conflict", "skipped", "unsent")}
-        said = ", ".join(f"{count:,} {_WORDS[state]}" for state, count in counts.items() if count or state == "done")
-        console.print(Text.assemble((run.assessment.project.view.name, "bold"), f": {said}"))
+        counts = {state: run.applied.count(state) for state in _WORDS}
+        said = ", ".join(f"{count:,} {_WORDS[state]}" for state, count in counts.items() if count) or "nothing to write"
+        yield from wrapped(Text.assemble((name, "bold"), f": {said}"), width)
         for result in run.applied.results:
-            if result.state not in ("done",):
-                what = f"  {_WORDS[result.state]}  {result.change.key}  {result.change.slot.kind} {result.change.slot.name}"
-                console.print(Text.assemble((what, "red" if result.state != "skipped" else "dim"), f"  {result.why or ''}"))
+            if result.state != "done":
+                yield from wrapped(_result(result), width, indent=2, hanging=6)
 
 
 _WORDS = {"done": "written", "failed": "failed", "conflict": "in conflict", "skipped": "skipped", "unsent": "not sent"}
 
 
-def pulled_document(pulled: Mapping[str, Pulled]) -> list[dict[str, Any]]:
-    """The streams as plain documents."""
-    return [msgspec.to_builtins(event) for one in pulled.values() for event in one.events]
-
-
-def run_document(result: RunResult) -> dict[str, Any]:
-    """A run as one plain document."""
-    return {
-        "run": result.id,
-        "command": result.command,
-        "started_at": result.started_at.isoformat(),
-        "finished_at": result.finished_at.isoformat(),
-        "exit_code": int(result.exit_code),
-        "streams": pulled_document(result.pulled),
-        "findings": [msgspec.to_builtins(finding) for one in result.pulled.values() for finding in one.findings],
-        "projects": [_project(run) for run in result.projects],
-    }
-
-
-def _project(run: ProjectRun) -> dict[str, Any]:
-    results = run.applied.results if run.applied is not None else ()
-    return {
-        "project": run.assessment.project.key,
-        "planned": len(run.plan.changes) if run.plan is not None else 0,
-        "refused": run.refused,
-        "failed": run.failed,
-        "results": [
-            {
-                "key": result.change.key,
-                "slot": f"{result.change.slot.kind} {result.change.slot.name}",
-                "before": shown_value(result.change.before),
-                "after": shown_value(result.change.after),
-                "state": result.state,
-                "why": result.why,
-            }
-            for result in results
-        ],
-    }
+def _result(result: Result) -> Text:
+    change = result.change
+    words = change_words(change.action, change.slot, change.before, change.after)
+    style = "dim" if result.state == "skipped" else "red"
+    why = f"  {result.why}" if result.why else ""
+    return Text.assemble((f"✗ {_WORDS[result.state]}", style), "  ", link(change.key, change.url, "bold"), f"  {words}{why}")

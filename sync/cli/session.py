@@ -1,20 +1,17 @@
-"""What nearly every command needs: the project file, the store, the workspace, a stop event and the consoles."""
+"""What nearly every command needs: the project file, the store, the workspace and the consoles."""
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from types import FrameType
 
 import msgspec
-from rich.console import Console
+from rich.text import Text
 
 from config.problems import Problem, suggestion
 from config.project import ProjectFile
@@ -22,7 +19,10 @@ from config.settings import Settings, load_settings
 from mappings.rules import parse_duration
 from sync.assess import ScopedProject
 from sync.build import ConnectionTypes, build_workspace, open_store, read_project_file
+from sync.cli.consoles import Paper, write_out
 from sync.cli.errors import UsageProblem
+from sync.cli.installed import require_extras
+from sync.cli.layout import clean, show, wrapped
 from sync.cli.options import Globals, Output
 from sync.logging import configure_logging
 from sync.pull import PullLimits
@@ -37,18 +37,30 @@ class Session:
         self.globals = globals_
         self.settings: Settings = load_settings()
         self.types = ConnectionTypes()
-        color = globals_.color and not os.environ.get("NO_COLOR")
-        self.out = Console(file=sys.stdout, no_color=not color, highlight=False, soft_wrap=False)
-        self.err = Console(file=sys.stderr, no_color=not color, highlight=False)
-        configure_logging(self.settings, verbose=globals_.verbose)
+        no_color = not globals_.color or bool(os.environ.get("NO_COLOR"))
+        self.out = Paper(file=sys.stdout, no_color=no_color, highlight=False)
+        self.err = Paper(stderr=True, no_color=no_color, highlight=False)
+        configure_logging(self.settings, verbose=globals_.verbose, color=not no_color)
 
     @property
     def wants_json(self) -> bool:
         return self.globals.output is Output.JSON
 
+    @property
+    def width(self) -> int:
+        """The columns of standard output: the terminal's, or what COLUMNS says."""
+        return self.out.width
+
+    def show(self, *lines: Text | str) -> None:
+        """Shows lines for people."""
+        self.show_all(clean(line) for line in lines)
+
+    def show_all(self, lines: Iterable[Text]) -> None:
+        show(self.out, lines)
+
     def answer(self, document: object) -> None:
-        """Writes `document` as JSON, alone, to standard output."""
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(document, enc_hook=str), indent=2).decode() + "\n")
+        """Writes `document` as JSON in UTF-8, alone, to standard output."""
+        write_out(msgspec.json.format(msgspec.json.encode(document, enc_hook=str), indent=2) + b"\n")
 
     @property
     def path(self) -> Path:
@@ -63,7 +75,12 @@ class Session:
 
     def show_problems(self, problems: Sequence[Problem]) -> None:
         for problem in problems:
-            self.err.print(str(problem), style="yellow" if problem.level == "warning" else "red", markup=False)
+            color = "yellow" if problem.level == "warning" else "red"
+            show(self.err, wrapped(Text(str(problem), style=color), self.err.width, hanging=2))
+
+    def require_extras(self) -> None:
+        """Raises `UsageProblem` when what a source of the file needs is not installed."""
+        require_extras(entry.type for entry in self.file.sources.values())
 
     @contextmanager
     def store(self, *, upgraded: bool = True) -> Iterator[Database]:
@@ -78,6 +95,7 @@ class Session:
     def workspace(self, *, limits: PullLimits | None = None, wait: str = "60s") -> Iterator[Workspace]:
         """The workspace with its open store."""
         patience = duration("--wait", wait)
+        self.require_extras()
         with self.store() as database:
             bounds = msgspec.structs.replace(limits or PullLimits(), wait=patience)
             yield build_workspace(self.file, self.types, os.environ, database, limits=bounds, wait=patience)
@@ -90,24 +108,6 @@ class Session:
             key = str(error.args[0])
             known = [project.key for project in workspace.projects]
             raise UsageProblem(f"there is no project {key!r}", suggestion(key, known)) from None
-
-
-@contextmanager
-def stoppable() -> Iterator[threading.Event]:
-    """An event that SIGTERM and Ctrl-C set; a second Ctrl-C interrupts at once."""
-    stop = threading.Event()
-
-    def on_signal(number: int, _: FrameType | None) -> None:
-        if stop.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def duration(option: str, text: str) -> timedelta:

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 
-from rich import box
-from rich.table import Table
+from rich.style import Style
 from rich.text import Text
 
-from mappings.change import Value
+from mappings.change import Action, Slot, Value
 
-SIGNS = {"add": ("+", "green"), "update": ("~", "yellow"), "remove": ("-", "red")}
+SIGNS: dict[Action, tuple[str, str]] = {"add": ("+", "green"), "update": ("~", "yellow"), "remove": ("-", "red")}
 KINDS = {"favourable": "green", "alarm": "red", "neutral": "blue"}
 NOTES = {"conflict": "red", "override": "magenta", "contested": "magenta", "skipped": "dim", "finding": "yellow"}
 STATES = {"on": "●", "unknown": "?", "off": "○"}
-
-
-def table(*columns: str, title: str | None = None) -> Table:
-    """A table with a head line and no frame, that folds long texts instead of cutting them."""
-    made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False, header_style="dim")
-    for column in columns:
-        right = column.startswith(">")
-        made.add_column(column.removeprefix(">"), justify="right" if right else "left", overflow="fold", no_wrap=right)
-    return made
 
 
 def ago(moment: datetime | None, now: datetime) -> str:
@@ -36,6 +27,30 @@ def ago(moment: datetime | None, now: datetime) -> str:
     return "just now"
 
 
+def place(slot: Slot) -> str:
+    """What kind of slot, and its name."""
+    return f"{slot.kind} {slot.name}"
+
+
+def change_words(action: Action | None, slot: Slot, before: Value, after: Value) -> str:
+    """`field ML Status: Model ready → Drift alert`, without the side that is empty."""
+    if slot.kind == "label":
+        return place(slot)
+    if slot.kind == "property" and before is not None and after is not None:
+        return f"{place(slot)}: {_or_news(shown_value(before), shown_value(after))}"
+    match action:
+        case "add":
+            return f"{place(slot)}: {shown_value(after)}"
+        case "remove":
+            return f"{place(slot)}: {shown_value(before)}"
+    return f"{place(slot)}: {shown_value(before)} → {shown_value(after)}"
+
+
+def _or_news(before: str, after: str) -> str:
+    """A property may keep its statuses while their evidence changes."""
+    return f"{before}, newer" if before == after else f"{before} → {after}"
+
+
 def shown_value(value: Value) -> str:
     """A slot's value in a few words."""
     match value:
@@ -43,22 +58,35 @@ def shown_value(value: Value) -> str:
             return "nothing"
         case True:
             return "present"
+        case False:
+            return "absent"
         case list():
-            return ", ".join(value)
+            return ", ".join(value) or "nothing"
         case dict():
-            ids = [str(one.get("title", "?")) for one in value.get("statuses", ()) if isinstance(one, dict)]
-            return f"evidence for {', '.join(ids)}" if ids else "evidence"
-    return str(value)
+            said = value.get("statuses")
+            titles = [str(one.get("title", "?")) for one in said if isinstance(one, dict)] if isinstance(said, list) else []
+            return f"evidence of {', '.join(titles)}" if titles else "evidence"
+    return value
 
 
 def link(text: str, url: str | None, style: str = "") -> Text:
-    """Text that terminals which can will open."""
-    return Text(text, style=f"{style} link {url}".strip() if url else style)
+    """Text that terminals which can will open. Only plain web addresses are handed to a terminal."""
+    found = Style.parse(style)
+    if url is not None and url.startswith(("https://", "http://")) and url.isascii() and url.isprintable() and " " not in url:
+        found += Style(link=url)
+    return Text(text, style=found)
 
 
 def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def took(duration: timedelta) -> str:
-    return f"{duration.total_seconds():.1f} s"
+def distinct_reasons(reasons: Sequence[str]) -> list[str]:
+    """Each sentence once: a property's reason strings together what the field and labels beside it say one by one."""
+    told: list[str] = []
+    for reason in sorted(filter(None, dict.fromkeys(reasons)), key=len):
+        rest = reason
+        for known in told:
+            rest = rest.replace(known, "\0")
+        told.extend(piece for part in rest.split("\0") if (piece := part.strip("; ")) and piece not in told)
+    return sorted(told, key=lambda one: next(number for number, reason in enumerate(reasons) if one in reason))

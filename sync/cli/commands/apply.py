@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sync.cli.documents import run_document
 from sync.cli.options import Globals
-from sync.cli.render_plan import print_plans
-from sync.cli.render_run import print_applied, run_document
-from sync.cli.session import Session, stoppable
+from sync.cli.render_plan import plan_lines
+from sync.cli.render_run import applied_lines
+from sync.cli.session import Session
+from sync.cli.stopping import stoppable
 from sync.engine import Permission, Run
 from sync.outcome import ExitCode
 from sync.savedplan import read_plan
@@ -27,6 +29,6 @@ def run(globals_: Globals, *, plan: Path | None, force: bool, initial: bool, ado
     if session.wants_json:
         session.answer(run_document(result))
     else:
-        print_plans(session.out, result.projects)
-        print_applied(session.out, result.projects)
+        session.show_all(plan_lines(result.projects, session.width))
+        session.show_all(applied_lines(result.projects, session.width))
     return result.exit_code

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
 
 import msgspec
 from rich.text import Text
 
 from config.secrets import check_environment, check_secrets
+from connectors.base import Finding
 from sync.build import build_sources
 from sync.check import Checked, check_sources
+from sync.cli.layout import columns
 from sync.cli.options import Globals
-from sync.cli.session import Session, stoppable
-from sync.cli.style import table
+from sync.cli.session import Session
+from sync.cli.stopping import stoppable
+from sync.cli.style import plural
 from sync.outcome import ExitCode
 
 _SIGNS = {"ok": ("✓", "green"), "info": ("·", "dim"), "warning": ("!", "yellow"), "error": ("✗", "red")}
+_MOMENTARY = ("rate limit", "rate budget", "clock")
+"""Topics of which the last answer counts: each scope of a source asks again."""
 
 
 def run(globals_: Globals) -> ExitCode:
@@ -25,6 +31,7 @@ def run(globals_: Globals) -> ExitCode:
     session.show_problems(check_environment(types, os.environ))
     for name, model in types.items():
         session.show_problems([problem for problem in check_secrets(name, model, os.environ) if problem.level == "warning"])
+    session.require_extras()
     sources = build_sources(session.file, session.types, os.environ)
     with session.store() as database:
         store = str(database)
@@ -33,19 +40,41 @@ def run(globals_: Globals) -> ExitCode:
     if session.wants_json:
         session.answer({"store": store, "sources": [msgspec.to_builtins(one) | {"works": one.works} for one in checked]})
     else:
-        session.out.print(Text(f"✓ {store} is ready", style="green"))
-        for one in checked:
-            _print(session, one)
+        session.show_all(_lines(store, checked, session.width))
     return ExitCode.DONE if all(one.works for one in checked) else ExitCode.PARTIAL
 
 
-def _print(session: Session, checked: Checked) -> None:
-    made = table("", "", "", title=f"{checked.source}  ({checked.type})")
-    made.show_header = False
-    for finding in checked.findings:
-        sign, color = _SIGNS[finding.level]
-        text = Text(finding.text)
-        if finding.fix:
-            text.append(f"\nfix: {finding.fix}", style="italic")
-        made.add_row(Text(sign, style=color), Text(finding.topic, style="dim"), text)
-    session.out.print(made)
+def _lines(store: str, checked: Sequence[Checked], width: int) -> Iterator[Text]:
+    yield Text.assemble(("store", "bold"))
+    yield Text.assemble("  ", _SIGNS["ok"], f"  {store} is ready")
+    for one in checked:
+        yield Text()
+        yield Text.assemble((one.source, "bold"), f"  {one.type}" if one.type != one.source else "")
+        yield from _source(one, width)
+    yield Text()
+    broken = [one.source for one in checked if not one.works]
+    if broken:
+        yield Text(f"{', '.join(broken)} will not work as it is: see ✗ above.", style="bold red")
+    else:
+        warnings = sum(finding.level == "warning" for one in checked for finding in one.findings)
+        said = f", with {plural(warnings, 'warning')}" if warnings else ""
+        yield Text(f"{plural(len(checked), 'source')} checked, all can be used{said}.", style="bold green")
+
+
+def _source(checked: Checked, width: int) -> list[Text]:
+    """What one source says, by topic; a topic is named once."""
+    rows: list[tuple[Text, str, Text]] = []
+    for topic, findings in _by_topic(checked.findings).items():
+        for number, finding in enumerate(findings):
+            name = topic if number == 0 else ""
+            rows.append((Text(*_SIGNS[finding.level]), name, Text(finding.text)))
+            if finding.fix:
+                rows.append((Text(), "", Text(f"fix: {finding.fix}", style="italic")))
+    return columns(rows, width, indent=2)
+
+
+def _by_topic(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
+    found: dict[str, list[Finding]] = {}
+    for finding in findings:
+        found.setdefault(finding.topic, []).append(finding)
+    return {topic: one[-1:] if topic in _MOMENTARY else one for topic, one in found.items()}

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import msgspec
-from rich.text import Text
 
+from sync.cli.layout import columns
 from sync.cli.options import Globals
 from sync.cli.session import Session
-from sync.cli.style import table
 from sync.outcome import ExitCode
 from sync.store import migrate, statistics
 
@@ -23,11 +22,11 @@ def _upgrade(session: Session) -> ExitCode:
         before, after = migrate.status(database), migrate.upgrade(database)
         place = str(database)
     if session.wants_json:
-        session.answer({"before": before.current, "after": after.current})
+        session.answer({"store": place, "before": before.current, "after": after.current})
     elif before.current == after.current:
-        session.out.print(Text(f"{place} is already at schema {after.current}."))
+        session.show(f"{place} is already at schema {after.current}.")
     else:
-        session.out.print(Text(f"{place} was brought from schema {before.current or 'none'} to {after.current}."))
+        session.show(f"{place} was brought from schema {before.current or 'none'} to {after.current}.")
     return ExitCode.DONE
 
 
@@ -35,17 +34,24 @@ def _status(session: Session) -> ExitCode:
     with session.store(upgraded=False) as database:
         schema = migrate.status(database)
         place = str(database)
-        counts = {}
+        counts: dict[str, int] = {}
         if schema.state == "current":
             with database.read() as tx:
                 counts = dict(statistics.counts(tx))
     if session.wants_json:
         session.answer({"store": place, "schema": msgspec.to_builtins(schema), "rows": counts})
         return ExitCode.DONE
-    session.out.print(Text(f"{place}: schema {schema.current or 'none'}, {schema.state} (this program needs {schema.head})"))
-    made = table("table", ">rows")
-    for name, count in counts.items():
-        made.add_row(name, f"{count:,}")
-    if made.row_count:
-        session.out.print(made)
+    session.show(place, f"schema {schema.current or 'none'}: {_STATES[schema.state]}")
+    if counts:
+        session.show("")
+        rows = [(name.replace("_", " "), f"{count:,}", "") for name, count in counts.items()]
+        session.show_all(columns(rows, session.width, heads=("holds", ">rows", "")))
     return ExitCode.DONE
+
+
+_STATES = {
+    "current": "what this version of Milepost needs",
+    "empty": "a new database; milepost db upgrade prepares it, as does any other command",
+    "behind": "older than this version of Milepost needs; milepost db upgrade brings it up to date",
+    "newer": "newer than this version of Milepost knows; use a newer Milepost",
+}

@@ -3,30 +3,56 @@
 from __future__ import annotations
 
 import json
-import signal
+import os
+import shlex
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from rich.rule import Rule
+import msgspec
 from rich.text import Text
 
 from sync.build import ConnectionTypes, build_workspace, open_store, project_file_schema, read_project_file
-from sync.cli.commands.status import print_status, status_document
+from sync.cli.documents import plan_documents, stream_documents
 from sync.cli.errors import UsageProblem
+from sync.cli.layout import heading
 from sync.cli.options import Globals
 from sync.cli.progress import watching
-from sync.cli.render_plan import plan_documents, print_plans
-from sync.cli.render_run import print_applied, print_pulled, pulled_document
+from sync.cli.render_plan import plan_lines
+from sync.cli.render_run import applied_lines, pulled_lines
+from sync.cli.render_status import ProjectStatus, look_at, status_documents, status_lines
 from sync.cli.session import Session
+from sync.cli.stopping import interruptible
 from sync.engine import Permission, Run, RunResult
 from sync.outcome import ExitCode
 from sync.pull import PullLimits
 from sync.workspace import Workspace
 
+if TYPE_CHECKING:
+    from sandbox.demo import Sandbox
+
 FOLDER = Path("milepost-demo")
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """What the demo has to show. Writes are what the stand-ins themselves have counted."""
+
+    first: RunResult
+    second: RunResult
+    statuses: list[ProjectStatus]
+    writes_first: int
+    writes_second: int
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """A demo whose second sync writes has failed."""
+        went_well = self.first.exit_code is self.second.exit_code is ExitCode.DONE and self.writes_second == 0
+        return ExitCode.DONE if went_well else ExitCode.ERROR
 
 
 def run(globals_: Globals, *, hold: bool, folder: Path | None) -> ExitCode:
@@ -35,103 +61,138 @@ def run(globals_: Globals, *, hold: bool, folder: Path | None) -> ExitCode:
         from sandbox.demo import FolderTaken, running
         from sandbox.mlflow.server import ServerFailed
     except ModuleNotFoundError as error:
-        raise UsageProblem(
-            f"the demo needs {error.name}, which is not installed", "install milepost[demo], or run make demo"
-        ) from None
+        raise _not_installed(error) from None
     session = Session(globals_)
-    place = (folder or FOLDER).absolute()
-    session.err.print(Text("Starting the sandbox: Jira, GitHub, MLflow; training the models …", style="dim"))
+    session.err.print("Starting the sandbox: Jira, GitHub and MLflow; training the models …", style="dim")
     try:
-        with running(place) as sandbox:
-            types = ConnectionTypes()
-            file = read_project_file(sandbox.config, types)
-            schema = json.dumps(project_file_schema(types), indent=2)
-            sandbox.config.with_name("milepost.schema.json").write_text(schema, encoding="utf-8")
-            database = open_store(file, session.settings.model_copy(update={"store_url": None}))
-            try:
-                workspace = build_workspace(file, types, sandbox.environ, database, limits=PullLimits(), wait=timedelta(seconds=60))
-                code = _show(session, workspace, sandbox)
-            finally:
-                database.close()
+        with interruptible(), _loopback_without_proxy(), running((folder or FOLDER).absolute()) as sandbox:
+            shown = _sync_twice(session, sandbox)
+            _show(session, shown, sandbox.config)
             if hold:
-                _hold(session, sandbox)
-    except FolderTaken:
-        raise UsageProblem(f"{place} holds other files", "name another folder with --folder") from None
+                _hold(sandbox)
+    except ModuleNotFoundError as error:
+        raise _not_installed(error) from None
+    except FolderTaken as error:
+        raise UsageProblem(str(error), "name another folder with --folder") from None
     except ServerFailed as error:
         raise UsageProblem(str(error), "look at the log that it names, then run the demo again") from None
-    return code
+    return shown.exit_code
 
 
-def _show(session: Session, workspace: Workspace, sandbox: Any) -> ExitCode:
+def _not_installed(error: ModuleNotFoundError) -> UsageProblem:
+    return UsageProblem(f"the demo needs {error.name}, which is not installed", "install milepost[demo], or run make demo")
+
+
+@contextmanager
+def _loopback_without_proxy() -> Iterator[None]:
+    """A proxy that the environment names knows nothing of servers on this machine."""
+    before = {name: os.environ.get(name) for name in ("NO_PROXY", "no_proxy")}
+    kept = before["NO_PROXY"] or before["no_proxy"]
+    for name in before:
+        os.environ[name] = f"{kept},127.0.0.1" if kept else "127.0.0.1"
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _behind_a_proxy() -> bool:
+    return any(os.environ.get(name) or os.environ.get(name.upper()) for name in _PROXIES)
+
+
+def _sync_twice(session: Session, sandbox: Sandbox) -> Shown:
     from sandbox.world import people_disagree
 
-    first = _sync(session, workspace)
-    writes_first = _writes(sandbox)
-    people_disagree(sandbox.cast)
-    second = _sync(session, workspace)
-    writes_second = _writes(sandbox) - writes_first
-    if session.wants_json:
-        session.answer(
-            {
-                "plan": plan_documents(first.projects),
-                "statuses": [status_document(one.assessment, everything=False) for one in second.projects],
-                "writes_first": writes_first,
-                "writes_second": writes_second,
-                "sources": pulled_document(first.pulled),
-                "config": str(sandbox.config),
-            }
+    types = ConnectionTypes()
+    file = read_project_file(sandbox.config, types)
+    schema = json.dumps(project_file_schema(types), indent=2, ensure_ascii=False) + "\n"
+    sandbox.config.with_name("milepost.schema.json").write_text(schema, encoding="utf-8")
+    database = open_store(file, session.settings.model_copy(update={"store_url": None}))
+    try:
+        workspace = build_workspace(file, types, sandbox.environ, database, limits=PullLimits(), wait=timedelta(seconds=60))
+        first = _sync(session, workspace)
+        writes_first = _writes(sandbox)
+        people_disagree(sandbox.cast)
+        second = _sync(session, workspace)
+        return Shown(
+            first=first,
+            second=second,
+            statuses=[look_at(database, project) for project in workspace.projects],
+            writes_first=writes_first,
+            writes_second=_writes(sandbox) - writes_first,
         )
-    else:
-        _print(session, first, second, writes_first, writes_second, sandbox.config)
-    codes = (first.exit_code, second.exit_code)
-    return ExitCode.DONE if codes == (ExitCode.DONE, ExitCode.DONE) and writes_second == 0 else ExitCode.ERROR
-
-
-def _print(session: Session, first: RunResult, second: RunResult, writes_first: int, writes_second: int, config: Path) -> None:
-    out = session.out
-    out.print(Rule("What was read", align="left", style="dim"))
-    print_pulled(out, first.pulled)
-    out.print(Rule("The plan", align="left", style="dim"))
-    print_plans(out, first.projects)
-    out.print(Rule("What was written", align="left", style="dim"))
-    print_applied(out, first.projects)
-    out.print(Rule("The statuses, after somebody took an alert off a ticket by hand", align="left", style="dim"))
-    for one in second.projects:
-        print_status(session, one.assessment, everything=False)
-    out.print(Rule("The second sync", align="left", style="dim"))
-    for one in second.projects:
-        for note in one.plan.notes if one.plan is not None else ():
-            out.print(Text(f"! {note.kind}  {note.key}  {note.text}", style="yellow"))
-    out.print(Text(f"{writes_first} writes by the first sync, {writes_second} by the second.", style="bold"))
-    out.print(Text(f"The project file: {config}"))
-    out.print(Text("Next: milepost demo --hold, then from a second terminal any other command, such as milepost explain LOAN-2."))
+    finally:
+        database.close()
 
 
 def _sync(session: Session, workspace: Workspace) -> RunResult:
-    stop = threading.Event()
-    with watching(session.err) as report:
-        one = Run(workspace, workspace.projects, "demo", stop=stop, report=report)
+    with watching(session.err, workspace.sources_of(workspace.projects)) as report:
+        one = Run(workspace, workspace.projects, "demo", stop=threading.Event(), report=report)
         one.pull()
     one.apply(Permission(initial=True))
     return one.finish()
 
 
-def _writes(sandbox: Any) -> int:
-    """What the stand-ins themselves have counted."""
+def _writes(sandbox: Sandbox) -> int:
     return len(sandbox.cast.jira.writes) + len(sandbox.cast.github.writes)
 
 
-def _hold(session: Session, sandbox: Any) -> None:
+def _show(session: Session, shown: Shown, config: Path) -> None:
+    if session.wants_json:
+        session.answer(
+            {
+                "plan": plan_documents(shown.first.projects),
+                "statuses": status_documents(shown.statuses, everything=False),
+                "writes_first": shown.writes_first,
+                "writes_second": shown.writes_second,
+                "sources": stream_documents(shown.first.pulled.values()),
+                "config": str(config),
+            }
+        )
+    else:
+        session.show_all(_lines(shown, config, session.width))
+
+
+def _lines(shown: Shown, config: Path, width: int) -> Iterator[Text]:
+    yield heading("1  What was read", width)
+    yield Text()
+    yield from pulled_lines(shown.first.pulled, width)
+    yield Text()
+    yield heading("2  The plan: what should be shown, less what is", width)
+    yield Text()
+    yield from plan_lines(shown.first.projects, width)
+    yield Text()
+    yield heading("3  What was written", width)
+    yield Text()
+    yield from applied_lines(shown.first.projects, width)
+    yield Text()
+    yield heading("4  The statuses, after somebody took an alert off a ticket", width)
+    yield Text()
+    yield from status_lines(shown.statuses, width, everything=False)
+    yield Text()
+    yield heading("5  The second sync", width)
+    yield Text()
+    yield from applied_lines(shown.second.projects, width)
+    yield Text()
+    yield Text(f"{shown.writes_first} writes by the first sync, {shown.writes_second} by the second.", style="bold")
+    yield Text(f"The project file: {config}")
+    yield Text("Next: milepost demo --hold, then try any other command from a second terminal.")
+
+
+def _hold(sandbox: Sandbox) -> None:
     """Keeps the sandbox running until Ctrl-C or SIGTERM."""
-    done = threading.Event()
-    before = {number: signal.signal(number, lambda *_: done.set()) for number in (signal.SIGINT, signal.SIGTERM)}
-    say = sys.stderr.write
-    say(f"\nThe sandbox runs until Ctrl-C. In a second terminal:\n\n  cd {sandbox.config.parent}\n")
-    for name, value in sandbox.environ.items():
-        say(f"  export {name}={value}\n")
-    say("  milepost status\n\n")
+    environ = {**sandbox.environ, **({"NO_PROXY": os.environ["NO_PROXY"]} if _behind_a_proxy() else {})}
+    exports = "".join(f"  export {name}={value}\n" for name, value in environ.items())
+    sys.stderr.write(
+        f"\nThe sandbox runs until Ctrl-C. In a second terminal:\n\n  cd {shlex.quote(str(sandbox.config.parent))}\n{exports}"
+        "  milepost status\n  milepost explain LOAN-2\n\n"
+    )
     sys.stderr.flush()
-    done.wait()
-    for number, handler in before.items():
-        signal.signal(number, handler)
-    session.err.print("Stopping the sandbox.")
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopping the sandbox.\n")

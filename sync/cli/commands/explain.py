@@ -3,99 +3,48 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from datetime import datetime
 
-import msgspec
-from rich.text import Text
-from rich.tree import Tree
-
+from config.problems import nearest
 from sync.assess import assess
 from sync.cli.errors import UsageProblem
 from sync.cli.options import Globals
+from sync.cli.render_explain import explanation_document, explanation_lines
 from sync.cli.session import Session
-from sync.cli.style import KINDS, STATES, ago, link
-from sync.explain import Explanation, Node, Verdict, explain, find_subjects
+from sync.explain import Explanation, all_names, explain, find_subjects
 from sync.outcome import ExitCode
 
-_WORDS = {
-    "work_item": "ticket",
-    "change_request": "pull request",
-    "model_version": "model version",
-}
+MANY = 10
 
 
 def run(globals_: Globals, *, subject: str) -> ExitCode:
     """Shows the chain of links and the evidence of every verdict about the subject, in each project that knows it."""
     session = Session(globals_)
     found: list[tuple[Explanation, datetime]] = []
+    names: set[str] = set()
     with session.workspace() as workspace:
         for project in session.chosen(workspace):
             assessed = assess(workspace.database, project, looking_up=False, stop=threading.Event(), save=False)
+            names.update(all_names(assessed))
             found.extend((explain(assessed, one), assessed.now) for one in find_subjects(assessed, subject))
     if not found:
-        raise UsageProblem(
-            f"nothing known is called {subject!r}", "pull first, or name it as in Jira or GitHub: ML-42, example/churn#12"
-        )
+        raise unknown_subject(subject, names)
     if session.wants_json:
-        session.answer({"explanations": [msgspec.to_builtins(one) for one, _ in found]})
-    else:
-        for one, now in found:
-            _print(session, one, now)
+        session.answer({"explanations": [explanation_document(one) for one, _ in found]})
+        return ExitCode.DONE
+    for number, (one, now) in enumerate(found[:MANY]):
+        session.show(*([""] if number else []))
+        session.show_all(explanation_lines(one, now, session.width))
+    if len(found) > MANY:
+        session.show("", f"{subject} names {len(found) - MANY:,} more; name one of them exactly to see it.")
     return ExitCode.DONE
 
 
-def _print(session: Session, explanation: Explanation, now: datetime) -> None:
-    tree = Tree(_label(explanation.subject), guide_style="dim")
-    _grow(tree, explanation.subject)
-    session.out.print(tree)
-    for verdict in explanation.verdicts:
-        session.out.print(_verdict(verdict, now))
-    if not explanation.verdicts:
-        session.out.print(Text("No status applies to it.", style="dim"))
-    age = ago(explanation.facts_as_of, now) if explanation.facts_as_of else "a time that is not known for every source"
-    session.out.print(Text(f"Project {explanation.project}; facts from {age}.\n", style="dim"))
-
-
-def _label(node: Node) -> Text:
-    text = Text()
-    if node.relation is not None:
-        text.append(f"{node.relation.replace('_', ' ')}  ", style="dim" if node.confidence == "textual" else "cyan")
-    kind = _WORDS.get(node.kind, node.kind.replace("_", " "))
-    if not node.name.startswith(kind):
-        text.append(f"{kind} ", style="dim")
-    text.append(link(node.name, node.url, "bold"))
-    if node.state:
-        text.append(f"  {node.state}", style="dim")
-    if node.title:
-        text.append(f"  {node.title}")
-    if node.because:
-        text.append(f"\n{node.confidence}: {node.because}", style="dim italic")
-    if node.url:
-        text.append(f"\n{node.url}", style="blue dim")
-    return text
-
-
-def _grow(tree: Tree, node: Node) -> None:
-    for child in node.children:
-        _grow(tree.add(_label(child)), child)
-    if node.hidden:
-        tree.add(Text(f"… and {node.hidden} more", style="dim"))
-
-
-def _verdict(verdict: Verdict, now: datetime) -> Tree:
-    state = "unknown" if verdict.truth is None and verdict.state == "off" else verdict.state
-    color = KINDS[verdict.kind] if state == "on" else "yellow" if state == "unknown" else "dim"
-    head = Text.assemble((f"{STATES[state]} {verdict.title}", f"bold {color}"), f"  {verdict.says}")
-    tree = Tree(head, guide_style="dim")
-    for one in verdict.evidence:
-        sign, style = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}[one.holds]
-        line = Text.assemble((sign, style), " ", link(one.name, one.url, "bold"), f" {one.words or one.fact}")
-        if one.observed_at is not None:
-            line.append(f"  {one.observed_at:%Y-%m-%d %H:%M} UTC", style="dim")
-        if one.url:
-            line.append(f"\n{one.url}", style="blue dim")
-        tree.add(line)
-    for missing in verdict.missing:
-        tree.add(Text(f"? lacks {missing}", style="yellow"))
-    tree.add(Text(f"since {ago(verdict.since, now)}, rule {verdict.rule} version {verdict.rule_version}", style="dim"))
-    return tree
+def unknown_subject(text: str, names: Iterable[str]) -> UsageProblem:
+    """Nothing that was pulled has this name."""
+    close = nearest(text, names)
+    meant = f"did you mean {close}? Else " if close is not None else ""
+    return UsageProblem(
+        f"nothing known is called {text!r}", f"{meant}pull first, or name it as ML-42, example/churn#12 or by its address"
+    )

@@ -7,6 +7,7 @@ import json
 from config.template import EXAMPLE, environment_variables, render_template
 from sync.build import project_file_schema
 from sync.cli.errors import UsageProblem
+from sync.cli.layout import columns
 from sync.cli.options import Globals
 from sync.cli.session import Session
 from sync.outcome import ExitCode
@@ -29,8 +30,8 @@ def run(globals_: Globals, *, force: bool) -> ExitCode:
     if session.wants_json:
         session.answer({"config": str(path), "schema": str(schema), "variables": variables})
         return ExitCode.DONE
-    session.out.print(f"Wrote {path} and {schema}.", markup=False)
-    session.out.print("Next: edit it, set these variables, then run milepost check.", markup=False)
-    for name, what in environment_variables(EXAMPLE):
-        session.out.print(f"  {name}  {what}", markup=False)
+    session.show(
+        f"Wrote {path} and {schema}.", "", "Next: edit the project file, set these variables, then run milepost check.", ""
+    )
+    session.show_all(columns(environment_variables(EXAMPLE), session.width, indent=2))
     return ExitCode.DONE

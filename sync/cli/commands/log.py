@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import msgspec
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
 from rich.text import Text
 
+from mappings.model import Ref
+from sync.cli.documents import entry_document
+from sync.cli.layout import wrapped
 from sync.cli.options import Globals
 from sync.cli.session import Session, duration
-from sync.cli.style import shown_value, table
+from sync.cli.style import SIGNS, change_words, distinct_reasons, place, shown_value
 from sync.outcome import ExitCode
 from sync.store import audit
+from sync.store.audit import Entry
 
 
 def run(globals_: Globals, *, subject: str | None, since: str, limit: int) -> ExitCode:
@@ -19,21 +25,46 @@ def run(globals_: Globals, *, subject: str | None, since: str, limit: int) -> Ex
     with session.store() as database, database.read() as tx:
         entries = audit.read(tx, projects=session.globals.projects, since=database.now(tx) - back, key=subject, limit=limit)
     if session.wants_json:
-        session.answer({"entries": [msgspec.to_builtins(entry) for entry in entries]})
-        return ExitCode.DONE
-    made = table("when (UTC)", "what", "target", "slot", "before", "after", "why")
-    for entry in entries:
-        made.add_row(
-            f"{entry.at:%Y-%m-%d %H:%M:%S}",
-            Text(entry.kind, "magenta" if entry.forced else ""),
-            entry.key,
-            entry.slot.kind if entry.slot.kind == "property" else f"{entry.slot.kind} {entry.slot.name}",
-            shown_value(entry.before),
-            shown_value(entry.after),
-            entry.reason,
-        )
-    if made.row_count:
-        session.out.print(made)
+        session.answer({"entries": [entry_document(entry) for entry in entries]})
+    elif entries:
+        session.show_all(_lines(entries, session.width))
     else:
-        session.out.print(Text(f"Nothing was written in the last {since}.", style="dim"))
+        session.show(f"Nothing was written{f' on {subject}' if subject else ''} in the last {since}.")
     return ExitCode.DONE
+
+
+def _lines(entries: Sequence[Entry], width: int) -> Iterator[Text]:
+    """One paragraph for what a run did to one target."""
+    grouped: dict[tuple[str, Ref], list[Entry]] = {}
+    for entry in entries:
+        grouped.setdefault((entry.run_id, entry.slot.target), []).append(entry)
+    for number, group in enumerate(grouped.values()):
+        if number:
+            yield Text()
+        yield from _paragraph(group, width)
+
+
+def _paragraph(entries: Sequence[Entry], width: int) -> Iterator[Text]:
+    first = entries[0]
+    at = Text(_moment(first.at), style="dim")
+    yield from wrapped(Text.assemble(at, "  ", (first.key, "bold"), (f"  run {first.run_id}", "dim")), width)
+    for entry in entries:
+        yield from wrapped(_entry(entry), width, indent=2, hanging=6)
+    for reason in distinct_reasons([entry.reason for entry in entries if entry.action is not None]):
+        yield from wrapped(Text(reason, style="dim"), width, indent=4)
+
+
+def _entry(entry: Entry) -> Text:
+    words = change_words(entry.action, entry.slot, entry.before, entry.after)
+    if entry.kind == "write" and entry.action is not None:
+        sign, color = SIGNS[entry.action]
+        forced = Text("  (a person had changed it)", style="magenta") if entry.forced else ""
+        return Text.assemble((f"{sign} {words}", color), forced)
+    if entry.action is not None:
+        return Text(f"✗ {entry.kind}  {words}", style="red")
+    said = f"! {entry.kind}  {place(entry.slot)}: {shown_value(entry.before)}; {entry.reason}"
+    return Text(said, style="magenta")
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
+from sync.cli.consoles import write_out
+from sync.cli.documents import plan_documents
 from sync.cli.errors import UsageProblem
+from sync.cli.layout import show
 from sync.cli.options import Globals, Output
 from sync.cli.progress import watching
-from sync.cli.render_plan import plan_documents, plan_markdown, print_plans
-from sync.cli.render_run import print_findings
-from sync.cli.session import Session, stoppable
+from sync.cli.render_plan import plan_lines, plan_markdown
+from sync.cli.render_run import finding_lines
+from sync.cli.session import Session
+from sync.cli.stopping import stoppable
 from sync.engine import Permission, Run, RunResult
 from sync.outcome import ExitCode
 from sync.savedplan import write_plan
@@ -20,8 +23,9 @@ def run(globals_: Globals, *, pull: bool, out: Path | None, exit_code: bool, ado
     """Plans every chosen project and shows the difference."""
     session = Session(globals_)
     with stoppable() as stop, session.workspace(wait=wait) as workspace:
-        with watching(session.err) as report:
-            one = Run(workspace, session.chosen(workspace), "plan", stop=stop, report=report)
+        projects = session.chosen(workspace)
+        with watching(session.err, workspace.sources_of(projects) if pull else ()) as report:
+            one = Run(workspace, projects, "plan", stop=stop, report=report)
             if pull:
                 one.pull()
             one.plan(Permission(adopt=adopt))
@@ -29,8 +33,8 @@ def run(globals_: Globals, *, pull: bool, out: Path | None, exit_code: bool, ado
         result = one.finish(ExitCode.CHANGES if exit_code and changes else ExitCode.DONE)
         if out is not None:
             _save(out, result, workspace.config_hash)
-    print_findings(session.err, result.pulled)
-    _show(session, result)
+    show(session.err, finding_lines(result.pulled, session.err.width))
+    _show(session, result, out)
     return result.exit_code
 
 
@@ -42,11 +46,13 @@ def _save(path: Path, result: RunResult, config_hash: str) -> None:
         raise UsageProblem(f"{path} cannot be written: {error.strerror}", "name another file with --out") from None
 
 
-def _show(session: Session, result: RunResult) -> None:
+def _show(session: Session, result: RunResult, out: Path | None) -> None:
     match session.globals.output:
         case Output.JSON:
             session.answer({"plans": plan_documents(result.projects), "exit_code": int(result.exit_code)})
         case Output.MARKDOWN:
-            sys.stdout.write(plan_markdown(result.projects))
+            write_out(plan_markdown(result.projects).encode())
         case Output.TABLE:
-            print_plans(session.out, result.projects)
+            session.show_all(plan_lines(result.projects, session.width))
+            if any(project.plan and not project.plan.is_empty for project in result.projects):
+                session.show(f"Nothing was written. To write this: milepost apply{f' {out}' if out is not None else ''}")

@@ -6,10 +6,12 @@ from datetime import timedelta
 
 import msgspec
 
+from sync.cli.documents import run_document
 from sync.cli.options import Globals
 from sync.cli.progress import watching
-from sync.cli.render_run import print_pulled, run_document
-from sync.cli.session import Session, stoppable
+from sync.cli.render_run import pulled_lines
+from sync.cli.session import Session
+from sync.cli.stopping import STOPPED, stoppable
 from sync.engine import Run
 from sync.outcome import ExitCode
 from sync.pull import PullLimits
@@ -19,8 +21,9 @@ def run(globals_: Globals, *, force: bool, full: bool, wait: str) -> ExitCode:
     """Pulls, brings the stored standings up to date, and shows a summary."""
     session = Session(globals_)
     with stoppable() as stop, session.workspace(limits=pull_limits(force=force, full=full), wait=wait) as workspace:
-        with watching(session.err) as report:
-            one = Run(workspace, session.chosen(workspace), "pull", stop=stop, report=report)
+        projects = session.chosen(workspace)
+        with watching(session.err, workspace.sources_of(projects)) as report:
+            one = Run(workspace, projects, "pull", stop=stop, report=report)
             one.pull()
             if not stop.is_set():
                 one.judge()
@@ -28,7 +31,9 @@ def run(globals_: Globals, *, force: bool, full: bool, wait: str) -> ExitCode:
     if session.wants_json:
         session.answer(run_document(result))
     else:
-        print_pulled(session.out, result.pulled)
+        session.show_all(pulled_lines(result.pulled, session.width))
+    if stop.is_set():
+        session.err.print(STOPPED, end="")
     return result.exit_code
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import threading
 
-from rich.text import Text
-
 from sync.apply import LEASE, lease_name
 from sync.assess import assess
-from sync.cli.errors import UsageProblem
+from sync.cli.commands.explain import unknown_subject
 from sync.cli.options import Globals
 from sync.cli.session import Session
+from sync.cli.style import place
 from sync.engine import Run
-from sync.explain import find_subjects
+from sync.explain import all_names, find_subjects
 from sync.outcome import ExitCode
 from sync.store import leases
 from sync.withdraw import release
@@ -23,24 +22,26 @@ def run(globals_: Globals, *, subject: str) -> ExitCode:
     session = Session(globals_)
     released: list[str] = []
     known = False
+    names: set[str] = set()
     stop = threading.Event()
     with session.workspace() as workspace:
         one = Run(workspace, session.chosen(workspace), "release", stop=stop)
         for project in one.projects:
             assessed = assess(workspace.database, project, looking_up=False, stop=stop, save=False)
+            names.update(all_names(assessed))
             targets = [entity.ref for entity in find_subjects(assessed, subject)]
             known = known or bool(targets)
             name = lease_name(project.key)
             with leases.held(workspace.database, name, holder=one.id, ttl=LEASE, wait=workspace.wait, stop=stop):
                 slots = release(workspace.database, project.key, targets, run_id=one.id)
-            released.extend(f"{slot.kind} {slot.name}" for slot in slots)
+            released.extend(place(slot) for slot in slots)
         one.finish()
     if not known:
-        raise UsageProblem(f"nothing known is called {subject!r}", "pull first, or name it as in Jira or GitHub: ML-42")
+        raise unknown_subject(subject, names)
     if session.wants_json:
         session.answer({"released": released})
     elif released:
-        session.out.print(Text(f"Released on {subject}: {', '.join(released)}. The next sync shows what the facts say."))
+        session.show(f"Released on {subject}: {', '.join(released)}. The next sync shows what the facts say.")
     else:
-        session.out.print(Text(f"Nothing on {subject} is overridden or contested."))
+        session.show(f"Nothing on {subject} is held by a person.")
     return ExitCode.DONE

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from sync.cli.commands.pull import pull_limits
+from sync.cli.documents import run_document
 from sync.cli.options import Globals
 from sync.cli.progress import watching
-from sync.cli.render_plan import print_plans
-from sync.cli.render_run import print_applied, print_pulled, run_document
-from sync.cli.session import Session, stoppable
+from sync.cli.render_plan import plan_lines
+from sync.cli.render_run import applied_lines, pulled_lines
+from sync.cli.session import Session
+from sync.cli.stopping import stoppable
 from sync.engine import Permission, Run
 from sync.outcome import ExitCode
 
@@ -16,8 +18,9 @@ def run(globals_: Globals, *, force: bool, initial: bool, adopt: bool, full: boo
     """Pulls, plans and applies. A source that fails makes what rests on it unknown; the rest is done."""
     session = Session(globals_)
     with stoppable() as stop, session.workspace(limits=pull_limits(force=force, full=full), wait=wait) as workspace:
-        with watching(session.err) as report:
-            one = Run(workspace, session.chosen(workspace), "sync", stop=stop, report=report)
+        projects = session.chosen(workspace)
+        with watching(session.err, workspace.sources_of(projects)) as report:
+            one = Run(workspace, projects, "sync", stop=stop, report=report)
             one.pull()
         if not stop.is_set():
             one.apply(Permission(force=force, initial=initial, adopt=adopt))
@@ -25,7 +28,9 @@ def run(globals_: Globals, *, force: bool, initial: bool, adopt: bool, full: boo
     if session.wants_json:
         session.answer(run_document(result))
     else:
-        print_pulled(session.out, result.pulled)
-        print_plans(session.out, result.projects)
-        print_applied(session.out, result.projects)
+        session.show_all(pulled_lines(result.pulled, session.width))
+        session.show("")
+        session.show_all(plan_lines(result.projects, session.width))
+        session.show("")
+        session.show_all(applied_lines(result.projects, session.width))
     return result.exit_code

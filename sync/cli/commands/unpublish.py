@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.text import Text
 
-from mappings.change import Plan
+from mappings.change import Plan, grouped
 from sync.apply import LEASE, Applied, apply_plan, lease_name, recover
 from sync.cli.options import Globals
-from sync.cli.render_plan import by_target, place
-from sync.cli.session import Session, stoppable
-from sync.cli.style import shown_value
+from sync.cli.render_plan import note_lines, target_lines
+from sync.cli.session import Session
+from sync.cli.stopping import stoppable
 from sync.engine import Run
 from sync.outcome import ExitCode, worst
 from sync.store import leases, publishing
@@ -38,17 +40,16 @@ def run(globals_: Globals, *, yes: bool, wait: str) -> ExitCode:
                     if not one.is_partial:
                         forget(workspace.database, project)
         code = run_.finish(worst(ExitCode.PARTIAL for one in applied if one.is_partial)).exit_code
+    planned = sum(len(plan.changes) for plan in plans)
     if session.wants_json:
-        session.answer(
-            {"planned": sum(len(plan.changes) for plan in plans), "taken_back": sum(one.count("done") for one in applied)}
-        )
+        session.answer({"planned": planned, "taken_back": sum(one.count("done") for one in applied)})
         return code
     for plan in plans:
-        _print(session, plan)
+        session.show_all(_lines(plan, session.width))
     if yes:
-        session.out.print(f"Took back {sum(one.count('done') for one in applied):,} values.")
+        session.show(f"Took back {sum(one.count('done') for one in applied):,} values.")
     else:
-        session.out.print("Nothing was written. To take these back: milepost unpublish --yes")
+        session.show("Nothing was written. To take these back: milepost unpublish --yes" if planned else "Nothing is published.")
     return code
 
 
@@ -59,10 +60,10 @@ def _projects(workspace: Workspace, wanted: tuple[str, ...]) -> list[str]:
     return [key for key in every if not wanted or key in wanted]
 
 
-def _print(session: Session, plan: Plan) -> None:
-    session.out.print(Text(plan.project, style="bold"))
-    for changes in by_target(plan.changes).values():
-        for change in changes:
-            session.out.print(Text(f"  - {change.key}  {place(change)}: {shown_value(change.before)}", style="red"))
+def _lines(plan: Plan, width: int) -> Iterator[Text]:
+    yield Text(plan.project, style="bold")
+    for changes in grouped(plan.changes).values():
+        yield from target_lines(changes, width)
     for note in plan.notes:
-        session.out.print(Text(f"  ! {note.key}  {note.text}", style="yellow"))
+        yield from note_lines(note, width)
+    yield Text()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import platform
-import sys
 from importlib.metadata import PackageNotFoundError, entry_points, version
 
+from sync.cli.consoles import write_out
 from sync.cli.options import Globals, Output
 from sync.outcome import ExitCode
 
@@ -16,19 +16,23 @@ _LIBRARIES = ("httpx", "jira", "pygithub", "mlflow-skinny", "boto3", "azure-ai-m
 def run(globals_: Globals) -> ExitCode:
     """Shows what is installed. Needs neither a project file nor a store."""
     connectors = sorted(point.name for point in entry_points(group="milepost.connectors"))
+    libraries = {name: _version(name) for name in _LIBRARIES}
     facts = {
         "milepost": _version("milepost"),
         "python": platform.python_version(),
         "connectors": connectors,
-        "libraries": {name: _version(name) for name in _LIBRARIES},
+        "libraries": libraries,
     }
     if globals_.output is Output.JSON:
-        sys.stdout.write(json.dumps(facts, indent=2) + "\n")
+        write_out(json.dumps(facts, indent=2).encode() + b"\n")
         return ExitCode.DONE
-    sys.stdout.write(f"milepost {facts['milepost']}, Python {facts['python']}\n")
-    sys.stdout.write(f"connectors: {', '.join(connectors)}\n")
-    if globals_.verbose:
-        sys.stdout.writelines(f"  {name} {_version(name) or 'is not installed'}\n" for name in _LIBRARIES)
+    lines = [
+        f"milepost    {facts['milepost']}",
+        f"Python      {facts['python']}",
+        f"connectors  {', '.join(connectors)}",
+        *(f"  {name:<13}  {found or 'is not installed'}" for name, found in libraries.items() if globals_.verbose),
+    ]
+    write_out("".join(f"{line}\n" for line in lines).encode())
     return ExitCode.DONE
 
 

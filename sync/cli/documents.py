@@ -1,0 +1,130 @@
+"""What `-o json` answers: plain documents with keys that stay. Times are ISO 8601 in UTC, refs `source:kind:id`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from mappings.change import Change, Note, Plan
+from sync.cli.render_plan import summary
+from sync.cli.style import place
+from sync.engine import ProjectRun, RunResult
+from sync.progress import StreamEvent
+from sync.pull import Pulled
+from sync.store.audit import Entry
+
+Document = dict[str, Any]
+
+
+def run_document(result: RunResult) -> Document:
+    """A whole run: `pull`, `apply`, `sync`."""
+    return {
+        "run": result.id,
+        "command": result.command,
+        "started_at": result.started_at,
+        "finished_at": result.finished_at,
+        "exit_code": int(result.exit_code),
+        "streams": stream_documents(result.pulled.values()),
+        "findings": [msgspec.to_builtins(finding) for one in result.pulled.values() for finding in one.findings],
+        "projects": [_project(run) for run in result.projects],
+    }
+
+
+def stream_documents(pulled: Iterable[Pulled]) -> list[Document]:
+    """Every stream of every source and scope."""
+    return [_stream(event) for one in pulled for event in one.events]
+
+
+def _stream(event: StreamEvent) -> Document:
+    document: Document = msgspec.to_builtins(event)
+    return {**document, "seconds": round(event.seconds, 3), "resets_at": event.resets_at}
+
+
+def _project(run: ProjectRun) -> Document:
+    results = run.applied.results if run.applied is not None else ()
+    return {
+        "project": run.assessment.project.key,
+        "planned": len(run.plan.changes) if run.plan is not None else 0,
+        "refused": run.refused,
+        "failed": run.failed,
+        "results": [
+            {**change_document(result.change), "state": result.state, "why": result.why, "found": result.found}
+            for result in results
+        ],
+        "notes": [note_document(note) for note in run.plan.notes] if run.plan is not None else [],
+    }
+
+
+def plan_documents(runs: Sequence[ProjectRun]) -> list[Document]:
+    """The plans of `plan` and `demo`."""
+    return [_plan(run.plan, run.refused) for run in runs if run.plan is not None]
+
+
+def _plan(plan: Plan, refused: str | None) -> Document:
+    return {
+        "project": plan.project,
+        "made_at": plan.made_at,
+        "facts_as_of": plan.facts_as_of,
+        "summary": summary(plan),
+        "changes": [change_document(change) for change in plan.changes],
+        "notes": [note_document(note) for note in plan.notes],
+        "published": plan.published,
+        "refused": refused,
+        "config_hash": plan.config_hash,
+        "verdict_hash": plan.verdict_hash,
+    }
+
+
+def change_document(change: Change) -> Document:
+    """One change of one slot."""
+    return {
+        "id": change.id,
+        "key": change.key,
+        "title": change.title,
+        "url": change.url,
+        "target": str(change.slot.target),
+        "slot": place(change.slot),
+        "action": change.action,
+        "before": change.before,
+        "after": change.after,
+        "rules": change.rules,
+        "reason": change.reason,
+        "evidence": change.evidence,
+        "forced": change.forced,
+    }
+
+
+def note_document(note: Note) -> Document:
+    """Something that a plan says without changing anything."""
+    return {
+        "kind": note.kind,
+        "key": note.key,
+        "url": note.url,
+        "target": str(note.slot.target) if note.slot is not None else None,
+        "slot": place(note.slot) if note.slot is not None else None,
+        "actual": note.actual,
+        "desired": note.desired,
+        "text": note.text,
+    }
+
+
+def entry_document(entry: Entry) -> Document:
+    """One line of the audit."""
+    return {
+        "at": entry.at,
+        "project": entry.project,
+        "run": entry.run_id,
+        "kind": entry.kind,
+        "key": entry.key,
+        "target": str(entry.slot.target),
+        "slot": place(entry.slot),
+        "action": entry.action,
+        "before": entry.before,
+        "after": entry.after,
+        "rules": entry.rules,
+        "reason": entry.reason,
+        "evidence": entry.evidence,
+        "forced": entry.forced,
+    }

@@ -1,0 +1,155 @@
+"""Why something shows what it shows: the chain of links as a tree, then every verdict with its evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from rich.text import Text
+
+from mappings.model import Ref, Relation
+from sync.cli.documents import Document
+from sync.cli.layout import wrapped
+from sync.cli.style import KINDS, STATES, ago, link
+from sync.cli.tree import Branch, tree_lines
+from sync.explain import Explanation, Node, Verdict
+from sync.judge import Evidence
+
+_KINDS = {"work_item": "ticket", "change_request": "pull request", "model_version": "model version", "observation": "monitor"}
+
+_INWARD: dict[Relation, str] = {
+    "mentions": "mentioned by",
+    "implements": "implemented by",
+    "built_from": "built into",
+    "trained_on": "used to train",
+    "registered_from": "registered as",
+    "deploys": "deployed by",
+    "observes": "observed by",
+    "blocks": "blocked by",
+    "follows": "followed by",
+}
+"""How a link reads from its target."""
+
+
+def explanation_lines(explanation: Explanation, now: datetime, width: int) -> Iterator[Text]:
+    """One subject in one project."""
+    yield from tree_lines(_branch(explanation.subject), width)
+    for verdict in explanation.verdicts:
+        yield Text()
+        yield from tree_lines(_verdict(verdict, now), width)
+    yield Text()
+    if not explanation.verdicts:
+        yield Text("No status applies to it.")
+    age = f"facts from {ago(explanation.facts_as_of, now)}" if explanation.facts_as_of else "not all facts were pulled yet"
+    yield from wrapped(Text(f"Project {explanation.project}; {age}.", style="dim"), width)
+
+
+def _branch(node: Node) -> Branch:
+    notes = [Text(f"{node.confidence}: {node.because}", style="dim italic")] if node.because else []
+    children = [_branch(child) for child in node.children]
+    if node.hidden:
+        children.append(Branch(head=Text(f"… and {node.hidden:,} more", style="dim")))
+    return Branch(head=_head(node), notes=notes, url=node.url, children=children)
+
+
+def _head(node: Node) -> Text:
+    head = Text()
+    if node.relation is not None:
+        words = node.relation.replace("_", " ") if node.outward else _INWARD[node.relation]
+        head.append(f"{words} ", style="dim" if node.confidence == "textual" else "cyan")
+    kind = _KINDS.get(node.kind, node.kind.replace("_", " "))
+    if not node.name.startswith(f"{kind} "):
+        head.append(f"{kind} ", style="dim")
+    head.append(link(node.name, node.url, "bold"))
+    if node.title:
+        head.append(f"  {node.title}")
+    if node.state:
+        head.append(f"  {node.state}", style="dim")
+    return head
+
+
+def _verdict(verdict: Verdict, now: datetime) -> Branch:
+    state = "unknown" if verdict.truth is None and verdict.state == "off" else verdict.state
+    color = KINDS[verdict.kind] if state == "on" else "yellow" if state == "unknown" else "dim"
+    by_page: dict[tuple[Ref, str | None], list[Evidence]] = {}
+    pages = {one.ref: one.url for one in reversed(verdict.evidence) if one.url is not None}
+    for one in verdict.evidence:
+        by_page.setdefault((one.ref, one.url or pages.get(one.ref)), []).append(one)
+    return Branch(
+        head=Text.assemble((f"{STATES[state]} {verdict.title}", f"bold {color}"), f"  {verdict.says}"),
+        notes=[Text(f"since {ago(verdict.since, now)}; rule {verdict.rule}, version {verdict.rule_version}", style="dim")],
+        children=[
+            *(_object(evidence, url, KINDS[verdict.kind]) for (_, url), evidence in by_page.items()),
+            *(Branch(head=Text(f"? missing: {missing}", style="yellow")) for missing in verdict.missing),
+        ],
+    )
+
+
+def _object(evidence: Sequence[Evidence], url: str | None, color: str) -> Branch:
+    """One object, as one page shows it, with every fact about it that was looked at."""
+    return Branch(head=link(evidence[0].name, url, "bold"), notes=[_fact(one, color) for one in evidence], url=url)
+
+
+def _fact(evidence: Evidence, color: str) -> Text:
+    """A filled sign for what speaks for the status, an empty one for what speaks against it."""
+    sign, style = {True: (STATES["on"], color), False: (STATES["off"], "dim"), None: (STATES["unknown"], "yellow")}[evidence.holds]
+    fact = Text.assemble((sign, style), f" {evidence.words or evidence.fact}")
+    if evidence.observed_at is not None:
+        fact.append(f"  {evidence.observed_at:%Y-%m-%d %H:%M} UTC", style="dim")
+    return fact
+
+
+def explanation_document(explanation: Explanation) -> Document:
+    """The same as a plain document."""
+    return {
+        "project": explanation.project,
+        "facts_as_of": explanation.facts_as_of,
+        "subject": _node_document(explanation.subject),
+        "verdicts": [_verdict_document(one) for one in explanation.verdicts],
+    }
+
+
+def _node_document(node: Node) -> Document:
+    return {
+        "ref": str(node.ref),
+        "kind": node.kind,
+        "name": node.name,
+        "title": node.title,
+        "state": node.state,
+        "url": node.url,
+        "relation": node.relation,
+        "outward": node.outward,
+        "because": node.because,
+        "confidence": node.confidence,
+        "children": [_node_document(child) for child in node.children],
+        "hidden": node.hidden,
+    }
+
+
+def _verdict_document(verdict: Verdict) -> Document:
+    return {
+        "rule": verdict.rule,
+        "title": verdict.title,
+        "kind": verdict.kind,
+        "truth": verdict.truth,
+        "state": verdict.state,
+        "says": verdict.says,
+        "since": verdict.since,
+        "rule_version": verdict.rule_version,
+        "recheck_at": verdict.recheck_at,
+        "evidence": [
+            {
+                "ref": str(one.ref),
+                "name": one.name,
+                "fact": one.fact,
+                "value": one.value,
+                "threshold": one.threshold,
+                "observed_at": one.observed_at,
+                "url": one.url,
+                "holds": one.holds,
+                "words": one.words,
+            }
+            for one in verdict.evidence
+        ],
+        "missing": verdict.missing,
+    }
