@@ -1,4 +1,4 @@
-"""Pulling one source: every stream of every scope, page by page, each page and its cursor stored in one transaction."""
+"""Pulling one source: every stream of every scope, pages and the cursor behind them stored in one transaction."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import structlog
 from connectors.base import Batch, Connector
 from connectors.errors import AuthError, Cancelled, SourceError
 from sync.deletions import confirm_deletions
+from sync.gather import gathered
 from sync.progress import Report, StreamEvent
 from sync.source import Gauge, Scope, Source, each, reading
 from sync.store import entities, leases, streams
@@ -183,23 +184,24 @@ class _StreamPull:
         complete = False
         doing = f"pulling {self.key.stream}"
         with closing(each(self.key.source, doing, _pulled(self.reader, self.key.stream, self.scope, cursor))) as pages:
-            for batch in pages:
-                self._store(batch)
-                complete = complete or batch.complete
+            for group in gathered(pages, self.pull.stop):
+                self._store(group)
+                complete = complete or any(page.complete for page in group)
                 if self.pull.stop.is_set() and not complete:
                     raise Cancelled
         return complete
 
-    def _store(self, batch: Batch) -> None:
+    def _store(self, group: Sequence[Batch]) -> None:
         with self.database.write() as tx:
             leases.verify(tx, self.lease)
-            saved = entities.save_batch(tx, self.key, batch, now=self.database.now(tx), run_id=self.pull.run_id)
+            now = self.database.now(tx)
+            saved = [entities.save_batch(tx, self.key, page, now=now, run_id=self.pull.run_id) for page in group]
         self._tell(
-            records=self.event.records + len(batch.entities),
-            pages=self.event.pages + 1,
-            changed=self.event.changed + saved.new + saved.changed,
-            rejected=self.event.rejected + saved.rejected,
-            total=batch.total if batch.total is not None else self.event.total,
+            records=self.event.records + sum(len(page.entities) for page in group),
+            pages=self.event.pages + len(group),
+            changed=self.event.changed + sum(one.new + one.changed for one in saved),
+            rejected=self.event.rejected + sum(one.rejected for one in saved),
+            total=next((page.total for page in reversed(group) if page.total is not None), self.event.total),
         )
 
     def _confirm_deletions(self) -> int:

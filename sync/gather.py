@@ -1,0 +1,40 @@
+"""Pages are stored several at a time: a transaction costs as much as storing a thousand records does, and a page has a hundred."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from connectors.base import Batch
+
+ENOUGH = 1_000
+"""How many records make a group."""
+
+LONGEST = 1.0
+"""Seconds of reading that may be lost to a kill, apart from the page under way. They are read again, which is harmless."""
+
+
+def gathered(
+    pages: Iterator[Batch], stop: threading.Event, *, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Sequence[Batch]]:
+    """`pages` in their order, in groups that are never empty: `ENOUGH` records, or what came within `LONGEST`.
+
+    A set `stop` ends a group at once. When `pages` raises, what came before is given first. The last page of a group holds the
+    cursor that is true once all of them are stored.
+    """
+    group: list[Batch] = []
+    began, records = clock(), 0
+    try:
+        for page in pages:
+            group.append(page)
+            records += len(page.entities) + len(page.rejected)
+            if records >= ENOUGH or clock() - began >= LONGEST or stop.is_set():
+                yield group
+                group, records, began = [], 0, clock()
+    except Exception:
+        if group:
+            yield group
+        raise
+    if group:
+        yield group
