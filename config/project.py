@@ -16,7 +16,8 @@ from config.explain import Invalid, described
 from config.problems import Problem, nearest, quoted
 from config.storeurl import checked_store_url
 from config.textref import TextRefField
-from mappings.rules import Bound, Duration, StatusRule
+from mappings.conditions import Bound, Duration
+from mappings.rules import StatusRule
 
 NAME_PATTERN = r"[a-z][a-z0-9-]*"
 """What a source may be called."""

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from config.project import KEY_PATTERN, NAME_PATTERN, FileBody, ProjectBody, TypeModels
-from mappings.rules import Bound, StatusRule
+from mappings.conditions import Bound
+from mappings.rules import StatusRule
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

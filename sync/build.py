@@ -21,7 +21,8 @@ from config.settings import Settings
 from config.statuses import effective_statuses
 from connectors.base import Connection, Options, PublishOptions
 from mappings.change import Limits, Owned
-from mappings.rules import Bound, StatusRule
+from mappings.conditions import Bound
+from mappings.rules import StatusRule
 from sync.assess import ScopedProject
 from sync.project import DeclaredLink, ProjectView
 from sync.pull import PullLimits

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, TypeAlias
 
+from mappings.conditions import format_duration, matches
 from mappings.model import (
     ChangeRequest,
     Commit,
@@ -19,7 +20,6 @@ from mappings.model import (
     TrafficShare,
     WorkItem,
 )
-from mappings.rules import format_duration, matches
 from sync.known import addresses
 from sync.lineage import named_shas
 from sync.moments import day_in, end_of, in_words, later

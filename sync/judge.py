@@ -12,21 +12,9 @@ from typing import TypeAlias
 
 import msgspec
 
+from mappings.conditions import Age, Bound, Condition, format_duration, matches
 from mappings.model import ChangeRequest, Deployment, Entity, ModelVersion, Observation, Ref, Run
-from mappings.rules import (
-    OBSERVATIONS,
-    PATTERNS,
-    Age,
-    Bound,
-    Condition,
-    Item,
-    ObservationPattern,
-    Pattern,
-    StatusPattern,
-    StatusRule,
-    format_duration,
-    matches,
-)
+from mappings.rules import OBSERVATIONS, PATTERNS, Item, ObservationPattern, Pattern, StatusPattern, StatusRule
 from sync.facts import FACTS, is_current, serves
 from sync.graph import RELATION_KINDS, Step
 from sync.moments import in_words, later

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
+from mappings.conditions import Bound, matches
 from mappings.model import Entity, ModelVersion, Observation, ObservationKind, Outcome, Ref, Run
-from mappings.rules import Bound, matches
 from sync.project import ProjectView
 
 SUBJECT_TAG = "milepost.model_version"

@@ -9,8 +9,8 @@ from typing import Literal
 import msgspec
 
 from mappings.change import Owned
+from mappings.conditions import Bound
 from mappings.model import Relation
-from mappings.rules import Bound
 
 
 class DeclaredLink(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from rich.text import Text
 from config.problems import Problem, suggestion
 from config.project import ProjectFile
 from config.settings import Settings, load_settings
-from mappings.rules import parse_duration
+from mappings.conditions import parse_duration
 from sync.assess import ScopedProject
 from sync.build import ConnectionTypes, build_workspace, open_store, read_project_file
 from sync.cli.consoles import Paper, write_out

@@ -15,7 +15,7 @@ from config.problems import Problem
 from config.project import ProjectFile, TypeModels
 from config.statuses import effective_statuses, shipped_statuses
 from config.textref import TextRef
-from mappings.rules import Bound
+from mappings.conditions import Bound
 
 Load = Callable[[str], ProjectFile]
 Problems = Callable[[str], list[Problem]]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from mappings.conditions import Bound
 from mappings.model import DatasetUse, Observation, Ref
-from mappings.rules import Bound
 from sync.observe import observe
 from tests.core.worlds import DAY, NOW, World
 

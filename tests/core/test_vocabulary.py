@@ -12,18 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from mappings.conditions import Bound, format_duration, matches, parse_duration
 from mappings.model import ChangeRequest, Commit, Dataset, Deployment, Entity, Milestone, ModelVersion, Run, WorkItem
-from mappings.rules import (
-    PATTERNS,
-    Bound,
-    Item,
-    VocabularyError,
-    format_duration,
-    in_order,
-    lint,
-    matches,
-    parse_duration,
-)
+from mappings.rules import PATTERNS, Item, VocabularyError, in_order, lint
 from sync.facts import FACTS
 from tests.core.worlds import rule, shipped
 

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 import mappings
 from mappings.change import Memory, Owned, Plan, Slot, Value
+from mappings.conditions import Bound
 from mappings.model import (
     ChangeRequest,
     Commit,
@@ -31,7 +32,7 @@ from mappings.model import (
     TrafficShare,
     WorkItem,
 )
-from mappings.rules import Bound, StatusRule
+from mappings.rules import StatusRule
 from sync.compare import Held, Pushed
 from sync.derive import Derived, Standing, derive
 from sync.freshness import Freshness, StreamFacts

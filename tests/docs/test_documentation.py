@@ -24,7 +24,8 @@ from connectors.jira.options import JiraPublish
 from mappings.change import Note
 from mappings.mlflow import APPROVAL_TAGS, AS_OF_TAG
 from mappings.model import AnyEntity, Relation
-from mappings.rules import PATTERNS, SENTENCE_WORDS, Age, Item, ObservationPattern, StatusPattern, StatusRule
+from mappings.conditions import Age
+from mappings.rules import PATTERNS, SENTENCE_WORDS, Item, ObservationPattern, StatusPattern, StatusRule
 from sync.build import GROUP, ConnectionTypes
 from sync.cli.app import build_app
 from sync.lineage import COMMIT_TAGS, ISSUE_TAG
