@@ -176,14 +176,21 @@ def _document(entries: Sequence[Shown], project: str) -> dict[str, Any]:
     Where there is too much to say, the longest lists of evidence go first, and then the lowest-ranked statuses.
     """
     statuses = [_status(one) for one in entries]
-    document = {"version": 1, "project": project, "statuses": statuses}
-    while len(msgspec.json.encode(document)) > _PROPERTY_LIMIT:
-        longest = max(statuses, key=lambda status: len(msgspec.json.encode(status["evidence"])))
-        if longest["evidence"]:
-            longest["evidence"] = longest["evidence"][: len(longest["evidence"]) // 2]
+    sizes = [_size(one) for one in statuses]
+    while sum(sizes) > _PROPERTY_LIMIT:
+        longest = max(range(len(statuses)), key=lambda index: len(statuses[index]["evidence"]))
+        evidence = statuses[longest]["evidence"]
+        if evidence:
+            statuses[longest]["evidence"] = evidence[: len(evidence) // 2]
+            sizes[longest] = _size(statuses[longest])
         else:
             statuses.pop()
-    return document
+            sizes.pop()
+    return {"version": 1, "project": project, "statuses": statuses}
+
+
+def _size(status: Mapping[str, Any]) -> int:
+    return len(msgspec.json.encode(status))
 
 
 def statuses_of(document: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -202,9 +209,13 @@ def _status(one: Shown) -> dict[str, Any]:
         "since": (standing.opened_at or standing.since).isoformat(),
         "says": standing.says[:500],
         "rule": standing.rule_version,
-        "evidence": [evidence_document(evidence) for evidence in standing.evidence],
-        "missing": list(standing.missing[:12]),
+        "evidence": [_shortened(evidence_document(evidence)) for evidence in standing.evidence],
+        "missing": [one[:200] for one in standing.missing[:12]],
     }
+
+
+def _shortened(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value[:300] if isinstance(value, str) else value for key, value in document.items()}
 
 
 def evidence_document(evidence: Any) -> dict[str, Any]:

@@ -158,10 +158,10 @@ class _Judge:
         return msgspec.structs.replace(judged, truth=None, missing=tuple(sorted({*judged.missing, *lacks})))
 
     def _way_lacks(self, ref: Ref) -> Sequence[str]:
-        """What the way to `ref` lacks: nothing that links on it were read from may be missing or unconfirmed."""
+        """What the way to `ref` lacks: nothing that a link on it was read from may be missing or unconfirmed."""
         path = self.view.graph.path(self.subject.ref, ref, self.reached)
-        between = {end for link in path for end in (link.source, link.target)} - {self.subject.ref, ref}
-        return sorted({lack for end in between for lack in self.view.lacks(end)})
+        read_from = {link.target if link.relation == "blocks" else link.source for link in path if link.confidence != "declared"}
+        return sorted({lack for one in read_from for lack in self.view.lacks(one)})
 
     def _observed(self) -> Sequence[Ref]:
         """What may have observations: everything, for a project, else the subject and what is reached."""
