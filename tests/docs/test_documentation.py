@@ -22,6 +22,7 @@ from config.statuses import shipped_statuses
 from connectors.base import Connection, Connector, Publisher
 from connectors.jira.options import JiraPublish
 from mappings.change import Note
+from mappings.conditions import Age
 from mappings.mlflow import APPROVAL_TAGS, AS_OF_TAG
 from mappings.model import AnyEntity, Relation
 from mappings.conditions import Age
