@@ -25,7 +25,6 @@ from mappings.change import Note
 from mappings.conditions import Age
 from mappings.mlflow import APPROVAL_TAGS, AS_OF_TAG
 from mappings.model import AnyEntity, Relation
-from mappings.conditions import Age
 from mappings.rules import PATTERNS, SENTENCE_WORDS, Item, ObservationPattern, StatusPattern, StatusRule
 from sync.build import GROUP, ConnectionTypes
 from sync.cli.app import build_app
