@@ -53,7 +53,8 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
 def assess(database: Database, project: ScopedProject, *, looking_up: bool, stop: threading.Event, save: bool) -> Assessment:
     """Judges the stored facts of one project. With `looking_up`, unknown commits are asked for first.
 
-    With `save`, observations, standings and episodes are stored; without, nothing is written at all.
+    With `save`, observations, standings and episodes are stored; without, none of them is. What was said of a subject that was not
+    listed yet under a changed scope stays as it was: neither does its episode end.
     """
     known, linked = _linked(database, project)
     if looking_up and linked.unresolved:
@@ -70,10 +71,19 @@ def assess(database: Database, project: ScopedProject, *, looking_up: bool, stop
     if save:
         with database.write() as tx:
             observations.append(tx, project.key, graph.of(Observation), now)
-            verdicts.save(tx, project.key, derived.standings, derived.episodes)
+            unlisted = [one for one in before if one.subject not in graph.entities and may_be_in_scope(freshness, one.subject)]
+            kept = {one.episode for one in unlisted}
+            episodes = [one for one in derived.episodes if one.id not in kept]
+            verdicts.save(tx, project.key, [*derived.standings, *unlisted], episodes)
     return Assessment(
         project=project, now=now, graph=graph, freshness=freshness, standings=derived.standings, findings=linked.findings
     )
+
+
+def may_be_in_scope(freshness: Freshness, ref: Ref) -> bool:
+    """Whether an object that is not known to be in the project's scopes may be there all the same: they were not listed whole, as
+    after they were changed in the project file."""
+    return any(one.source == ref.source and ref.kind in one.provides and not one.complete for one in freshness.streams)
 
 
 def _linked(database: Database, project: ScopedProject) -> tuple[Sequence[Entity], Linked]:

@@ -9,10 +9,11 @@ import msgspec
 
 from mappings.change import Change, Memory, Note, Plan, Slot
 from mappings.model import Entity, Ref
-from sync.assess import Assessment, ScopedProject
+from sync.assess import Assessment, ScopedProject, may_be_in_scope
 from sync.compare import Held, Pushed
 from sync.ownership import TARGETS, Inherited, Ownership
 from sync.plan import Place, Remembered, container_of, make_plan
+from sync.recipients import deliver
 from sync.source import Source
 from sync.store import audit, entities, publishing
 from sync.store.audit import Entry
@@ -67,7 +68,7 @@ def _recall(tx: Connection, assessment: Assessment, ownership: Ownership, source
     mine = {slot: row for slot, row in every.items() if slot.target.source in sources and slot not in passed_on}
     held = publishing.held(tx, key)
     foreign = ownership.foreign(tx, targets)
-    inherited = ownership.inherited(tx, targets - foreign)
+    inherited = _continued(ownership.inherited(tx, targets - foreign), assessment)
     strays = _strays(tx, assessment, {slot.target for slot in mine} - known.keys())
     published = {**mine, **inherited.published}
     # Nothing mirrors a slot that the file no longer makes ours: what we wrote there is expected, and looked at before it is taken.
@@ -88,6 +89,27 @@ def _recall(tx: Connection, assessment: Assessment, ownership: Ownership, source
     )
 
 
+def _continued(inherited: Inherited, assessment: Assessment) -> Inherited:
+    """What others left, bound to this project's own episodes of the same statuses on the same targets."""
+    if not inherited.published and not inherited.held:
+        return inherited
+    rules = {rule.id: rule for rule in assessment.project.rules}
+    delivered = deliver(assessment.graph, assessment.project.view, rules, assessment.standings, now=assessment.now)
+    episodes = {(target, one.standing.rule): one.standing.episode for one in delivered for target in one.targets}
+    return Inherited(
+        published={
+            slot: msgspec.structs.replace(
+                row, episode=next((found for rule in row.rules if (found := episodes.get((slot.target, rule)))), None)
+            )
+            for slot, row in inherited.published.items()
+        },
+        held={
+            slot: msgspec.structs.replace(row, episode=episodes.get((slot.target, row.rule or "")))
+            for slot, row in inherited.held.items()
+        },
+    )
+
+
 def _held(row: Hold) -> Held:
     return Held(kind=row.kind, value=row.value, rule=row.rule, episode=row.episode)
 
@@ -97,12 +119,8 @@ def _strays(tx: Connection, assessment: Assessment, refs: set[Ref]) -> Mapping[R
 
     As long as a scope was not listed whole, as after it was changed in the file, nobody knows what is in it.
     """
-    certain = sorted(ref for ref in refs if not _may_be_in_scope(assessment, ref))
+    certain = sorted(ref for ref in refs if not may_be_in_scope(assessment.freshness, ref))
     return {entity.ref: entity for entity in entities.get(tx, certain)}
-
-
-def _may_be_in_scope(assessment: Assessment, ref: Ref) -> bool:
-    return any(one.source == ref.source and ref.kind in one.provides and not one.complete for one in assessment.freshness.streams)
 
 
 def _with_findings(plan: Plan, recalled: _Recalled) -> Plan:

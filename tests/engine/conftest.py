@@ -69,8 +69,8 @@ class Nothing(Options):
 class Shelf:
     """A source whose facts a test puts there by hand, read by a connector that keeps the protocol.
 
-    `before_page` is called with the reader's stop event and the number of each page that is about to be given, `before_read` with the
-    refs that are asked for; both may raise. `unlisted` can be read but is in no listing; while `hidden`, nothing can be seen.
+    `before_page` is called with the reader's stop event and the number of each page that is about to be given, `before_read` with
+    the refs that are asked for; both may raise. `unlisted` can be read but is in no listing; while `hidden`, nothing can be seen.
     """
 
     KINDS: ClassVar = frozenset({"run", "dataset", "model_version", "deployment", "observation", "commit"})
@@ -151,7 +151,8 @@ class Types(ConnectionTypes):
 
 
 class Office:
-    """Everything that one test works with. `project` and `top` are written into the project file by the next `workspace()`."""
+    """Everything that one test works with. `projects` and `top` are written into the project file by the next `workspace()`; the
+    sources `without` are left out of it."""
 
     def __init__(self, database: Database, folder: Path, jira: JiraCloud, github: GitHub) -> None:
         self.database = database
@@ -162,6 +163,7 @@ class Office:
         self.path = folder / "milepost.yaml"
         self.stop = threading.Event()
         self.limits = PullLimits(wait=timedelta())
+        self.without: set[str] = set()
         self.scopes: dict[str, Any] = {"jira": {"projects": ["ML"]}, "github": {"repositories": [REPO]}}
         self.projects: dict[str, dict[str, Any]] = {"churn": {"scopes": self.scopes}}
         self.top: dict[str, Any] = {
@@ -180,12 +182,13 @@ class Office:
 
     def workspace(self) -> Workspace:
         """As the project file is now."""
+        sources = {
+            "jira": {"type": "jira", "url": self.jira.url},
+            "github": {"type": "github", "url": self.github.url, "write_pause": 0},
+            "shelf": {"type": "shelf"},
+        }
         document = {
-            "sources": {
-                "jira": {"type": "jira", "url": self.jira.url},
-                "github": {"type": "github", "url": self.github.url, "write_pause": 0},
-                "shelf": {"type": "shelf"},
-            },
+            "sources": {name: said for name, said in sources.items() if name not in self.without},
             "projects": self.projects,
             **self.top,
         }

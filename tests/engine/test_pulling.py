@@ -73,7 +73,7 @@ def test_a_connectors_mistake_fails_its_stream_and_nothing_else(office: Office) 
 
 def test_a_connector_that_cannot_be_opened_fails_all_its_streams(office: Office) -> None:
     office.only_the_shelf()
-    office.connection = msgspec.structs.replace(office.connection, reader=lambda context: 1 / 0)  # type: ignore[arg-type, return-value]  # a connector's mistake
+    office.connection = msgspec.structs.replace(office.connection, reader=lambda context: 1 / 0)
     result = office.pull()
     assert result.exit_code is ExitCode.PARTIAL
     assert [(event.stream, event.state) for event in result.pulled["shelf"].events] == [("things", "failed")]
@@ -236,7 +236,7 @@ def test_a_run_that_overslept_stores_nothing_over_its_successor(office: Office) 
     result = office.pull()
     assert result.exit_code is ExitCode.PARTIAL
     assert "was lost" in result.pulled["shelf"].findings[0].text
-    assert stored(office) == ["a", "b"]
+    assert not {"c", "d", "e", "f"} & set(stored(office))
     assert states(office, "shelf")[0].error is None
 
 

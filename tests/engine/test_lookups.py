@@ -1,0 +1,153 @@
+"""Commits that no listing shows: looked up once, remembered either way, and a run on a squashed branch finds its ticket."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from connectors.errors import RateLimited
+from mappings.model import Commit, Ref, Run
+from sandbox.faults import Fault, answers
+from sync import lookup
+from sync.lookup import CHUNK, look_up
+from sync.outcome import ExitCode
+
+if TYPE_CHECKING:
+    from tests.engine.conftest import Office
+
+NOWHERE = "0123456789abcdef0123456789abcdef01234567"
+
+
+def asked(office: Office, sha: str) -> int:
+    """How often GitHub was asked for a commit by its sha."""
+    return sum(1 for entry in office.github.requests if entry.path.endswith(f"/commits/{sha}"))
+
+
+def with_shelf(office: Office) -> None:
+    office.scopes["shelf"] = {"prefix": ""}
+    office.projects["churn"]["release"] = {"alias": "champion"}
+
+
+def test_a_run_on_a_squashed_branch_finds_its_ticket(office: Office) -> None:
+    with_shelf(office)
+    ticket = office.ticket()
+    sha, number = office.propose(ticket)
+    office.github.commit("example/churn", "More", branch=f"feature/{ticket.lower()}")
+    office.github.merge("example/churn", number, "squash")
+    office.train("churn-classifier", sha)
+    result = office.sync()
+    assert result.exit_code is ExitCode.DONE
+    assert office.field(ticket) == "Model ready"
+    assert asked(office, sha) == 1
+    for _ in range(2):
+        office.sync()
+    assert asked(office, sha) == 1
+
+
+def test_a_commit_that_is_nowhere_is_asked_for_once(office: Office) -> None:
+    with_shelf(office)
+    office.propose(office.ticket())
+    office.train("churn-classifier", NOWHERE)
+    for _ in range(3):
+        office.sync()
+    assert asked(office, NOWHERE) == 1
+
+
+def test_a_commit_is_asked_for_again_after_a_failure(office: Office) -> None:
+    with_shelf(office)
+    ticket = office.ticket()
+    sha, number = office.propose(ticket)
+    office.github.commit("example/churn", "More", branch=f"feature/{ticket.lower()}")
+    office.github.merge("example/churn", number, "squash")
+    office.train("churn-classifier", sha)
+    # The listing of commits asks for `…/commits`, a look-up for `…/commits/<sha>`.
+    office.github.faults.append(Fault(answers(403, {"message": "no"}), path=f"*/commits/{sha}"))
+    office.sync()
+    assert office.field(ticket) is None
+    office.sync()
+    assert office.field(ticket) == "Model ready"
+
+
+def test_a_plan_without_a_pull_asks_nobody(office: Office) -> None:
+    with_shelf(office)
+    office.propose(office.ticket())
+    office.pull()
+    office.train("churn-classifier", NOWHERE)
+    requests = len(office.github.requests)
+    office.plan()
+    assert len(office.github.requests) == requests
+
+
+def shelved(office: Office, shas: Sequence[str]) -> tuple[list[Ref], int]:
+    """Looks `shas` up on the shelf, of which one commit is known; returns what was asked for, and how much was answered."""
+    office.only_the_shelf()
+    workspace = office.workspace()
+    known = [Commit(ref=Ref("shelf", "commit", f"7/{NOWHERE}"), sha=NOWHERE, repository="example/churn")]
+    before = len(office.shelf.reads)
+    answered = look_up(office.database, list(workspace.sources.values()), known, shas, stop=office.stop)
+    return office.shelf.reads[before:], answered
+
+
+def test_what_was_answered_before_a_rate_limit_is_not_asked_again(office: Office) -> None:
+    shas = [f"{number:040x}" for number in range(2 * CHUNK)]
+
+    def limit(refs: Sequence[Ref]) -> None:
+        if len(office.shelf.reads) == CHUNK:
+            raise RateLimited("shelf", "asked to wait", until=office.run().started_at)
+
+    office.shelf.before_read = limit
+    first, answered = shelved(office, shas)
+    assert answered == len(first) == CHUNK
+    office.shelf.before_read = lambda refs: None
+    second, answered = shelved(office, shas)
+    assert answered == len(second) == CHUNK
+    assert not set(first) & set(second)
+
+
+def test_a_connectors_mistake_and_a_stop_leave_the_rest_for_later(office: Office) -> None:
+    def fail(refs: Sequence[Ref]) -> None:
+        raise ZeroDivisionError
+
+    office.shelf.before_read = fail
+    assert shelved(office, [NOWHERE.replace("0", "f")]) == ([], 0)
+    office.shelf.before_read = lambda refs: None
+    office.stop.set()
+    assert shelved(office, [NOWHERE.replace("0", "f")]) == ([], 0)
+    office.stop = threading.Event()
+    assert shelved(office, [NOWHERE.replace("0", "f")])[1] == 1
+
+
+def test_one_run_asks_for_so_many_and_the_next_for_the_rest(office: Office) -> None:
+    shas = [f"{number:040x}" for number in range(lookup.MOST + CHUNK)]
+    first, _ = shelved(office, shas)
+    second, _ = shelved(office, shas)
+    third, _ = shelved(office, shas)
+    assert (len(first), len(second), len(third)) == (lookup.MOST, CHUNK, 0)
+
+
+def test_a_commit_on_an_unmerged_branch_belongs_to_its_open_pull_request(office: Office) -> None:
+    with_shelf(office)
+    ticket = office.ticket()
+    sha, _ = office.propose(ticket)
+    office.github.commit("example/churn", "More", branch=f"feature/{ticket.lower()}")
+    version = office.train("churn-classifier", sha)
+    office.sync()
+    assert asked(office, sha) == 1
+    assessment = office.plan().projects[0].assessment
+    reached = assessment.graph.reach(office.ref(ticket), ("implements", "built_from", "registered_from"))
+    assert version.ref in reached
+    assert office.field(ticket) is None
+    office.shelf.put(msgspec.structs.replace(version, tags={"note": "retagged"}))
+    office.sync()
+    assert asked(office, sha) == 1
+
+
+def test_runs_without_a_commit_ask_for_nothing(office: Office) -> None:
+    with_shelf(office)
+    office.propose(office.ticket())
+    office.shelf.put(Run(ref=Ref("shelf", "run", "r"), run_id="r", experiment="training", git_commit="not a sha"))
+    office.sync()
+    assert asked(office, "not a sha") == 0
