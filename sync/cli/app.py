@@ -130,7 +130,12 @@ def plan(
 
 def apply(
     globals_: Globals,
-    plan: Annotated[Path | None, typer.Argument(help="A plan that milepost plan --out saved.", show_default=False)] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Argument(
+            exists=True, dir_okay=False, readable=True, help="A plan that milepost plan --out saved.", show_default=False
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help=_FORCE)] = False,
     initial: Annotated[bool, typer.Option("--initial", help=_INITIAL)] = False,
     adopt: Annotated[bool, typer.Option("--adopt", help=_ADOPT)] = False,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from config.problems import ConfigError
+from config.problems import ConfigError, Problem
 from connectors.errors import SourceError
 from sync.outcome import ExitCode
 
@@ -34,41 +34,51 @@ def explained(error: Exception, *, verbose: int, color: bool) -> ExitCode:
 
     if verbose >= 2:
         sys.stderr.write(without_secrets("".join(traceback.format_exception(error)), os.environ))
-    code, said, fix = _in_words(error)
     console = Paper(stderr=True, no_color=None if color else True, highlight=False)
-    for line in said:
-        show(console, wrapped(Text.assemble(("error: ", "bold red"), line), console.width, hanging=2))
+    if isinstance(error, ConfigError):
+        for problem in error.problems:
+            show(console, problem_lines(problem, console.width))
+        return ExitCode.USAGE
+    code, said, fix = _in_words(error)
+    show(console, wrapped(Text.assemble(("error: ", "bold red"), said), console.width, hanging=2))
     if fix:
         show(console, wrapped(f"fix: {fix}", console.width, indent=2, hanging=7))
     return code
 
 
-def _in_words(error: Exception) -> tuple[ExitCode, list[str], str | None]:
+def problem_lines(problem: Problem, width: int) -> list[Text]:
+    """One finding about the project file or the environment, as compilers tell theirs."""
+    from sync.cli.layout import wrapped
+
+    said = Text(str(problem))
+    said.highlight_words([f"{problem.level}:"], style="bold red" if problem.level == "error" else "bold yellow")
+    return wrapped(said, width, hanging=2)
+
+
+def _in_words(error: Exception) -> tuple[ExitCode, str, str | None]:
     from sync.savedplan import PlanRefused
     from sync.store.errors import StoreError
     from sync.store.leases import LeaseHeld, LeaseLost
 
     match error:
-        case ConfigError():
-            return ExitCode.USAGE, [str(problem) for problem in error.problems], None
         case UsageProblem():
-            return ExitCode.USAGE, [error.message], error.fix
+            return ExitCode.USAGE, error.message, error.fix
         case PlanRefused():
-            return ExitCode.REFUSED, [str(error)], None
+            return ExitCode.REFUSED, str(error), None
         case LeaseHeld():
-            return ExitCode.LEASE_HELD, [_held(error)], "wait for it, or give --wait more time"
+            return ExitCode.LEASE_HELD, _held(error), "wait for it, or give --wait more time"
         case LeaseLost():
-            return ExitCode.ERROR, [str(error)], None
+            return ExitCode.ERROR, str(error), None
         case StoreError():
-            return ExitCode.ERROR, [error.message], error.fix
+            return ExitCode.ERROR, error.message, error.fix
         case SourceError():
-            return ExitCode.ERROR, [f"{error.source}: {error.message}"], error.fix
+            return ExitCode.ERROR, f"{error.source}: {error.message}", error.fix
         case OSError():
             what = f"{error.filename}: " if error.filename else ""
-            return ExitCode.ERROR, [f"{what}{error.strerror or error}"], None
+            return ExitCode.ERROR, f"{what}{error.strerror or error}", None
     return (
         ExitCode.ERROR,
-        [f"an unexpected {type(error).__name__} stopped the command; this is a mistake of Milepost"],
+        f"an unexpected {type(error).__name__} stopped the command; this is a mistake of Milepost",
         "run it with -vv and report what it prints",
     )
 

@@ -6,13 +6,15 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
-from typing import Any
+from typing import Any, Literal
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Column
+from rich.text import Text
 
 from sync.cli.streams import together
+from sync.cli.style import plural
 from sync.progress import Report, StreamEvent, unwatched
 from sync.source import Source
 
@@ -32,18 +34,27 @@ def watching(console: Console, sources: Sequence[Source]) -> Iterator[Report]:
 def _columns(width: int) -> Sequence[ProgressColumn]:
     bar = [BarColumn(bar_width=16)] if width >= _ROOM_FOR_BARS else []
     return [
-        SpinnerColumn(finished_text="✓"),
-        *(_field(name, style) for name, style in (("source", "bold"), ("stream", ""))),
+        _Sign(finished_text=Text("✓", style="green")),
+        _field("source", "bold"),
+        _field("stream"),
         *bar,
-        *(_field(name, "", "right") for name in ("records", "pages")),
+        _field("records", justify="right"),
+        _field("pages", justify="right"),
         _field("budget", "dim", "right"),
         TimeRemainingColumn(compact=True, elapsed_when_finished=True),
     ]
 
 
-def _field(name: str, style: str, justify: str = "left") -> TextColumn:
-    column = Column(justify="right" if justify == "right" else "left", no_wrap=True)
-    return TextColumn(f"{{task.fields[{name}]}}", style=style or "none", markup=False, table_column=column)
+def _field(name: str, style: str = "none", justify: Literal["left", "right"] = "left") -> TextColumn:
+    column = Column(justify=justify, no_wrap=True)
+    return TextColumn(f"{{task.fields[{name}]}}", style=style, justify=justify, markup=False, table_column=column)
+
+
+class _Sign(SpinnerColumn):
+    """A spinner that ends in a sign for how it went."""
+
+    def render(self, task: Task) -> RenderableType:
+        return Text("✗", style="red") if task.fields["records"] == "failed" else super().render(task)
 
 
 class _Lines:
@@ -76,12 +87,13 @@ class _Lines:
 
 def figures(event: StreamEvent) -> dict[str, Any]:
     """The texts of one line: `1,200 of 5,000 records`, `12 pages`, `4,988 left` of the rate budget."""
-    of = f" of {event.total:,}" if event.total is not None and event.state == "pulling" else ""
+    known = event.total is not None and event.state == "pulling"
+    counted = f"{event.records:,} of {event.total:,} records" if known else plural(event.records, "record")
     left = "" if event.remaining is None else f"{event.remaining:,} left"
     return {
         "source": event.source,
         "stream": event.stream.replace("_", " "),
-        "records": {"failed": "failed", "waiting": "waiting"}.get(event.state, f"{event.records:,}{of} records"),
-        "pages": f"{event.pages:,} pages" if event.pages else "",
+        "records": {"failed": "failed", "waiting": "waiting"}.get(event.state, counted),
+        "pages": plural(event.pages, "page") if event.pages else "",
         "budget": left,
     }

@@ -80,7 +80,7 @@ def _budgets(pulled: Mapping[str, Pulled]) -> Iterator[Text]:
 def finding_lines(pulled: Mapping[str, Pulled], width: int) -> Iterator[Text]:
     """What failed or was refused, with the fix; what could not be translated."""
     for name, one in pulled.items():
-        for finding in one.findings:
+        for finding in dict.fromkeys(one.findings):  # scopes often fail alike
             where = name if finding.stream == "*" else f"{name}/{finding.stream}"
             yield from problem_lines(where, finding.text, finding.fix, width)
         rejected = sum(event.rejected for event in one.events)

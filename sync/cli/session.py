@@ -20,9 +20,9 @@ from mappings.conditions import parse_duration
 from sync.assess import ScopedProject
 from sync.build import ConnectionTypes, build_workspace, open_store, read_project_file
 from sync.cli.consoles import Paper, write_out
-from sync.cli.errors import UsageProblem
+from sync.cli.errors import UsageProblem, problem_lines
 from sync.cli.installed import require_extras
-from sync.cli.layout import clean, show, wrapped
+from sync.cli.layout import clean, show
 from sync.cli.options import Globals, Output
 from sync.logging import configure_logging
 from sync.pull import PullLimits
@@ -75,8 +75,7 @@ class Session:
 
     def show_problems(self, problems: Sequence[Problem]) -> None:
         for problem in problems:
-            color = "yellow" if problem.level == "warning" else "red"
-            show(self.err, wrapped(Text(str(problem), style=color), self.err.width, hanging=2))
+            show(self.err, problem_lines(problem, self.err.width))
 
     def require_extras(self) -> None:
         """Raises `UsageProblem` when what a source of the file needs is not installed."""

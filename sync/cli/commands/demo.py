@@ -195,4 +195,4 @@ def _hold(sandbox: Sandbox) -> None:
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
-        sys.stderr.write("Stopping the sandbox.\n")
+        sys.stderr.write("\nStopping the sandbox.\n")
