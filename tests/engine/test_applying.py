@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
-from connectors.base import Connection, Options, SourceContext
+from connectors.base import Connection, Connector, Options, SourceContext
 from connectors.errors import AuthError, Unavailable
 from connectors.http import TIMEOUT
 from mappings.change import Change, Owned, Plan, Slot, Value, Written
@@ -51,12 +51,16 @@ class Board:
             scope=Options,
             secrets=Options,
             streams={},
-            reader=lambda context: 1 / 0,  # nobody reads a board
+            reader=_nobody_reads_it,
             publisher=lambda context: BoardPublisher(self, context),
             targets=frozenset({"work_item"}),
         )
         mine = owned or Owned(labels=dict.fromkeys(labels, ("ededed", "")))
         return Source(name=name, connection=connection, options=Options(), secrets=Options(), owned=mine, scopes=())
+
+
+def _nobody_reads_it(context: SourceContext) -> Connector:
+    raise AssertionError("a board is written to")
 
 
 class BoardPublisher:
@@ -100,14 +104,8 @@ def change(number: int, *, before: Value = None, after: Value = True, name: str 
 
 
 def plan(*changes: Change) -> Plan:
-    return Plan(
-        project="churn",
-        made_at=datetime(2026, 3, 2, 12, tzinfo=UTC),
-        facts_as_of=None,
-        config_hash="",
-        verdict_hash="",
-        changes=changes,
-    )
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    return Plan(project="churn", made_at=noon, facts_as_of=None, config_hash="", verdict_hash="", changes=changes)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Who owns a slot, and what becomes of values whose owner, scope or name has changed: nothing of ours is left behind, nothing flaps."""
+"""Who owns a slot, and what becomes of values whose owner, scope or name has changed: nothing is left behind, nothing flaps."""
 
 from __future__ import annotations
 

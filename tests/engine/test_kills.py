@@ -1,0 +1,121 @@
+"""A kill at any moment: the next run ends where an uninterrupted one would have, and repeats no visible write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+from sqlalchemy import update
+
+from sandbox.faults import Fault, loses_answer
+from sync.outcome import ExitCode
+from sync.store import audit
+from sync.store.connect import Connection, Database
+from sync.store.schema import lease
+
+if TYPE_CHECKING:
+    from tests.engine.conftest import Office
+
+REPO = "example/churn"
+Moment = Literal["before", "after"]
+
+
+class Killed(BaseException):
+    """As good as a kill: nothing of ours catches it."""
+
+
+class Mortal(Database):
+    """A database whose process dies right before or after its `number`-th commit; afterwards it does nothing at all."""
+
+    def __init__(self, living: Database, number: int, moment: Moment) -> None:
+        self.__dict__.update(vars(living))
+        self.number = number
+        self.moment = moment
+        self.commits = 0
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        if self.commits >= self.number:
+            raise Killed
+        with super().write() as tx:
+            yield tx
+            if self.commits + 1 == self.number and self.moment == "before":
+                self.commits += 1
+                raise Killed
+        self.commits += 1
+        if self.commits == self.number:
+            raise Killed
+
+
+def let_time_pass(office: Office) -> None:
+    """The dead run's leases end."""
+    with office.database.write() as tx:
+        tx.execute(update(lease).values(expires_at=office.database.now(tx) - timedelta(seconds=1)))
+
+
+def people_change_their_minds(office: Office, ticket: str, number: int, *, to: str) -> None:
+    before = {"good": "bad", "bad": "good"}[to]
+    office.jira.edit(ticket, labels=[to])
+    office.github.remove_label(REPO, number, before)
+    office.github.add_label(REPO, number, to)
+
+
+def apply_until(office: Office, number: int, moment: Moment) -> bool:
+    """Whether the run was killed before it was through."""
+    living = office.database
+    office.database = Mortal(living, number, moment)
+    try:
+        office.apply(force=True)
+    except Killed:
+        return True
+    finally:
+        office.database = living
+    return False
+
+
+def written(office: Office) -> int:
+    with office.database.read() as tx:
+        return sum(1 for entry in audit.read(tx) if entry.kind == "write")
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_kill_at_any_commit_is_made_good_by_the_next_run(office: Office, moment: Moment, dialect: str) -> None:
+    """Each change of mind asks for four writes: the field, the property, one label off and one on."""
+    ticket = office.ticket("bad")
+    number = office.github.add_issue(REPO, "Drift", labels=["bad"])
+    office.sync()
+    people_change_their_minds(office, ticket, number, to="good")
+    assert office.sync().exit_code is ExitCode.DONE
+    # Every moment once, on the other database some: the paths are the same.
+    step = 4 if dialect == "postgresql" else 1 if moment == "before" else 2
+    for point in range(1, 1_000, step):
+        to = {"Good": "bad", "Bad": "good"}[str(office.field(ticket))]
+        people_change_their_minds(office, ticket, number, to=to)
+        office.pull()
+        requests, audited = office.writes, written(office)
+        killed = apply_until(office, point, moment)
+        let_time_pass(office)
+        assert office.sync(force=True).exit_code is ExitCode.DONE, point
+        assert (office.field(ticket), office.labels(number)) == (to.title(), {to, f"ml/{to}"}), point
+        assert [status["id"] for status in office.property(ticket)["statuses"]] == [to], point
+        assert office.writes - requests == 4, point
+        assert written(office) - audited == 4, point
+        if not killed:
+            break
+    assert point > 10
+
+
+def test_a_kill_right_after_a_lost_answer_repeats_no_write(office: Office) -> None:
+    ticket = office.ticket("bad")
+    office.pull()
+    office.jira.faults.append(Fault(loses_answer(), method="PUT"))
+    for point in range(1, 20):
+        if not apply_until(office, point, "before"):
+            break
+        let_time_pass(office)
+    assert office.sync().exit_code is ExitCode.DONE
+    assert office.field(ticket) == "Bad"
+    assert written(office) == 2
