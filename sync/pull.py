@@ -194,13 +194,12 @@ class _StreamPull:
     def _store(self, group: Sequence[Batch]) -> None:
         with self.database.write() as tx:
             leases.verify(tx, self.lease)
-            now = self.database.now(tx)
-            saved = [entities.save_batch(tx, self.key, page, now=now, run_id=self.pull.run_id) for page in group]
+            saved = entities.save_pages(tx, self.key, group, now=self.database.now(tx), run_id=self.pull.run_id)
         self._tell(
             records=self.event.records + sum(len(page.entities) for page in group),
             pages=self.event.pages + len(group),
-            changed=self.event.changed + sum(one.new + one.changed for one in saved),
-            rejected=self.event.rejected + sum(one.rejected for one in saved),
+            changed=self.event.changed + saved.new + saved.changed,
+            rejected=self.event.rejected + saved.rejected,
             total=next((page.total for page in reversed(group) if page.total is not None), self.event.total),
         )
 

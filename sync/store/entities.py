@@ -16,7 +16,7 @@ from sync.store.members import (
     tombstone,
 )
 from sync.store.mirror import load_slots, slots_of, update_slots
-from sync.store.saving import Saved, save_batch, save_direct
+from sync.store.saving import Saved, save_batch, save_direct, save_pages
 
 __all__ = [
     "Saved",
@@ -36,6 +36,7 @@ __all__ = [
     "restore",
     "save_batch",
     "save_direct",
+    "save_pages",
     "seen_before_sweep",
     "slots_of",
     "tombstone",

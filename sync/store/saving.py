@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -15,10 +15,10 @@ from connectors.base import Batch
 from mappings.change import Reading
 from mappings.model import Entity, Ref, Rejected
 from sync.store import absent, quarantine
-from sync.store.bulk import bulk, chunks, read
+from sync.store.bulk import CHUNK, bulk, chunks, read
 from sync.store.columns import to_micros
 from sync.store.folding import Stored, Verdict, compare, latest
-from sync.store.rows import EntityRow, Held, Unstorable, by_target, entity_rows
+from sync.store.rows import EntityRow, Unstorable, by_target, entity_rows
 from sync.store.schema import stream
 from sync.store.streams import StreamKey, open_stream
 from sync.store.text import is_storable
@@ -45,24 +45,43 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def save_batch(tx: Connection, key: StreamKey, batch: Batch, *, now: datetime, run_id: str) -> Saved:
-    """Stores one page: entities, our mirrored slots, membership, rejections and cursor.
+    """`save_pages` for one page."""
+    return save_pages(tx, key, [batch], now=now, run_id=run_id)
 
-    Within one run, any order and repetition of pages gives the same entities (see `folding`). An entity that was deleted or missing
-    and is seen again is restored. A page without a cursor leaves the stored one as it is. To act on `batch.complete` is up to the
-    caller (`streams.finish`), in this transaction or a later one.
+
+def save_pages(tx: Connection, key: StreamKey, pages: Sequence[Batch], *, now: datetime, run_id: str) -> Saved:
+    """Stores pages that follow each other: entities, our mirrored slots, membership, rejections and the last cursor.
+
+    Within one run, any order, repetition and grouping of pages gives the same entities (see `folding`). An entity that was deleted
+    or missing and is seen again is restored. A page without a cursor leaves the one before it as it is. To act on `complete` is up
+    to the caller (`streams.finish`), in this transaction or a later one.
     """
     state = open_stream(tx, key)
-    page = _Page(stream=state.id, source=key.source, name=key.stream, sweep=state.sweep, run_id=run_id)
-    saved, refused = _save(tx, batch.entities, by_target(batch.slots), page, now)
-    rejected = [*batch.rejected, *(Rejected(kind=one.ref.kind, id=one.ref.id, reason=one.reason) for one in refused)]
-    if rejected:
-        quarantine.keep(tx, key.source, key.stream, rejected, now)
-        _mark_seen(tx, page, rejected)
-    changes: dict[str, Any] = {"records": state.records + len(batch.entities) + len(batch.rejected)}
-    if batch.cursor is not None:
-        changes["cursor"] = batch.cursor
+    place = _Place(stream=state.id, source=key.source, name=key.stream, sweep=state.sweep, run_id=run_id)
+    saved = Saved()
+    rows: list[EntityRow] = []
+    changes: dict[str, Any] = {"records": state.records}
+    for page in pages:
+        rejected, held = list(page.rejected), by_target(page.slots)
+        for chunk in chunks(page.entities):
+            made, refused = entity_rows(chunk, held, source=key.source)
+            rows += made
+            rejected += map(_rejected, refused)
+            if len(rows) >= CHUNK:
+                saved += _save(tx, rows, place, now)
+                rows = []
+        if rejected:
+            saved += _save(tx, rows, place, now)  # first: what is stored leaves quarantine, and this is to stay there
+            rows = []
+            quarantine.keep(tx, key.source, key.stream, rejected, now)
+            _mark_seen(tx, place, rejected)
+            saved += Saved(rejected=len(rejected))
+        changes["records"] += len(page.entities) + len(page.rejected)
+        if page.cursor is not None:
+            changes["cursor"] = page.cursor
+    saved += _save(tx, rows, place, now)
     tx.execute(_ADVANCE, {"stream_id": state.id, **changes})
-    return saved + Saved(rejected=len(rejected))
+    return saved
 
 
 def save_direct(tx: Connection, entities: Sequence[Entity], slots: Sequence[Reading] | None = None, *, now: datetime) -> Saved:
@@ -70,14 +89,21 @@ def save_direct(tx: Connection, entities: Sequence[Entity], slots: Sequence[Read
 
     `slots` lists all that our slots on these objects hold; None means that they were not read, and leaves their mirror as it is.
     """
-    saved, refused = _save(tx, entities, None if slots is None else by_target(slots), None, now)
-    for one in refused:
-        quarantine.keep(tx, one.ref.source, DIRECT, [Rejected(kind=one.ref.kind, id=one.ref.id, reason=one.reason)], now)
-    return saved + Saved(rejected=len(refused))
+    saved, held = Saved(), by_target(slots or ())
+    for chunk in chunks(entities):
+        rows, refused = entity_rows(chunk, held, source=None)
+        saved += _save(tx, rows, None, now, mirrored=slots is not None) + Saved(rejected=len(refused))
+        for one in refused:
+            quarantine.keep(tx, one.ref.source, DIRECT, [_rejected(one)], now)
+    return saved
 
 
-class _Page(NamedTuple):
-    """Where a page belongs: it makes its entities members of `stream`, seen in this sweep by this run."""
+def _rejected(one: Unstorable) -> Rejected:
+    return Rejected(kind=one.ref.kind, id=one.ref.id, reason=one.reason)
+
+
+class _Place(NamedTuple):
+    """Where pages belong: they make their entities members of `stream`, seen in this sweep by this run."""
 
     stream: int
     source: str
@@ -86,23 +112,18 @@ class _Page(NamedTuple):
     run_id: str
 
 
-def _save(
-    tx: Connection, entities: Sequence[Entity], held: Mapping[Ref, Held] | None, page: _Page | None, now: datetime
-) -> tuple[Saved, list[Unstorable]]:
-    saved, refused = Saved(), []
-    for chunk in chunks(entities):
-        rows, unstorable = entity_rows(chunk, held or {}, source=page.source if page else None)
-        refused += unstorable
-        for (source, kind), group in groupby(latest(rows), key=itemgetter(0, 1)):
-            saved += _save_group(tx, source, kind, list(group), page, mirrored=held is not None, now=to_micros(now))
-    return saved, refused
+def _save(tx: Connection, rows: Sequence[EntityRow], place: _Place | None, now: datetime, *, mirrored: bool = True) -> Saved:
+    saved = Saved()
+    for (source, kind), group in groupby(latest(rows), key=itemgetter(0, 1)):
+        saved += _save_group(tx, source, kind, list(group), place, mirrored=mirrored, now=to_micros(now))
+    return saved
 
 
 def _save_group(
-    tx: Connection, source: str, kind: str, rows: Sequence[EntityRow], page: _Page | None, *, mirrored: bool, now: int
+    tx: Connection, source: str, kind: str, rows: Sequence[EntityRow], place: _Place | None, *, mirrored: bool, now: int
 ) -> Saved:
-    """Stores at most one chunk of rows of one kind, one row an object."""
-    stored = _stored(tx, source, kind, [row.id for row in rows], page)
+    """Stores rows of one kind, one row an object."""
+    stored = _stored(tx, source, kind, [row.id for row in rows], place)
     writes: list[tuple[Any, ...]] = []
     mirrors: list[tuple[Any, ...]] = []
     back: list[tuple[Any, ...]] = []
@@ -115,40 +136,40 @@ def _save_group(
             verdict: Verdict = "replace"
         else:
             row = row if mirrored else row._replace(slots=there.slots)  # noqa: PLW2901  # the same row, completed
-            verdict = compare(row, there, same_run=page is not None and there.run_id == page.run_id)
+            verdict = compare(row, there, same_run=place is not None and there.run_id == place.run_id)
             if there.deleted_at is not None or there.missing_since is not None:
                 back.append((now, source, kind, row.id))
         if verdict == "replace":
-            writes.append((*row, now, there is None and page is None))
+            writes.append((*row, now, there is None and place is None))
         elif verdict == "mirror":
             mirrors.append((row.slots, source, kind, row.id))
-        if page is not None:
-            seen_by = page.run_id if verdict != "stale" or there is None else there.run_id
-            if there is None or (there.sweep, there.run_id) != (page.sweep, seen_by):
-                members.append((page.stream, source, kind, row.id, page.sweep, seen_by))
+        if place is not None:
+            seen_by = place.run_id if verdict != "stale" or there is None else there.run_id
+            if there is None or (there.sweep, there.run_id) != (place.sweep, seen_by):
+                members.append((place.stream, source, kind, row.id, place.sweep, seen_by))
     bulk(tx, _WRITE, writes)
     bulk(tx, _MIRROR, mirrors)
     bulk(tx, _BRING_BACK, back)
     bulk(tx, _JOIN, members)
     if new:
         absent.forget(tx, source, kind, new)
-    if page is not None:
-        quarantine.clear(tx, source, page.name, [Ref(source, kind, row.id) for row in rows])
+    if place is not None:
+        quarantine.clear(tx, source, place.name, [Ref(source, kind, row.id) for row in rows])
     changed = {write[2] for write in writes} | {one[3] for one in back}
     return Saved(new=len(new), changed=len(changed) - len(new), same=len(rows) - len(changed))
 
 
-def _stored(tx: Connection, source: str, kind: str, ids: Sequence[str], page: _Page | None) -> dict[str, Stored]:
+def _stored(tx: Connection, source: str, kind: str, ids: Sequence[str], place: _Place | None) -> dict[str, Stored]:
     members: dict[str, tuple[int | None, str | None]] = {}
-    if page is not None:
-        members = {ident: (sweep, run_id) for ident, sweep, run_id in read(tx, _READ_MEMBERS, (page.stream, source, kind), ids)}
+    if place is not None:
+        members = {ident: (sweep, run_id) for ident, sweep, run_id in read(tx, _READ_MEMBERS, (place.stream, source, kind), ids)}
     rows = read(tx, _READ, (source, kind), ids)
     return {row[0]: Stored._make((*row[1:], *members.get(row[0], (None, None)))) for row in rows}
 
 
-def _mark_seen(tx: Connection, page: _Page, rejected: Sequence[Rejected]) -> None:
+def _mark_seen(tx: Connection, place: _Place, rejected: Sequence[Rejected]) -> None:
     """A record that is not understood is there all the same: a member that was rejected is no candidate for deletion."""
-    rows = [(page.sweep, page.stream, page.source, one.kind, one.id) for one in rejected if is_storable(one.id)]
+    rows = [(place.sweep, place.stream, place.source, one.kind, one.id) for one in rejected if is_storable(one.id)]
     bulk(tx, _SEE, rows)
 
 
