@@ -194,7 +194,7 @@ def log(
     globals_: Globals,
     subject: Annotated[str | None, typer.Argument(help="Only this ticket or change request.", show_default=False)] = None,
     since: Annotated[str, typer.Option("--since", help="How far back.")] = "7d",
-    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many entries, the newest first.")] = 100,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many entries: the newest.")] = 100,
 ) -> None:
     """Show every write: when, what, why and by which run."""
     _do("log", globals_, subject=subject, since=since, limit=limit)
