@@ -6,7 +6,7 @@ object that was not confirmed lately is unknown. Knowing more can turn unknown i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
@@ -78,30 +78,43 @@ class _Judge:
         )
 
     def verdict(self) -> Judged | None:
-        if not self._applies():
-            lacks = self._lacks(kind for name, _ in self.rule.when.patterns() for kind in _kinds(name))
+        doubts = list(self._doubts_of_applying())
+        if not doubts:
+            lacks = self._lacks({kind for name, _ in self.rule.when.patterns() for kind in _kinds(name)})
             return Judged(truth=None, missing=tuple(lacks)) if lacks else None
         judged = self._block(self.rule.when)
+        if all(doubts) and judged.truth is not None:
+            judged = Judged(truth=None, evidence=judged.evidence, missing=tuple(sorted({one for doubt in doubts for one in doubt})))
         return msgspec.structs.replace(judged, recheck_at=_earliest([judged.recheck_at, self.view.freshness.next_expiry()]))
 
-    def _applies(self) -> bool:
-        """Whether something on the subject's way could make the rule true; a rule about the subject itself always applies.
+    def _doubts_of_applying(self) -> Iterator[Sequence[str]]:
+        """One entry for each thing on the subject's way that makes the rule applicable: what it lacks to be relied on.
 
-        What another rule says makes a rule applicable only where it looks at nothing else.
+        A rule about the subject itself always applies. What another rule says makes it applicable only if it looks at nothing else.
         """
         if any(leaf.subject is not None for leaf in self.rule.when.leaves()):
-            return True
+            yield ()
+            return
         patterns = list(self.rule.when.patterns())
-        looked_at = [name for name, pattern in patterns if not isinstance(pattern, StatusPattern)]
-        if looked_at:
-            return any(self._is_on_the_way(name) for name in looked_at)
-        return any(self._verdicts(pattern.id) for _, pattern in patterns if isinstance(pattern, StatusPattern))
+        looked_at = {name for name, pattern in patterns if not isinstance(pattern, StatusPattern)}
+        for name in sorted(looked_at):
+            for ref in self._on_the_way(name):
+                yield self._doubts(ref)
+        for _, pattern in () if looked_at else patterns:
+            if isinstance(pattern, StatusPattern):
+                yield from (judged.missing for judged in self._verdicts(pattern.id))
 
-    def _is_on_the_way(self, name: str) -> bool:
-        """Whether there is a member, or for observations something that can be observed so."""
+    def _on_the_way(self, name: str) -> Iterator[Ref]:
+        """The members of a pattern, and for observations also what can be observed so."""
         if name not in OBSERVATIONS:
-            return any(ref.kind == name for ref in self.members)
-        return any(ref.kind in _observable(name) for ref in self._observed()) or bool(self._monitors(name))
+            yield from (ref for ref in self.members if ref.kind == name)
+            return
+        yield from (ref for ref in self._observed() if ref.kind in _observable(name))
+        yield from (monitor.newest.ref for monitor in self._monitors(name))
+
+    def _doubts(self, ref: Ref) -> Sequence[str]:
+        """Why it may not be said of `ref` that the subject leads to it."""
+        return [*self.view.lacks(ref), *self._way_lacks(ref)]
 
     def _block(self, block: Item) -> Judged:
         parts: list[Judged] = []
@@ -169,17 +182,22 @@ class _Judge:
             return sorted(self.view.graph.observations)
         return (self.subject.ref, *self.members) if "observes" in self.rule.via else ()
 
-    def _lacks(self, kinds: Iterable[str]) -> Sequence[str]:
-        """What could still add a member of these kinds, or a link along `via`."""
+    def _lacks(self, kinds: Collection[str]) -> Sequence[str]:
+        """What could still add a member of these kinds, or a link along `via`.
+
+        Commits that no listing has are looked up for the runs and versions that name them, so these bring commits too.
+        """
         wanted = {kind for relation in self.rule.via for kind in RELATION_KINDS[relation]} | set(kinds)
-        lacks = list(self.view.freshness.absent_proof_lacks(wanted))
+        if "built_from" not in self.rule.via and "commit" not in kinds:
+            return self.view.freshness.absent_proof_lacks(wanted)
+        lacks = list(self.view.freshness.absent_proof_lacks(wanted | {"run", "model_version"}))
         count = len(self.view.open_look_ups)
-        if "commit" in wanted and count:
+        if count:
             lacks.append(f"look-up of {count} commit" + ("" if count == 1 else "s"))
         return lacks
 
     def _member(self, entity: Entity, pattern: Pattern) -> Judged:
-        lacks = [*self.view.lacks(entity.ref), *self._way_lacks(entity.ref)]
+        lacks = self._doubts(entity.ref)
         if lacks:
             return Judged(truth=None, evidence=(_evidence(entity, "known", Fact(None), holds=None),), missing=tuple(lacks))
         facts = FACTS[type(entity)]
