@@ -13,12 +13,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
+import msgspec
 import pytest
 
 from connectors.base import Batch, Connection, Connector, Finding, Options, SourceContext
 from mappings.model import Entity, Missing, ModelVersion, Ref, Run
 from sandbox.github import DEFAULT_TOKEN, GitHub
 from sandbox.jira import JiraCloud
+from sync.assess import ScopedProject
 from sync.build import ConnectionTypes, build_workspace, read_project_file
 from sync.engine import Permission, RunResult
 from sync.engine import Run as EngineRun
@@ -73,7 +75,7 @@ class Shelf:
     the refs that are asked for; both may raise. `unlisted` can be read but is in no listing; while `hidden`, nothing can be seen.
     """
 
-    KINDS: ClassVar = frozenset({"run", "dataset", "model_version", "deployment", "observation", "commit"})
+    KINDS: ClassVar = frozenset({"run", "dataset", "model_version", "commit"})
 
     def __init__(self) -> None:
         self.things: dict[Ref, Entity] = {}
@@ -152,7 +154,7 @@ class Types(ConnectionTypes):
 
 class Office:
     """Everything that one test works with. `projects` and `top` are written into the project file by the next `workspace()`; the
-    sources `without` are left out of it."""
+    sources `without` are left out of it. `unknown_after` may be shorter than a file can say."""
 
     def __init__(self, database: Database, folder: Path, jira: JiraCloud, github: GitHub) -> None:
         self.database = database
@@ -164,6 +166,7 @@ class Office:
         self.stop = threading.Event()
         self.limits = PullLimits(wait=timedelta())
         self.without: set[str] = set()
+        self.unknown_after: timedelta | None = None
         self.scopes: dict[str, Any] = {"jira": {"projects": ["ML"]}, "github": {"repositories": [REPO]}}
         self.projects: dict[str, dict[str, Any]] = {"churn": {"scopes": self.scopes}}
         self.top: dict[str, Any] = {
@@ -200,7 +203,14 @@ class Office:
             "MILEPOST_GITHUB__TOKEN": DEFAULT_TOKEN,
         }
         file = read_project_file(self.path, types)
-        return build_workspace(file, types, environ, self.database, limits=self.limits, wait=timedelta())
+        built = build_workspace(file, types, environ, self.database, limits=self.limits, wait=timedelta())
+        if self.unknown_after is None:
+            return built
+        return msgspec.structs.replace(built, projects=[self._impatient(project, self.unknown_after) for project in built.projects])
+
+    @staticmethod
+    def _impatient(project: ScopedProject, unknown_after: timedelta) -> ScopedProject:
+        return msgspec.structs.replace(project, view=msgspec.structs.replace(project.view, unknown_after=unknown_after))
 
     def run(self, command: str = "sync", *only: str) -> EngineRun:
         """A run over the projects named, or all, that has done nothing yet."""
