@@ -23,7 +23,7 @@ def main() -> None:
         status.update("milepost --help")
         startup = list(startup_figures())
         with standing_in(SIZE) as stand_ins:
-            status.update(f"pulling {SIZE.records:,} records, twice")
+            status.update(f"pulling {SIZE.records:,} records several times")
             pull = FullPull(folder, stand_ins)
             status.update("syncing twice")
             quiet = list(quiet_figures(pull.project, stand_ins))

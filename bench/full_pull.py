@@ -18,34 +18,43 @@ from bench.world import Size
 SIZE = Size(jira_issues=10_000, github_issues=10_000, commits=10_000)
 SMALL, LARGE = Size(jira_issues=10_000), Size(jira_issues=100_000)
 LATENCY = 0.08
-_BULK = ("/search/jql", "/issues", "/pulls", "/commits")
+RUNS = 2
+"""What else the machine does can only add to the CPU time of a run: the lower one counts, and the higher memory."""
+
+_LISTED = {"/search/jql": "Jira issues", "/issues": "GitHub issues", "/commits": "commits", "/pulls": "change requests"}
 
 
 class FullPull:
-    """One pull under cProfile, which also warms the stand-ins, then the one that counts."""
+    """One pull under cProfile, which also warms the stand-ins, then those that count. The last one pulled into `project`."""
 
     def __init__(self, folder: Path, stand_ins: StandIns) -> None:
-        warm = new_project(folder / "warm", stand_ins.addresses, SIZE)
+        self.project = new_project(folder / "warm", stand_ins.addresses, SIZE)
         stand_ins.order(Order(weighing=True))
-        self.profile = _run("bench.profile_process", warm).decode()
-        self.project = new_project(folder / "measured", stand_ins.addresses, SIZE)
+        self.profile = _run("bench.profile_process", self.project).decode()
         self.weighed = stand_ins.order(Order(latency=LATENCY))
-        self.cost = measured_pull(self.project)
-        self.traffic = stand_ins.order(Order())
-        if self.cost.requests != self.traffic.total:
-            raise RuntimeError(f"{self.cost.requests} requests were counted, {self.traffic.total} were seen")
+        self.costs: list[Cost] = []
+        for number in range(RUNS):
+            self.project = new_project(folder / f"measured-{number}", stand_ins.addresses, SIZE)
+            self.costs.append(measured_pull(self.project))
+            seen = stand_ins.order(Order(latency=LATENCY)).total
+            if self.costs[-1].requests != seen:
+                raise RuntimeError(f"{self.costs[-1].requests} requests were counted, {seen} were seen")
 
     def figures(self) -> Iterator[Figure]:
-        yield _requests(self.cost)
+        yield _requests(max(self.costs, key=lambda cost: cost.requests))
+        seconds = sorted(cost.cpu for cost in self.costs)
+        told = ", ".join(f"{one:.2f}" for one in seconds)
         yield Figure(
             name=f"full pull, {LATENCY * 1000:.0f} ms latency: CPU a record",
             target=60,
-            measured=self.cost.cpu / SIZE.records * 1e6,
+            measured=seconds[0] / SIZE.records * 1e6,
             unit=" µs",
-            note=f"{self.cost.cpu:.2f} s of user and system time for {SIZE.records:,} records of {_weight(self.weighed):.1f} KB",
+            note=f"{SIZE.records:,} records ({_weights(self.weighed)}); user and system time of the runs: {told} s",
         )
-        if self.cost.extra_memory is not None:
-            yield _memory("full pull: memory above the idle process", self.cost, self.cost.extra_memory)
+        extras = [(cost.extra_memory, cost) for cost in self.costs if cost.extra_memory is not None]
+        if extras:
+            extra, cost = max(extras, key=lambda one: one[0])
+            yield _memory("full pull: memory above the idle process", cost, extra)
 
 
 def growth(folder: Path) -> Iterator[Figure]:
@@ -95,7 +104,10 @@ def _memory(name: str, cost: Cost, extra: float) -> Figure:
     return Figure(name=name, target=60, measured=extra, unit=" MB", note=f"idle {(cost.idle or 0) / 1e6:.0f} MB{late}")
 
 
-def _weight(traffic: Traffic) -> float:
-    """KB a record on the wire, over the pages of the streams that grow."""
-    bulk = sum(size for name, size in traffic.sizes.items() if name.endswith(_BULK))
-    return bulk / SIZE.records / 1024
+def _weights(traffic: Traffic) -> str:
+    """KB a record on the wire."""
+    sizes = {path: sum(size for name, size in traffic.sizes.items() if name.endswith(path)) for path in _LISTED}
+    rows = (SIZE.jira_issues, SIZE.github_issues + SIZE.pulls, SIZE.commits, SIZE.pulls)
+    return ", ".join(
+        f"{what} {size / 1024 / count:.1f} KB" for what, size, count in zip(_LISTED.values(), sizes.values(), rows, strict=True)
+    )

@@ -32,7 +32,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
 
     def milepost(self, *arguments: str) -> bytes:
         """What the command prints on standard output. Raises `CalledProcessError`."""
-        command = [Path(sys.executable).with_name("milepost"), "--config", self.file, *arguments]
+        command = [str(Path(sys.executable).with_name("milepost")), "--config", str(self.file), *arguments]
         return subprocess.run(command, check=True, stdout=subprocess.PIPE, env=self.environment).stdout
 
 

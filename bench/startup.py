@@ -18,7 +18,12 @@ from bench.figures import Figure
 from sync.cli.app import build_app
 
 FORBIDDEN = frozenset(
-    "jira github mlflow boto3 botocore azure sqlalchemy alembic psycopg sqlite3 fastapi starlette uvicorn httpx requests".split()
+    {
+        *("jira", "github", "mlflow", "boto3", "botocore", "azure"),
+        *("sqlalchemy", "alembic", "psycopg", "sqlite3"),
+        *("fastapi", "starlette", "uvicorn"),
+        *("httpx", "requests"),
+    }
 )
 """Top-level names of the SDKs, the database layers, the web frameworks and the HTTP clients."""
 

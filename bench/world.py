@@ -20,10 +20,10 @@ JIRA_TEXT, GITHUB_TEXT, COMMIT_TEXT = 1_150, 350, 850
 
 COMMITS_PER_PULL = 10
 _SPAN = timedelta(days=400)
-_VOCABULARY = (
+_PROSE = (
     "the model was trained on last month's data and its recall fell below what we had agreed with the customer so this ticket asks "
     "for a look at the features “days since last order” and “average basket” before anything is retrained naïvely – Grüße, Łukasz"
-).split()
+)
 _PEOPLE = ("Ada Example", "Łukasz Example", "Grace Example", "Søren Example", "Mei Example")
 
 
@@ -122,9 +122,8 @@ def _login(number: int) -> str:
 
 def _texts(length: int) -> Sequence[str]:
     """A hundred texts of `length` characters, in lines as people write them."""
-    chance = random.Random(length)
-    texts = []
+    chance, vocabulary, texts = random.Random(length), _PROSE.split(), []
     for _ in range(100):
-        words = [chance.choice(_VOCABULARY) + ("\n" if chance.random() < 0.02 else "") for _ in range(length // 4)]
+        words = [chance.choice(vocabulary) + ("\n" if chance.random() < 0.02 else "") for _ in range(length // 4)]
         texts.append(" ".join(words)[:length])
     return texts

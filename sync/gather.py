@@ -1,4 +1,4 @@
-"""Pages are stored several at a time: a transaction costs as much as storing a thousand records does, and a page has a hundred."""
+"""Pages are stored several at a time: a transaction, with its few statements, costs as much as storing a hundred records does."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from connectors.base import Batch
 
-ENOUGH = 1_000
-"""How many records make a group."""
+ENOUGH = 500
+"""How many records make a group: more would save little, and cost memory."""
 
 LONGEST = 1.0
 """Seconds of reading that may be lost to a kill, apart from the page under way. They are read again, which is harmless."""

@@ -30,7 +30,7 @@ def still() -> float:
     return 0.0
 
 
-def test_a_group_has_a_thousand_records() -> None:
+def test_a_group_has_enough_records() -> None:
     groups = gathered(pages(*[ENOUGH // 10] * 25), threading.Event(), clock=still)
 
     assert [len(group) for group in groups] == [10, 10, 5]
