@@ -7,11 +7,13 @@ Two statuses of its own depend on a ticket's labels alone, so that a test change
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import msgspec
 import pytest
@@ -26,7 +28,7 @@ from sync.engine import Permission, RunResult
 from sync.engine import Run as EngineRun
 from sync.pull import PullLimits
 from sync.savedplan import SavedPlan
-from sync.store.connect import Database
+from sync.store.connect import Database, open_database
 from sync.workspace import Workspace
 
 FIELD = "ML Status"
@@ -320,6 +322,23 @@ def github() -> Iterator[GitHub]:
 @pytest.fixture
 def office(database: Database, tmp_path: Path, jira: JiraCloud, github: GitHub) -> Office:
     return Office(database, tmp_path, jira, github)
+
+
+NewOffice: TypeAlias = Callable[[], AbstractContextManager[Office]]
+
+
+@pytest.fixture(scope="session")
+def new_office(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> NewOffice:
+    """Opens an office on SQLite, for tests that need one after the other."""
+
+    @contextmanager
+    def opened() -> Iterator[Office]:
+        folder = tmp_path_factory.mktemp("office")
+        shutil.copyfile(sqlite_template, folder / "milepost.db")
+        with closing(open_database(f"sqlite:///{folder / 'milepost.db'}")) as database, JiraCloud() as jira, GitHub() as github:
+            yield Office(database, folder, jira, github)
+
+    return opened
 
 
 def _keeps_the_protocol(reader: ShelfReader) -> Connector:
