@@ -99,7 +99,7 @@ def _while_held(case: Situation, held: Held) -> Decision:
         return Decision(kind="write", ended=True)
     if case.actual == held.value and not _claims_too_much(case):
         return Decision(kind="keep", rule=held.rule, episode=held.episode)
-    decision = _compare(case)
+    decision = _compare(msgspec.structs.replace(case, settled=True))
     return decision if decision.kind == "keep" else msgspec.structs.replace(decision, ended=True)
 
 

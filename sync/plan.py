@@ -167,7 +167,7 @@ class _Planner:
             pushed=self.remembered.pushed.get(slot),
             held=self.remembered.held.get(slot),
             settled=(slot.target.source, container_of(target), slot.kind, slot.name) in self.remembered.settled,
-            adopt=self.adopt,
+            adopt=self.adopt and is_editable(target),
             forced_lately=self.remembered.forced.get(slot, 0),
             by_title=self.by_title,
             open_episodes=self.open_episodes,
