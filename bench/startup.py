@@ -60,7 +60,7 @@ def imported_by_help() -> frozenset[str]:
     """The top-level modules that a process has imported once it has printed the help. Raises `RuntimeError` when that failed."""
     ended = subprocess.run([sys.executable, "-c", _LIST_IMPORTS], capture_output=True, text=True, check=True)
     code, names = json.loads(ended.stderr)
-    if code != 0 or "Commands" not in ended.stdout:
+    if code != 0 or "Usage:" not in ended.stdout:
         raise RuntimeError(f"milepost --help ended with {code}")
     return frozenset(names)
 
