@@ -6,6 +6,7 @@ Where several compete, a declared ticket goes before an exact sha; a run that me
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -137,29 +138,28 @@ def _on_default_branch(change: ChangeRequest) -> bool:
 
 
 def followed(known: Known, merges: Mapping[Ref, Sequence[Ref]], tickets: Mapping[Ref, frozenset[Ref]]) -> Iterator[Link]:
-    """From the first run of each experiment that was built from a later merge to every earlier merge of a ticket.
+    """From the first run that was built from a later merge to every merge of a ticket that has no run of its own.
 
     The later run contains the ticket's work without having been made for it, so it follows and is not built from it.
     """
-    merged: dict[str, list[ChangeRequest]] = {}
-    for change in sorted(known.changes, key=lambda change: (change.merged_at or _EPOCH, change.ref)):
-        if change.merged_at and _on_default_branch(change) and change.ref in tickets:
-            merged.setdefault(change.repository, []).append(change)
-    built: dict[tuple[str, str], list[tuple[datetime, Run]]] = {}
+    merged = [known.changes_by_ref[ref] for ref in tickets if ref in known.changes_by_ref]
+    built: dict[str, list[tuple[datetime, Run]]] = {}
+    own: set[Ref] = set()
     for run in known.runs:
         for ref in merges.get(run.ref, ()):
             change = known.changes_by_ref[ref]
-            built.setdefault((run.experiment, change.repository), []).append((change.merged_at or _EPOCH, run))
-    for (_, repository), runs in sorted(built.items()):
+            built.setdefault(change.repository, []).append((change.merged_at or _EPOCH, run))
+            own.add(ref)
+    for runs in built.values():
         runs.sort(key=lambda pair: (pair[0], pair[1].ref))
-        own = {ref for _, run in runs for ref in merges[run.ref]}
-        position = 0
-        for change in (one for one in merged.get(repository, ()) if one.ref not in own):
-            while position < len(runs) and runs[position][0] <= (change.merged_at or _EPOCH):
-                position += 1
-            if position < len(runs):
-                because = f"built from a later merge than #{change.number}"
-                yield Link(source=runs[position][1].ref, relation="follows", target=change.ref, because=because, confidence="exact")
+    for change in merged:
+        runs = built.get(change.repository, [])
+        if change.ref in own or change.merged_at is None or not _on_default_branch(change):
+            continue
+        position = bisect_right(runs, change.merged_at, key=lambda pair: pair[0])
+        if position < len(runs):
+            because = f"built from a later merge than #{change.number}"
+            yield Link(source=runs[position][1].ref, relation="follows", target=change.ref, because=because, confidence="exact")
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

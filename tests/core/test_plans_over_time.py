@@ -23,9 +23,7 @@ RULES = [
 BY_TITLE = {one.title: one for one in RULES}
 BY_LABEL = {f"ml/{one.label}": one for one in RULES}
 LABELS = {label: one.id for label, one in BY_LABEL.items()}
-OWNED = Owned(
-    labels=dict.fromkeys(LABELS, ("d1242f", "")), field="ML Status", options=(*BY_TITLE, "Unknown"), property="milepost"
-)
+OWNED = Owned(labels=dict.fromkeys(LABELS, ("d1242f", "")), field="ML Status", options=(*BY_TITLE, "Unknown"), property="milepost")
 SLOTS = [("field", "ML Status"), ("property", "milepost"), *(("label", label) for label in LABELS)]
 STRANGE = [("field", "Other"), ("label", "ml/other"), ("label", "urgent"), ("property", "other")]
 KEYS = ("ML-1", "ML-2")
