@@ -33,7 +33,7 @@ test: setup ## Run every test, on SQLite and a real PostgreSQL, with a real MLfl
 	@"$(BIN)/python" -m pytest -n $(WORKERS) --dist worksteal -m "not soak"
 
 soak: setup ## Run the long proofs
-	@"$(BIN)/python" -m pytest -n $(WORKERS) -m soak
+	@"$(BIN)/python" -m pytest -n $(WORKERS) -m soak || test $$? -eq 5 # 5: no long proof is there yet
 
 lint: setup ## Look for mistakes and for imports that run the wrong way
 	@"$(BIN)/ruff" format --check --quiet . || { echo "run: make fmt"; exit 1; }
