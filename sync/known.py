@@ -22,7 +22,8 @@ from mappings.model import (
     WorkItem,
 )
 
-_KEY = re.compile(r"(?<![A-Za-z0-9])([A-Za-z][A-Za-z0-9_]+)-([1-9][0-9]{0,8})(?![A-Za-z0-9]|\.[0-9])")
+# The bound keeps the search linear: a text of nothing but underscored letters may begin a prefix at every other character.
+_KEY = re.compile(r"(?<![A-Za-z0-9])([A-Za-z][A-Za-z0-9_]{1,64})-([1-9][0-9]{0,8})(?![A-Za-z0-9]|\.[0-9])")
 
 
 class Known:
@@ -96,6 +97,11 @@ class Known:
             return []
         first = bisect_left(self._shas, sha)
         return list(takewhile(lambda one: one.startswith(sha), islice(self._shas, first, None)))
+
+
+def is_strangers(change: ChangeRequest) -> bool:
+    """Whether anybody at all may have opened it, and nobody of the repository has accepted it yet."""
+    return change.from_fork and change.state != "merged"
 
 
 def addresses(version: ModelVersion) -> Sequence[str]:

@@ -14,7 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from mappings.model import ChangeRequest, Commit, Confidence, Link, ModelVersion, Ref, Run
-from sync.known import Known, to_items
+from sync.known import Known, is_strangers, to_items
 
 ISSUE_TAG = "milepost.issue"
 COMMIT_TAGS = ("mlflow.source.git.commit", "git_sha", "git_commit")
@@ -73,7 +73,13 @@ def _built_from(known: Known, entity: Run | ModelVersion, sha: str, *, exact: bo
         role = "merge" if change.merged_at and change.merge_sha and change.merge_sha.lower() == sha else "head"
         targets[change.ref] = f"commit {sha[:9]} is the {role} of #{change.number}"
     for target, because in targets.items():
-        yield Link(source=entity.ref, relation="built_from", target=target, because=because, confidence=confidence)
+        weight: Confidence = "textual" if _is_no_way_in(known.changes_by_ref.get(target)) else confidence
+        yield Link(source=entity.ref, relation="built_from", target=target, because=because, confidence=weight)
+
+
+def _is_no_way_in(change: ChangeRequest | None) -> bool:
+    """Whether it is a change request by which nothing came in: given up, or a stranger's who may name any public commit its head."""
+    return change is not None and (change.state == "closed" or is_strangers(change))
 
 
 def _of_its_repository(found: Sequence[C], entity: Run | ModelVersion) -> Sequence[C]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from mappings.model import ChangeRequest, Commit, Link, Ref, WorkItem
-from sync.known import Known, to_items
+from sync.known import Known, is_strangers, to_items
 
 _CLOSING = re.compile(
     r"(?<![\w-])(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?|implements?)[:\s]\s*(?P<list>[A-Za-z][A-Za-z0-9_]+-\d+(?:\s*,\s*[A-Za-z][A-Za-z0-9_]+-\d+)*)",
@@ -33,6 +33,12 @@ def mentions(known: Known) -> Iterator[Link]:
 
 
 def _of_change(known: Known, change: ChangeRequest) -> Iterator[Link]:
+    """What a change request says. Anybody may open one from a fork and say anything: until it is merged, that is only shown."""
+    for link_ in _said_by_change(known, change):
+        yield msgspec.structs.replace(link_, confidence="textual") if is_strangers(change) else link_
+
+
+def _said_by_change(known: Known, change: ChangeRequest) -> Iterator[Link]:
     certain: dict[str, str] = {}
     for key, _ in known.keyed(change.branch):
         certain.setdefault(key, f"{key} in the branch name {change.branch}")

@@ -1,0 +1,87 @@
+"""What somebody outside of a project can write, or have written elsewhere: it is shown, and nothing is published on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.known import Known
+from sync.recipients import deliver
+from tests.core.worlds import NOW, World, shipped
+
+SAYINGS: list[dict[str, Any]] = [
+    {"branch": "ML-43"},
+    {"title": "ML-43 look here"},
+    {"body": "Fixes ML-43"},
+    {"closes": ("ML-43",)},
+]
+
+
+@pytest.mark.parametrize("saying", SAYINGS)
+@pytest.mark.parametrize("state", ["open", "closed"])
+def test_a_strangers_change_request_implements_nothing_before_it_is_merged(saying: dict[str, Any], state: str) -> None:
+    world = World()
+    item = world.item("ML-43")
+    change = world.change(8, from_fork=True, state=state, **saying)
+    assert world.links(change) == []
+    assert world.links(change, sure=False) == [("implements", item.ref.id)]
+    world.change_of(change, state="merged", merged_at=NOW)
+    assert world.links(change) == [("implements", item.ref.id)]
+
+
+@pytest.mark.parametrize("saying", SAYINGS)
+@pytest.mark.parametrize("state", ["open", "closed"])
+@pytest.mark.parametrize("from_fork", [True, False])
+def test_no_ticket_turns_green_by_a_change_request_with_the_head_of_anothers(
+    saying: dict[str, Any], state: str, from_fork: bool
+) -> None:
+    world = World()
+    item, change, run, _ = world.whole()
+    world.change_of(run, git_commit=change.head_sha)
+    other = world.item("ML-43")
+    thief = world.change(8, from_fork=from_fork, state=state, head_sha=change.head_sha, **saying)
+    assert world.truth("model-ready", item) is True
+    wants = from_fork or state == "closed"
+    assert (("built_from", thief.ref.id) in world.links(run, sure=False)) is wants
+    assert (world.truth("model-ready", other) == "not applicable") is wants
+
+
+def test_a_commit_of_a_change_request_that_was_given_up_leads_no_run_to_it() -> None:
+    world = World()
+    change = world.change(8, state="closed", head_sha="a" * 40, branch="ML-43")
+    commit = world.commit("b" * 40, change_requests=(change.ref,))
+    run = world.run(git_commit="b" * 40)
+    assert world.links(run) == [("built_from", commit.ref.id)]
+    assert world.links(run, sure=False) == [("built_from", change.ref.id)]
+
+
+@pytest.mark.parametrize("saying", [{"title": "ML-42 innocent"}, {"branch": "ML-42"}, {"body": "Closes ML-42"}])
+@pytest.mark.parametrize("from_fork", [True, False])
+def test_a_strangers_open_change_request_receives_nothing(saying: dict[str, Any], from_fork: bool) -> None:
+    world = World()
+    item, *_ = world.whole()
+    change = world.change(8, from_fork=from_fork, **saying)
+    rules = {one.id: one for one in shipped()}
+    said = [one for one in world.derive().standings if one.rule == "model-ready" and one.truth]
+    (delivery,) = deliver(world.graph(), world.project, rules, said, now=NOW)
+    assert delivery.targets == ((item.ref,) if from_fork else (item.ref, change.ref))
+
+
+def test_a_prefix_too_long_for_any_tracker_makes_no_key() -> None:
+    world = World()
+    long = "A" * 200
+    world.item(f"{long}-42")
+    world.item("ML-42")
+    known = Known(world.everything())
+    assert list(known.keyed(f"{long}-42")) == []
+    assert [key for key, _ in known.keyed(f"{'a_' * 200}ML-42")] == ["ML-42"]
+
+
+@given(before=st.text(alphabet="aA_-1 ", max_size=60).map(lambda text: text * 1000))
+def test_a_key_is_found_behind_any_flood_of_half_keys(before: str) -> None:
+    world = World()
+    world.item("ML-42")
+    assert "ML-42" in [key for key, _ in Known(world.entities.values()).keyed(f"{before} ML-42")]
