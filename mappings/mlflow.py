@@ -151,6 +151,8 @@ def _dataset_id(record: DatasetRecord) -> str:
 
 
 def _run(site: Site, record: RunRecord) -> tuple[Run, Sequence[Dataset]]:
+    """Without `updated_at`: MLflow notes none for runs, and neither start nor end tells which of two readings is newer (a run that
+    is resumed loses its end)."""
     info = record.info
     run_id = _known("run id", info.run_id or info.run_uuid)
     experiment = _known("experiment id", str(info.experiment_id))
@@ -160,7 +162,6 @@ def _run(site: Site, record: RunRecord) -> tuple[Run, Sequence[Dataset]]:
         ref=site.ref("run", run_id),
         url=f"{site.url}/#/experiments/{quote(experiment, safe='')}/runs/{quote(run_id, safe='')}",
         created_at=_moment(info.start_time),
-        updated_at=_ended(info) or _moment(info.start_time),
         run_id=run_id,
         name=info.run_name or tags.get("mlflow.runName"),
         experiment=experiment,

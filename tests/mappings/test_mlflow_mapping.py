@@ -109,7 +109,7 @@ def test_a_run_carries_what_a_team_asks_of_it() -> None:
     assert run.tags["milepost.issue"] == "ML-42"
     assert run.models == ("m-1", "m-2")
     assert run.started_at == datetime.fromtimestamp(START / 1000, UTC)
-    assert run.ended_at == run.updated_at == datetime.fromtimestamp((START + 1500) / 1000, UTC)
+    assert run.ended_at == datetime.fromtimestamp((START + 1500) / 1000, UTC)
     assert run.datasets == (DatasetUse(dataset=dataset.ref, context="training", as_of=datetime(2026, 10, 1, tzinfo=UTC)),)
 
 
@@ -117,8 +117,15 @@ def test_a_run_under_way_has_no_end() -> None:
     record = run_record(status="RUNNING")
     del record["info"]["end_time"]
     run = one_run(record)
-    assert (run.status, run.ended_at, run.updated_at) == ("running", None, run.started_at)
+    assert (run.status, run.ended_at) == ("running", None)
     assert one_run(run_record(status="RUNNING", end_time=0)).ended_at is None
+
+
+def test_no_reading_of_a_run_claims_to_be_the_newer_one() -> None:
+    """MLflow keeps no time of a run's last change: one that is resumed would look older than it was when it had ended."""
+    ended, resumed = one_run(run_record()), one_run(run_record(status="RUNNING", end_time=None))
+    assert (ended.status, resumed.status) == ("finished", "running")
+    assert ended.updated_at is resumed.updated_at is None
 
 
 def test_an_unheard_of_status_is_unknown() -> None:
