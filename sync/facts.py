@@ -93,7 +93,10 @@ def _merged(subjects: Sequence[Ref], view: View) -> Fact | Unknown:
     for ref in (ref for subject in subjects for ref in view.graph.merges.get(subject, ())):
         change = view.graph.get(ref, ChangeRequest)
         if change is not None:
-            doubts = [*view.lacks(ref), *_branch_lacks(change)]
+            commit = _merge_commit(change, view)
+            if commit is not None and _was_dropped(commit, change) and not view.lacks(commit.ref):
+                continue
+            doubts = [*view.lacks(ref), *_branch_lacks(change), *(view.lacks(commit.ref) if commit is not None else ())]
             if not doubts:
                 return Fact(True, f"was merged by {change.repository}#{change.number}")
             lacks.extend(doubts)
@@ -101,6 +104,20 @@ def _merged(subjects: Sequence[Ref], view: View) -> Fact | Unknown:
     named = {sha for ref in subjects for sha in _shas(ref, view)}
     lacks.extend(f"look-up of commit {sha[:9]}" for sha in view.open_look_ups if sha in named)
     return Unknown(tuple(dict.fromkeys(lacks))) if lacks else Fact(False, "comes from no merged change request")
+
+
+def _merge_commit(change: ChangeRequest, view: View) -> Commit | None:
+    """The commit by which a change request came in, if it is known: both live under their repository's id."""
+    repository, merge = change.ref.id.rpartition("/")[0], (change.merge_sha or "").lower()
+    return view.graph.get(Ref(change.ref.source, "commit", f"{repository}/{merge}"), Commit)
+
+
+def _was_dropped(commit: Commit, change: ChangeRequest) -> bool:
+    """Whether a merge was taken back off the default branch, as by a force-push.
+
+    A commit that was only looked up tells nothing of branches; it names the change requests that it belongs to instead.
+    """
+    return not commit.on_default_branch and change.ref not in commit.change_requests
 
 
 def _branch_lacks(change: ChangeRequest) -> Sequence[str]:
@@ -112,12 +129,15 @@ def _shas(ref: Ref, view: View) -> Sequence[str]:
     return named_shas(entity) if isinstance(entity, Run | ModelVersion) else ()
 
 
-def _change_merged(change: ChangeRequest, _: View) -> Fact | Unknown:
+def _change_merged(change: ChangeRequest, view: View) -> Fact | Unknown:
     if change.state != "merged":
         return Fact(False, "is not merged")
-    lacks = _branch_lacks(change)
+    commit = _merge_commit(change, view)
+    lacks = [*_branch_lacks(change), *(view.lacks(commit.ref) if commit is not None else ())]
     if lacks:
         return Unknown(tuple(lacks))
+    if commit is not None and _was_dropped(commit, change):
+        return Fact(False, f"was merged, but commit {commit.sha[:9]} is no longer on the default branch")
     return _yes(
         change.base == change.default_branch, "is merged into the default branch", f"is merged into {change.base}, not the default"
     )
@@ -219,13 +239,16 @@ def _version_merged(version: ModelVersion, view: View) -> Fact | Unknown:
 
 
 def _data_time(dataset: Dataset, view: View) -> datetime | None:
-    """When the data was taken: as its runs declare it, else its first known use, which it is at least as old as."""
+    """When the data was taken: as its runs declare it, else its first known use, which it is at least as old as.
+
+    No run was trained on data from after its start, and nothing was taken at a time that lies ahead.
+    """
     runs = view.training_uses.get(dataset.ref, ())
-    declared = [use.as_of for run in runs for use in run.datasets if use.dataset == dataset.ref and use.as_of is not None]
-    if declared:
-        return max(declared)
-    starts = [run.started_at for run in runs if run.started_at is not None]
-    return min(starts, default=dataset.created_at)
+    named = [(run, use.as_of) for run in runs for use in run.datasets if use.dataset == dataset.ref and use.as_of is not None]
+    starts = [run.started_at for run in runs if run.started_at is not None and run.started_at <= view.now]
+    declared = [min(as_of, run.started_at or as_of) for run, as_of in named if as_of <= view.now]
+    first_seen = dataset.created_at if dataset.created_at is None or dataset.created_at <= view.now else None
+    return max(declared) if declared else min(starts, default=first_seen)
 
 
 def _unless_runs_lack(fact: Fact | Unknown, view: View) -> Fact | Unknown:
