@@ -78,7 +78,7 @@ def _built_from(known: Known, entity: Run | ModelVersion, sha: str, *, exact: bo
 
 
 def _is_no_way_in(change: ChangeRequest | None) -> bool:
-    """Whether it is a change request by which nothing came in: given up, or a stranger's who may name any public commit its head."""
+    """Whether it is a change request by which nothing came in: given up, or a stranger's, whose head may be any public commit."""
     return change is not None and (change.state == "closed" or is_strangers(change))
 
 

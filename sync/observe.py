@@ -7,7 +7,7 @@ model that it took as input. A quality check speaks of the datasets that are its
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from mappings.conditions import Bound, matches
 from mappings.model import Entity, ModelVersion, Observation, ObservationKind, Outcome, Ref, Run
@@ -15,6 +15,9 @@ from sync.project import ProjectView
 
 SUBJECT_TAG = "milepost.model_version"
 TIME_TAG = "milepost.observed_at"
+
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far the clocks of two machines may be apart before a time counts as one that lies ahead."""
 
 _PASSED = frozenset({"passed", "pass", "ok", "true", "1", "success", "green"})
 _FAILED = frozenset({"failed", "fail", "error", "false", "0", "red", "violated"})
@@ -26,16 +29,18 @@ def observe(
     """Every observation that the entities show, in a stable order.
 
     A tag of a model version bears no time of its own: it counts as observed at `milepost.observed_at`, else when its value was
-    first seen, which `history` (the stored observations) remembers, else at `now`. A time that lies ahead is nobody's observation.
+    first seen, which `history` (the stored observations) remembers, else at `now`. A time that lies ahead is nobody's observation:
+    it would outdate every later result until its day came.
     """
     known = list(entities)
-    newest = {(one.subject, one.monitor): one for one in sorted(history, key=lambda one: (one.observed_at, one.ref))}
+    past = sorted((one for one in history if not is_ahead(one.observed_at, now)), key=lambda one: (one.observed_at, one.ref))
+    newest = {(one.subject, one.monitor): one for one in past}
     versions = [entity for entity in known if isinstance(entity, ModelVersion)]
     subjects = _Subjects(versions)
     found: list[Observation] = []
     for entity in known:
         if isinstance(entity, Run):
-            found.extend(_of_run(entity, project, subjects))
+            found.extend(_of_run(entity, project, subjects, now))
     for version in versions:
         found.extend(_of_version(version, project, newest, now))
     # A place may show the same thing twice, as a metric and as a tag: the metric, which comes first, counts.
@@ -65,9 +70,14 @@ class _Subjects:
         return taken or self._by_run.get(run.ref, [])
 
 
-def _of_run(run: Run, project: ProjectView, subjects: _Subjects) -> Iterator[Observation]:
+def is_ahead(time: datetime, now: datetime) -> bool:
+    """Whether a time cannot be one at which something was observed."""
+    return time - now > CLOCK_SKEW
+
+
+def _of_run(run: Run, project: ProjectView, subjects: _Subjects, now: datetime) -> Iterator[Observation]:
     at = run.ended_at or run.started_at or run.created_at
-    if at is None:
+    if at is None or is_ahead(at, now):
         return
     watched = subjects.of(run)
     for name, value in sorted(run.metrics.items()):
@@ -175,4 +185,4 @@ def _time(text: str | None, now: datetime) -> datetime | None:
         time = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None
-    return time if time <= now else None
+    return None if is_ahead(time, now) else time

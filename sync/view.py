@@ -14,6 +14,7 @@ from sync.freshness import Freshness
 from sync.graph import Graph
 from sync.moments import day_in
 from sync.monitors import Monitor, monitors
+from sync.observe import is_ahead
 from sync.project import ProjectView
 
 FactValue: TypeAlias = bool | float | str | tuple[str, ...] | datetime | None
@@ -54,10 +55,13 @@ class View:
         return self.freshness.reliance_lacks(ref)
 
     def monitors(self, subject: Ref, kind: ObservationKind, *, open_after: int, close_after: int) -> Sequence[Monitor]:
-        """The standing of every monitor of a kind on one subject; folded once for all who ask."""
+        """The standing of every monitor of a kind on one subject; folded once for all who ask.
+
+        A result dated ahead, be it stored or of a source's own, is not folded: it would hide every later one until its day came.
+        """
         key = (subject, kind, open_after, close_after)
         if key not in self._monitors:
-            observed = self.graph.observations_of(subject)
+            observed = [one for one in self.graph.observations_of(subject) if not is_ahead(one.observed_at, self.now)]
             self._monitors[key] = monitors(observed, kind, open_after=open_after, close_after=close_after)
         return self._monitors[key]
 
