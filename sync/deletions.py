@@ -6,7 +6,8 @@ Absence alone proves nothing: a search index lags, a permission is lost, a ticke
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 
 import msgspec
@@ -19,6 +20,7 @@ from sync.store import entities, leases, streams
 from sync.store.bulk import chunks
 from sync.store.connect import Database
 from sync.store.leases import Lease
+from sync.store.promoted import promoted
 from sync.store.streams import StreamKey
 
 READ_CHUNK = 100
@@ -31,13 +33,34 @@ class Deletions(msgspec.Struct, frozen=True, kw_only=True):
     refused: str | None = None
 
 
+class _Before(msgspec.Struct, frozen=True, kw_only=True):
+    """What was known of the candidates before they were asked for."""
+
+    began: datetime | None
+    containers: Mapping[Ref, str]
+    listed_elsewhere: AbstractSet[Ref]
+    in_other_streams: AbstractSet[Ref]
+    inside: AbstractSet[str]
+
+
 class _Answers(msgspec.Struct, kw_only=True):
-    """What direct reads said of the candidates. `unsure` were not answered for: hidden, perhaps."""
+    """What direct reads said of the candidates.
+
+    `moved` lie outside now, `surplus` are still listed by another stream of the scope, `late` changed since the listing began,
+    `hidden` should have been listed, `unsure` were not answered for or cannot be told yet.
+    """
 
     gone: list[Ref] = []
-    there: list[Entity] = []
+    moved: list[Entity] = []
+    surplus: list[Ref] = []
+    late: list[Entity] = []
+    hidden: list[Entity] = []
     unsure: list[Ref] = []
     all_asked: bool = True
+
+    @property
+    def leaving(self) -> int:
+        return len(self.gone) + len(self.moved)
 
 
 def confirm_deletions(
@@ -45,9 +68,12 @@ def confirm_deletions(
 ) -> Deletions:
     """Settles what the listing that was just proven has not shown.
 
-    - Gone, and not more than `share` of the scope (or with `force`): buried.
-    - Still there: leaves the scope, unless it changed since the listing began and may have slipped through it.
-    - Not answered for, or gone while too many are: kept, and what rests on it is unknown until it is seen again.
+    - Gone: buried. Moved to another container: leaves the scope. Both only if they are together not more than `share` of the scope
+      (or with `force`); otherwise they are kept, and what rests on them is unknown until they are seen again.
+    - Not gone, and still listed by another stream of the scope, as a run that no model stands behind: leaves this stream alone.
+    - Still there, and changed since the listing began: it may have slipped through, and stays.
+    - Still there for no reason that is seen, or not answered for: stays, and what rests on it is unknown until it is listed again.
+      A search index with a gap, or a search that answers nothing, takes nothing away.
 
     Raises `SourceError`, `Cancelled`, `LeaseLost`.
     """
@@ -55,23 +81,40 @@ def confirm_deletions(
         candidates = entities.seen_before_sweep(tx, key)
         members = entities.count_members(tx, key)
         (state,) = streams.states(tx, [key])
+        before = _Before(
+            began=state.sweep_started_at,
+            containers=entities.containers(tx, candidates),
+            listed_elsewhere=entities.listed_in_other_scopes(tx, key, candidates),
+            in_other_streams=entities.in_other_streams(tx, key, candidates),
+            inside=entities.listed_containers(tx, key) if candidates else frozenset(),
+        )
     if not candidates:
         return Deletions()
     most = members if force else most_deletes(share, members)
-    answers = _ask(reader, key, candidates, most, stop)
-    too_many = len(answers.gone) > most
+    answers = _ask(reader, key, candidates, before, most, stop)
+    too_many = answers.leaving > most
     with database.write() as tx:
         leases.verify(tx, lease)
         now = database.now(tx)
-        entities.save_direct(tx, answers.there, now=now)
-        entities.leave_scope(tx, key, [one.ref for one in answers.there if _is_older(one, state.sweep_started_at)])
-        entities.mark_missing(tx, [*answers.unsure, *(answers.gone if too_many else ())], now)
-        if not too_many:
+        entities.save_direct(tx, [*answers.late, *answers.hidden], now=now)
+        entities.leave_scope(tx, key, answers.surplus)
+        entities.mark_missing(tx, [*answers.unsure, *(one.ref for one in answers.hidden)], now)
+        if too_many:
+            # What is stored of the moved stays as it was: it is what tells the next time that they have moved.
+            entities.mark_missing(tx, [*answers.gone, *(one.ref for one in answers.moved)], now)
+        else:
+            entities.save_direct(tx, answers.moved, now=now)
+            entities.leave_scope(tx, key, [one.ref for one in answers.moved])
             entities.tombstone(tx, answers.gone, now)
     if not too_many:
         return Deletions(buried=len(answers.gone))
-    count = f"{len(answers.gone):,}" if answers.all_asked else f"at least {len(answers.gone):,}"
-    return Deletions(refused=f"{count} of {members:,} objects are gone, more than safety.max_deletes = {share:.0%}; all were kept")
+    return Deletions(refused=_too_many(answers, members, share))
+
+
+def _too_many(answers: _Answers, members: int, share: float) -> str:
+    count = f"{answers.leaving:,}" if answers.all_asked else f"at least {answers.leaving:,}"
+    what = "are gone or moved away" if answers.moved else "are gone"
+    return f"{count} of {members:,} objects {what}, more than safety.max_deletes = {share:.0%}; all were kept"
 
 
 def most_deletes(share: float, members: int) -> int:
@@ -79,13 +122,15 @@ def most_deletes(share: float, members: int) -> int:
     return max(1, int(share * members)) if share > 0 else 0
 
 
-def _ask(reader: Connector, key: StreamKey, candidates: Sequence[Ref], most: int, stop: threading.Event) -> _Answers:
-    """Asks until all are answered for, or it is clear that too many are gone."""
+def _ask(
+    reader: Connector, key: StreamKey, candidates: Sequence[Ref], before: _Before, most: int, stop: threading.Event
+) -> _Answers:
+    """Asks until all are answered for, or it is clear that too many are leaving."""
     found = _Answers()
     for chunk in chunks(candidates, READ_CHUNK):
         if stop.is_set():
             raise Cancelled
-        if len(found.gone) > most:
+        if found.leaving > most:
             found.all_asked = False
             return found
         with guarded(key.source, f"reading what is left of {key.stream}"):
@@ -98,9 +143,33 @@ def _ask(reader: Connector, key: StreamKey, candidates: Sequence[Ref], most: int
             if isinstance(answer, Missing):
                 found.gone.append(answer.ref)
             else:
-                found.there.append(answer)
-        found.unsure.extend(sorted(wanted))
+                _sort_in(found, answer, before)
+        for ref in sorted(wanted):
+            (found.surplus if ref in before.in_other_streams else found.unsure).append(ref)
     return found
+
+
+def _sort_in(found: _Answers, one: Entity, before: _Before) -> None:
+    if _has_moved(one, before):
+        if _is_older(one, before.began):
+            found.moved.append(one)
+        else:
+            found.unsure.append(one.ref)  # it may have moved from one listed container to another, between their pages
+    elif not _is_older(one, before.began):
+        found.late.append(one)
+    elif one.ref in before.in_other_streams:
+        found.surplus.append(one.ref)
+    else:
+        found.hidden.append(one)
+
+
+def _has_moved(one: Entity, before: _Before) -> bool:
+    """Whether another container holds it than when it was last listed here. Where the listing of another scope has told of the move
+    already, that is what is stored; then the container must be one that this listing has nothing of."""
+    container = promoted(one).container
+    if container != before.containers.get(one.ref, container):
+        return True
+    return one.ref in before.listed_elsewhere and bool(before.inside) and container not in before.inside
 
 
 def _is_older(entity: Entity, began: datetime | None) -> bool:

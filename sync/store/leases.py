@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sync.store import clock
@@ -92,9 +92,7 @@ def verify(tx: Connection, lease: Lease, *, lasting: timedelta = timedelta(0)) -
 
     Call it in the transaction that commits what rests on it: nobody can take the lease before that transaction ends.
     """
-    row = tx.execute(
-        select(leases.c.token, leases.c.holder, leases.c.expires_at).where(leases.c.name == lease.name).with_for_update()
-    ).first()
+    row = tx.execute(_HELD, {"name": lease.name}).first()
     if row is None or row.token != lease.token or row.holder != lease.holder or row.expires_at <= clock.now(tx) + lasting:
         raise LeaseLost(lease.name)
 
@@ -154,3 +152,7 @@ def _take(tx: Connection, name: str, holder: str, now: datetime, ttl: timedelta)
     )
     token = tx.execute(statement).scalar_one_or_none()
     return None if token is None else Lease(name=name, holder=holder, token=token, expires_at=now + ttl)
+
+
+# Asked for every group of pages, so it is put together once.
+_HELD = select(leases.c.token, leases.c.holder, leases.c.expires_at).where(leases.c.name == bindparam("name")).with_for_update()
