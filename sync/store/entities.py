@@ -6,8 +6,12 @@ from sync.store.absent import known_missing, remember_missing
 from sync.store.loading import find, get, load, looked_up_commits
 from sync.store.members import (
     buried,
+    containers,
     count_members,
+    in_other_streams,
     leave_scope,
+    listed_containers,
+    listed_in_other_scopes,
     mark_missing,
     members_among,
     missing,
@@ -21,11 +25,15 @@ from sync.store.saving import Saved, save_batch, save_direct, save_pages
 __all__ = [
     "Saved",
     "buried",
+    "containers",
     "count_members",
     "find",
     "get",
+    "in_other_streams",
     "known_missing",
     "leave_scope",
+    "listed_containers",
+    "listed_in_other_scopes",
     "load",
     "load_slots",
     "looked_up_commits",

@@ -30,6 +30,49 @@ def seen_before_sweep(tx: Connection, key: StreamKey) -> list[Ref]:
     return sorted(Ref(*row) for row in tx.execute(query))
 
 
+def containers(tx: Connection, refs: Iterable[Ref]) -> dict[Ref, str]:
+    """What contains each of `refs`, as it is stored; "" where nothing does."""
+    found: dict[Ref, str] = {}
+    for source, kind, some in by_kind(refs):
+        query = select(entity.c.id, entity.c.container).where(_among(source, kind, some))
+        found.update((Ref(source, kind, ident), container) for ident, container in tx.execute(query))
+    return found
+
+
+def listed_containers(tx: Connection, key: StreamKey) -> set[str]:
+    """The containers of what the present sweep has seen."""
+    query = (
+        select(entity.c.container)
+        .distinct()
+        .select_from(membership)
+        .join(stream, stream.c.id == membership.c.stream)
+        .join(entity, _same())
+        .where(_in(tx, key), membership.c.sweep == stream.c.sweep)
+    )
+    return set(tx.execute(query).scalars())
+
+
+def in_other_streams(tx: Connection, key: StreamKey, refs: Iterable[Ref]) -> set[Ref]:
+    """Those of `refs` that other streams of the same scope have listed."""
+    return _members_where(tx, and_(stream.c.stream != key.stream, stream.c.scope_hash == key.scope_hash), key, refs)
+
+
+def listed_in_other_scopes(tx: Connection, key: StreamKey, refs: Iterable[Ref]) -> set[Ref]:
+    """Those of `refs` that the same stream has listed for other scopes."""
+    return _members_where(tx, and_(stream.c.stream == key.stream, stream.c.scope_hash != key.scope_hash), key, refs)
+
+
+def _members_where(tx: Connection, others: ColumnElement[bool], key: StreamKey, refs: Iterable[Ref]) -> set[Ref]:
+    rooms = select(stream.c.id).where(others, stream.c.source == key.source, stream.c.mapping_version == key.mapping_version)
+    found: set[Ref] = set()
+    for source, kind, some in by_kind(refs):
+        query = select(membership.c.id).where(
+            membership.c.stream.in_(rooms), membership.c.source == source, membership.c.kind == kind, membership.c.id.in_(some)
+        )
+        found.update(Ref(source, kind, ident) for ident in tx.execute(query).scalars())
+    return found
+
+
 def members_among(tx: Connection, keys: Sequence[StreamKey], refs: Iterable[Ref]) -> set[Ref]:
     """Those of `refs` that belong to one of these streams' scopes."""
     streams = ids(tx, keys)

@@ -74,7 +74,8 @@ class Shelf:
     """A source whose facts a test puts there by hand, read by a connector that keeps the protocol.
 
     `before_page` is called with the reader's stop event and the number of each page that is about to be given, `before_read` with
-    the refs that are asked for; both may raise. `unlisted` can be read but is in no listing; while `hidden`, nothing can be seen.
+    the refs that are asked for; both may raise. `unlisted` can be read but is in no listing, `unlisted_by` not in that of a stream;
+    while `hidden`, nothing can be seen.
     """
 
     KINDS: ClassVar = frozenset({"run", "dataset", "model_version", "commit"})
@@ -87,6 +88,7 @@ class Shelf:
         self.before_page: Callable[[threading.Event, int], None] = lambda stop, page: None
         self.before_read: Callable[[Sequence[Ref]], None] = lambda refs: None
         self.unlisted: set[Ref] = set()
+        self.unlisted_by: dict[str, set[Ref]] = {}
         self.hidden = False
 
     def put(self, *things: Entity) -> None:
@@ -119,7 +121,7 @@ class ShelfReader:
         shelf = self._shelf
         shelf.pulls.append(cursor)
         seen = "" if cursor in (None, "end") else str(cursor)
-        left = [thing for thing in self._all(scope) if str(thing.ref) > seen]
+        left = [thing for thing in self._all(scope) if str(thing.ref) > seen and thing.ref not in shelf.unlisted_by.get(stream, ())]
         pages = [left[at : at + shelf.page_size] for at in range(0, len(left), shelf.page_size)] or [[]]
         for number, page in enumerate(pages):
             shelf.before_page(self._context.stop, number)

@@ -70,15 +70,86 @@ def test_what_is_proven_gone_is_buried_and_comes_back_when_seen(shelf: Office) -
     assert "d3" in stored(shelf)
 
 
-def test_what_is_absent_and_still_there_leaves_the_scope(shelf: Office) -> None:
+def test_what_is_absent_and_still_there_is_kept_and_unknown_until_it_is_listed(shelf: Office) -> None:
     ref = dataset("d3").ref
     shelf.shelf.unlisted.add(ref)
     assert shelf.pull().exit_code is ExitCode.DONE
-    assert "d3" not in stored(shelf)
-    assert alive(shelf, ref) == {"d3"}
+    assert "d3" in stored(shelf)
+    assert missing(shelf) == {"d3"}
+    shelf.pull()
+    assert missing(shelf) == {"d3"}
     shelf.shelf.unlisted.clear()
     shelf.pull()
     assert "d3" in stored(shelf)
+    assert missing(shelf) == set()
+
+
+def test_a_listing_that_shows_nothing_of_what_is_there_takes_nothing_away(shelf: Office) -> None:
+    shelf.shelf.unlisted.update(shelf.shelf.things)
+    shelf.pull()
+    assert len(stored(shelf)) == len(missing(shelf)) == 10
+
+
+def test_what_another_stream_still_lists_only_leaves_the_stream(office: Office) -> None:
+    office.only_the_shelf()
+    office.limits = msgspec.structs.replace(office.limits, full_every=timedelta())
+    office.connection = office.shelf.connection(streams={"things": office.shelf.KINDS, "again": office.shelf.KINDS})
+    office.shelf.put(dataset("d1"), dataset("d2"))
+    office.pull()
+    office.shelf.unlisted_by = {"again": {dataset("d1").ref}}
+    office.pull()
+    assert stored(office) == {"d1", "d2"}
+    assert missing(office) == set()
+    office.shelf.unlisted.add(dataset("d1").ref)
+    office.pull()
+    assert stored(office) == {"d1", "d2"}
+    assert missing(office) == {"d1"}
+
+
+def test_a_gap_in_the_index_of_tickets_withdraws_nothing(office: Office) -> None:
+    ticket = office.ticket("bad")
+    office.limits = msgspec.structs.replace(office.limits, full_every=timedelta())
+    office.sync()
+    written = office.writes
+    office.jira.searchable.remove(int(office.ref(ticket).id))
+    office.sync()
+    assert office.field(ticket) == "Bad"
+    assert office.writes == written
+    assert missing(office, "jira") == {office.ref(ticket).id}
+
+
+def test_leavers_count_as_the_deleted_do_and_go_once_a_person_confirms(office: Office) -> None:
+    office.jira.add_project("OTHER", "Another project")
+    tickets = [office.ticket() for _ in range(10)]
+    office.limits = msgspec.structs.replace(office.limits, full_every=timedelta())
+    office.pull()
+    for ticket in tickets[:3]:
+        office.jira.move(ticket, "OTHER")
+    result = office.pull()
+    assert result.exit_code is ExitCode.REFUSED
+    assert "3 of 10 objects are gone or moved away" in result.pulled["jira"].findings[0].text
+    assert len(stored(office, "jira", "work_item")) == 10
+    assert len(missing(office, "jira")) == 3
+    office.limits = msgspec.structs.replace(office.limits, force=True)
+    assert office.pull().exit_code is ExitCode.DONE
+    assert len(stored(office, "jira", "work_item")) == 7
+
+
+def test_a_ticket_that_moved_between_two_scopes_leaves_the_first(office: Office) -> None:
+    office.jira.add_project("OTHER", "Another project")
+    office.projects = {
+        "churn": {"scopes": {"jira": {"projects": ["ML"]}}},
+        "other": {"scopes": {"jira": {"projects": ["OTHER"]}}},
+    }
+    tickets = [office.ticket() for _ in range(6)]
+    office.pull()
+    office.jira.move(tickets[1], "OTHER")
+    office.pull("other")  # tells of the move before the first scope is listed whole
+    office.limits = msgspec.structs.replace(office.limits, full_every=timedelta())
+    office.pull()
+    assert missing(office, "jira") == set()
+    result = office.plan("churn")
+    assert len([ref for ref in result.projects[0].assessment.graph.entities if ref.kind == "work_item"]) == 5
 
 
 def test_what_changed_while_it_was_listed_may_have_slipped_through(shelf: Office) -> None:
@@ -140,14 +211,14 @@ def test_what_is_not_answered_for_is_kept_and_unknown(shelf: Office) -> None:
 
 def test_a_deleted_ticket_is_buried_and_a_moved_one_leaves(office: Office) -> None:
     office.jira.add_project("OTHER", "Another project")
-    tickets = [office.ticket() for _ in range(6)]
+    tickets = [office.ticket() for _ in range(10)]
     office.limits = msgspec.structs.replace(office.limits, full_every=timedelta())
     office.pull()
     deleted, moved = office.ref(tickets[0]), office.ref(tickets[1])
     office.jira.delete(tickets[0])
     office.jira.move(tickets[1], "OTHER")
     assert office.pull().exit_code is ExitCode.DONE
-    assert len(stored(office, "jira", "work_item")) == 4
+    assert len(stored(office, "jira", "work_item")) == 8
     assert alive(office, deleted, moved) == {moved.id}
 
 
