@@ -1,7 +1,8 @@
 """Which of two documents of one object counts: pure, and so that within one run the order of arrival does not matter.
 
-A newer `updated_at` wins always. At equal times, or where a source has none, the later run wins: a label moved, a translation
-changed. Within one run the greater content hash does, which means nothing, but is the same whatever comes first.
+A later run's answer wins over an earlier run's, whatever their stamps say: clocks are set back, tickets are imported with times to
+come, and what is wrong once must not stay so. Within one run the newer `updated_at` wins; at equal times, or where a source has
+none, the greater content hash does, which means nothing, but is the same whatever comes first.
 """
 
 from __future__ import annotations
@@ -45,17 +46,9 @@ def compare(row: EntityRow, stored: Stored, *, same_run: bool) -> Verdict:
     """What to do about `row`. `same_run`: what is stored was seen in this very run."""
     if row.hash == stored.hash and row.slots == stored.slots:
         return "same"
-    if not _supersedes(row, stored, same_run=same_run):
+    if same_run and _rank(row.updated_at, row.hash, row.slots) <= _rank(stored.updated_at, stored.hash, stored.slots):
         return "stale"
     return "mirror" if row.hash == stored.hash else "replace"
-
-
-def _supersedes(row: EntityRow, stored: Stored, *, same_run: bool) -> bool:
-    if row.updated_at is not None and stored.updated_at is not None and row.updated_at != stored.updated_at:
-        return row.updated_at > stored.updated_at
-    if not same_run:
-        return True
-    return _rank(row.updated_at, row.hash, row.slots) > _rank(stored.updated_at, stored.hash, stored.slots)
 
 
 def _rank(updated_at: int | None, digest: bytes, slots: bytes | None) -> tuple[int, bytes, bytes]:

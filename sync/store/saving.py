@@ -140,7 +140,7 @@ def _save_group(
             if there.deleted_at is not None or there.missing_since is not None:
                 back.append((now, source, kind, row.id))
         if verdict == "replace":
-            writes.append((*row, now, there is None and place is None))
+            writes.append((*row, now, there is None and place is None, row.hash if there is None else there.hash))
         elif verdict == "mirror":
             mirrors.append((row.slots, source, kind, row.id))
         if place is not None:
@@ -183,8 +183,8 @@ _WRITE = (
     "ON CONFLICT (source, kind, id) DO UPDATE SET key = excluded.key, container = excluded.container, "
     "updated_at = excluded.updated_at, hash = excluded.hash, doc = excluded.doc, slots = excluded.slots, "
     "changed_at = excluded.changed_at "
-    # another transaction may have stored a newer one since it was compared
-    "WHERE entity.updated_at IS NULL OR excluded.updated_at IS NULL OR excluded.updated_at >= entity.updated_at"
+    # another transaction may have stored a newer one since it was compared with what has this hash
+    "WHERE entity.hash = ? OR entity.updated_at IS NULL OR excluded.updated_at IS NULL OR excluded.updated_at >= entity.updated_at"
 )
 _MIRROR = "UPDATE entity SET slots = ? WHERE source = ? AND kind = ? AND id = ?"
 _BRING_BACK = "UPDATE entity SET deleted_at = NULL, missing_since = NULL, changed_at = ? WHERE source = ? AND kind = ? AND id = ?"

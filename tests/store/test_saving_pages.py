@@ -50,10 +50,19 @@ def test_what_is_saved_is_loaded_and_only_what_differs_is_written(database: Data
     assert loaded(database, key) == [first, item(key, 2, "Train it twice", minutes=1)]
 
 
-def test_an_older_record_never_overwrites_a_newer_one(database: Database, key: StreamKey) -> None:
+def test_within_a_run_an_older_record_never_overwrites_a_newer_one(database: Database, key: StreamKey) -> None:
     save(database, key, item(key, 1, "new", minutes=5))
-    assert save(database, key, item(key, 1, "old", minutes=4), run="run-2") == Saved(same=1)
+    assert save(database, key, item(key, 1, "old", minutes=4)) == Saved(same=1)
     assert loaded(database, key) == [item(key, 1, "new", minutes=5)]
+
+
+def test_a_stamp_in_the_future_hides_nothing_from_a_later_run(database: Database, key: StreamKey) -> None:
+    save(database, key, item(key, 1, "imported", minutes=10_000_000))
+    assert save(database, key, item(key, 1, "edited"), run="run-2") == Saved(changed=1)
+    assert loaded(database, key) == [item(key, 1, "edited")]
+    with database.write() as tx:
+        assert entities.save_direct(tx, [item(key, 1, "read directly", minutes=-5)], now=NOON) == Saved(changed=1)
+    assert loaded(database, key) == [item(key, 1, "read directly", minutes=-5)]
 
 
 @pytest.mark.parametrize("minutes", [0, None])
