@@ -1,8 +1,7 @@
-"""Our labels in a repository: there, with our colour and description, before they are put on anything."""
+"""Our labels in a repository: there before they are put on anything. One that is there already is a person's, and stays as it is."""
 
 from __future__ import annotations
 
-from github.Label import Label
 from github.Repository import Repository
 
 from connectors.errors import NotFound, Unavailable
@@ -16,37 +15,36 @@ class LabelDefinitions:
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
-        self._ensured: set[tuple[int, str]] = set()
+        self._names: dict[tuple[int, str], str] = {}
 
-    def ensure(self, ident: int, repository: Repository, name: str, color: str, description: str) -> None:
-        """`repository`, whose id is `ident`, need not be complete. Raises what `Calls` does."""
-        if (ident, name) in self._ensured:
-            return
-        label = self._found(repository, name) or self._created(repository, name, color, description)
-        if label is not None and (label.color.lower() != color.lower() or (label.description or "") != description):
-            self._calls.write(f"label {name}", lambda: label.edit(name, color, description))
-        self._ensured.add((ident, name))
+    def ensure(self, ident: int, repository: Repository, name: str, color: str, description: str) -> str:
+        """The label's name as the repository spells it: GitHub tells no labels apart by case. A missing one is made.
 
-    def _found(self, repository: Repository, name: str) -> Label | None:
+        `repository`, whose id is `ident`, need not be complete. Raises what `Calls` does.
+        """
+        if (ident, name) not in self._names:
+            self._names[ident, name] = self._found(repository, name) or self._created(repository, name, color, description)
+        return self._names[ident, name]
+
+    def _found(self, repository: Repository, name: str) -> str | None:
         try:
-            return self._calls.read(f"label {name}", lambda: repository.get_label(name).complete())
+            return self._calls.read(f"label {name}", lambda: repository.get_label(name).complete().name)
         except NotFound:
             return None
 
-    def _created(self, repository: Repository, name: str, color: str, description: str) -> Label | None:
-        """The label that another one made in the meantime, or that was made although the answer was lost; None when it is ours."""
+    def _created(self, repository: Repository, name: str, color: str, description: str) -> str:
+        """Its name is another one's spelling if somebody made it meanwhile. A lost answer is no second label."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                self._calls.write(f"label {name}", lambda: repository.create_label(name, color, description))
-                return None
+                return self._calls.write(f"label {name}", lambda: repository.create_label(name, color, description).name)
             except Refused as refused:
-                found = self._found(repository, name) if "already_exists" in refused.said else None
-                if found is None:
+                if "already_exists" not in refused.said:
                     raise
-                return found
+                # It may still be hidden from reads: the name does, in any case.
+                return self._found(repository, name) or name
             except Unavailable:
                 if found := self._found(repository, name):
                     return found
                 if attempt == _ATTEMPTS:
                     raise
-        return None
+        raise AssertionError("the last attempt returns or raises")

@@ -119,8 +119,8 @@ class GithubPublisher:
         name = change.slot.name
         color, description = self._context.owned.labels[name]
         repository = self._sdk.get_repo(target.repository)
-        self._definitions.ensure(target.repository, repository, name, color, description)
-        self._calls.write(change.key, lambda: self._issue(target).add_to_labels(name))
+        spelt = self._definitions.ensure(target.repository, repository, name, color, description)
+        self._calls.write(change.key, lambda: self._issue(target).add_to_labels(spelt))
 
     def _take_off(self, change: Change, target: _Target) -> None:
         self._calls.write(change.key, lambda: self._issue(target).remove_from_labels(change.slot.name))

@@ -129,13 +129,18 @@ def test_pull_requests_have_labels_too(hub: GitHub, publisher: GithubPublisher) 
     assert publisher.read_slots([slot]) == {slot: True}
 
 
-def test_a_label_of_another_look_gets_ours(hub: GitHub, publisher: GithubPublisher) -> None:
+def test_a_label_that_a_person_defined_is_used_as_it_is(hub: GitHub, publisher: GithubPublisher) -> None:
     hub.define_label(REPO, "ML/Model-Ready", color="ffffff")
+    before = hub.site.find(REPO).tracker.labels[READY].description
     slots = [slot_of(hub, hub.add_issue(REPO, f"Issue {n}")) for n in range(3)]
     assert [written.state for written in publisher.write([change(slot) for slot in slots])] == ["done"] * 3
     label = hub.site.find(REPO).tracker.labels[READY]
-    assert (label.name, label.color, label.description) == (READY, *OWNED.labels[READY])
-    assert [entry.method for entry in hub.writes] == ["PATCH", "POST", "POST", "POST"]
+    assert (label.name, label.color, label.description) == ("ML/Model-Ready", "ffffff", before)
+    assert before != OWNED.labels[READY][1]
+    assert [(entry.method, entry.json()) for entry in hub.writes] == [("POST", ["ML/Model-Ready"])] * 3
+    assert publisher.read_slots(slots) == dict.fromkeys(slots, True)
+    assert only(publisher.write([change(slots[0], None)])).state == "done"
+    assert hub.labels_of(REPO, 1) == []
 
 
 def test_a_label_that_another_one_makes_meanwhile_is_success(hub: GitHub, publisher: GithubPublisher) -> None:
@@ -143,7 +148,8 @@ def test_a_label_that_another_one_makes_meanwhile_is_success(hub: GitHub, publis
     hub.faults.append(Fault(answers(404, {"message": "Not Found"}), method="GET", path="*/labels/*"))
     slot = slot_of(hub, hub.add_issue(REPO, "Churn model"))
     assert only(publisher.write([change(slot)])).state == "done"
-    assert hub.site.find(REPO).tracker.labels[READY].color == OWNED.labels[READY][0]
+    assert hub.site.find(REPO).tracker.labels[READY].color == "ffffff"
+    assert not [entry for entry in hub.writes if entry.method == "PATCH"]
 
 
 def test_slots_of_one_target_are_read_at_once(hub: GitHub, publisher: GithubPublisher) -> None:
