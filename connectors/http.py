@@ -7,7 +7,7 @@ What an answer becomes, by what the caller does next:
 - 401, and every other 403: `AuthError`;
 - 404, 410: `NotFound`;
 - 5xx, no connection, a broken answer: tried again where the request may be repeated, then `Unavailable`;
-- a redirect to another host, any other status: `Unavailable` at once. Repeating would not help, and what rests on the answer is
+- a body larger than `LARGEST_ANSWER`, a redirect to another host, any other status: `Unavailable` at once. Repeating would not help, and what rests on the answer is
   unknown. A caller that can say more about a 400 or 409 accepts it.
 
 A set stop event ends every wait, and refuses every further request, with `Cancelled`.
@@ -27,6 +27,7 @@ import msgspec
 import tenacity
 
 from connectors.base import SourceContext
+from connectors.bodies import ENCODINGS, LARGEST_ANSWER, TooLarge, read_whole
 from connectors.errors import AuthError, Cancelled, NotFound, RateLimited, SourceError, Unavailable
 from connectors.rates import Budget, asked_wait, is_rate_limit, read_budget
 
@@ -63,7 +64,7 @@ def open_client(
         client = httpx.Client(
             base_url=base_url,
             auth=auth,
-            headers={"user-agent": "milepost", "accept": "application/json", **headers},
+            headers={"user-agent": "milepost", "accept": "application/json", "accept-encoding": ENCODINGS, **headers},
             timeout=TIMEOUT,
             follow_redirects=False,
             trust_env=True,
@@ -176,12 +177,16 @@ class Client:
         if self._stop.is_set():
             raise Cancelled
         try:
-            response = self._client.send(request)
+            response = read_whole(self._client.send(request, stream=True))
         except (httpx.LocalProtocolError, UnicodeError) as error:
             # The error's own text would quote the header, and with it the secret.
             raise AuthError(
                 self._source, "the credentials hold characters that no HTTP header can carry", fix=_credentials_fix(self._source)
             ) from error
+        except TooLarge as error:
+            self._meter.request()
+            what = f"{describe(request)} answered more than {LARGEST_ANSWER // 2**20} MiB"
+            raise Unavailable(self._source, what, fix="check the source's url, and what stands in front of the source") from error
         except (httpx.RequestError, httpx.StreamError) as error:
             self._meter.request()
             raise self._broken(request, error, again) from error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -15,6 +17,7 @@ import msgspec
 import pytest
 
 from connectors.base import SourceContext
+from connectors.bodies import LARGEST_ANSWER
 from connectors.errors import AuthError, Cancelled, NotFound, RateLimited, Unavailable
 from connectors.http import Client, decode, open_client
 from connectors.rates import asked_wait, read_reset
@@ -321,6 +324,48 @@ def test_unusable_settings_of_the_environment_are_named_not_quoted(monkeypatch: 
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
     with pytest.raises(Unavailable, match="REQUESTS_CA_BUNDLE"):
         open_client(context, "https://jira.example.com")
+
+
+def test_a_compressed_answer_is_plain_to_the_caller() -> None:
+    body = gzip.compress(b'{"a": 1}')
+    with talking_to((200, {"content-encoding": "gzip"}, body), (200, {"content-encoding": "gzip"}, b"")) as (client, site, _, _):
+        assert client.get("/x").json() == {"a": 1}
+        assert client.get("/x").content == b""
+    assert site.requests[0][2]["accept-encoding"] == "gzip"
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_an_answer_is_read_to_the_limit_and_no_further(compressed: bool) -> None:
+    def answer(size: int) -> Answer:
+        body = bytes(size)
+        return (200, {"content-encoding": "gzip"}, gzip.compress(body, 1)) if compressed else (200, {}, body)
+
+    with talking_to(answer(LARGEST_ANSWER), answer(LARGEST_ANSWER + 1), OK) as (client, site, meter, _):
+        assert len(client.get("/x").content) == LARGEST_ANSWER
+        with pytest.raises(Unavailable, match="GET /x answered more than 64 MiB"):
+            client.get("/x")
+        assert client.get("/x").json() == {"a": 1}
+    assert len(site.requests) == len(meter.seen) == 3
+
+
+def test_a_bomb_is_not_unpacked() -> None:
+    bomb = gzip.compress(bytes(8 * LARGEST_ANSWER), 9)
+    assert len(bomb) < 1_000_000
+    with talking_to((200, {"content-encoding": "gzip"}, bomb)) as (client, _, _, _):
+        tracemalloc.start()
+        try:
+            with pytest.raises(Unavailable, match="64 MiB"):
+                client.get("/x")
+            assert tracemalloc.get_traced_memory()[1] < 3 * LARGEST_ANSWER
+        finally:
+            tracemalloc.stop()
+
+
+@pytest.mark.parametrize(("encoding", "body"), [("gzip", b"{}"), ("gzip, gzip", b"{}"), ("br", b"{}")])
+def test_what_cannot_be_decompressed_is_said(encoding: str, body: bytes) -> None:
+    with talking_to((200, {"content-encoding": encoding}, body)) as (client, _, _, _):
+        with pytest.raises(Unavailable, match="could not be decompressed"):
+            client.request("POST", "/x")
 
 
 class Shape(msgspec.Struct):
