@@ -44,9 +44,13 @@ def running(folder: Path) -> Iterator[Sandbox]:
         stack.enter_context(_own(folder))
         mlflow = stack.enter_context(server.launch(folder / "mlflow"))
         jira, github = stack.enter_context(JiraCloud()), stack.enter_context(GitHub())
-        from sandbox import world  # it imports for seconds, which the server needs to start as well
+        # What imports for seconds does so now, while the server starts.
+        from sandbox import world
+        from sandbox.mlflow.session import tracking
 
         world.people_set_up(jira, github)
+        with tracking(mlflow.url):
+            pass
         mlflow.wait_until_ready()
         cast = world.Cast(jira, github, mlflow.url)
         for doing in world.people_work(cast):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,7 +28,7 @@ def _do(command: str, globals_: Globals, *arguments: Any, **options: Any) -> Non
     try:
         code = importlib.import_module(f"sync.cli.commands.{command}").run(globals_, *arguments, **options)
     except KeyboardInterrupt:
-        typer.echo(STOPPED, err=True, nl=False)
+        sys.stderr.write(STOPPED)
         code = ExitCode.PARTIAL
     except Exception as error:
         from sync.cli.errors import explained

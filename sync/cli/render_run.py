@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from rich.text import Text
 
-from sync.apply import Result
+from sync.apply import Applied, Result
 from sync.cli.layout import Cell, columns, wrapped
 from sync.cli.streams import by_stream
 from sync.cli.style import change_words, link, plural
@@ -109,12 +109,17 @@ def applied_lines(runs: Sequence[ProjectRun], width: int) -> Iterator[Text]:
         counts = {state: run.applied.count(state) for state in _WORDS}
         said = ", ".join(f"{count:,} {_WORDS[state]}" for state, count in counts.items() if count) or "nothing to write"
         yield from wrapped(Text.assemble((name, "bold"), f": {said}"), width)
-        for result in run.applied.results:
-            if result.state != "done":
-                yield from wrapped(_result(result), width, indent=2, hanging=6)
+        yield from result_lines(run.applied, width)
 
 
 _WORDS = {"done": "written", "failed": "failed", "conflict": "in conflict", "skipped": "skipped", "unsent": "not sent"}
+
+
+def result_lines(applied: Applied, width: int) -> Iterator[Text]:
+    """What was not written, and why."""
+    for result in applied.results:
+        if result.state != "done":
+            yield from wrapped(_result(result), width, indent=2, hanging=6)
 
 
 def _result(result: Result) -> Text:

@@ -21,7 +21,12 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 @contextmanager
 def stoppable() -> Iterator[threading.Event]:
-    """An event that SIGTERM and Ctrl-C set. Work that has not ended `GRACE` seconds later, or at a second Ctrl-C, is cut off."""
+    """An event that SIGTERM and Ctrl-C set. Work that has not ended `GRACE` seconds later, or at a second Ctrl-C, is cut off.
+
+    Whoever was waiting for another run when they were stopped was stopped, whatever they were waiting for.
+    """
+    from sync.store.leases import LeaseHeld
+
     stop, over = threading.Event(), threading.Event()
 
     def leave_in_time() -> None:
@@ -39,6 +44,13 @@ def stoppable() -> Iterator[threading.Event]:
     with _handling(on_signal):
         try:
             yield stop
+        except LeaseHeld:
+            if stop.is_set():
+                raise KeyboardInterrupt from None
+            raise
+        else:
+            if stop.is_set():
+                sys.stderr.write(STOPPED)
         finally:
             over.set()
 

@@ -27,10 +27,7 @@ def tree_lines(branch: Branch, width: int) -> Iterator[Text]:
 def _lines(branch: Branch, first: Text, later: Text, width: int) -> Iterator[Text]:
     trunk = Text("│  " if branch.children else "   ", style="dim") if first.plain or branch.children else Text()
     room = width - later.cell_len - trunk.cell_len
-    texts = [
-        *wrapped(branch.head, width - first.cell_len, hanging=2),
-        *(line for note in branch.notes for line in wrapped(note, room)),
-    ]
+    texts = [*wrapped(branch.head, room, hanging=2), *(line for note in branch.notes for line in wrapped(note, room))]
     if branch.url is not None:
         texts.append(clean(Text(branch.url, style="blue dim")))
     for number, text in enumerate(texts):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sync.cli.commands.pull import pull_limits
 from sync.cli.consoles import write_out
 from sync.cli.documents import plan_documents
 from sync.cli.errors import UsageProblem
@@ -22,7 +23,7 @@ from sync.savedplan import write_plan
 def run(globals_: Globals, *, pull: bool, out: Path | None, exit_code: bool, adopt: bool, wait: str) -> ExitCode:
     """Plans every chosen project and shows the difference."""
     session = Session(globals_)
-    with stoppable() as stop, session.workspace(wait=wait) as workspace:
+    with stoppable() as stop, session.workspace(limits=pull_limits(force=False, full=False), wait=wait) as workspace:
         projects = session.chosen(workspace)
         with watching(session.err, workspace.sources_of(projects) if pull else ()) as report:
             one = Run(workspace, projects, "plan", stop=stop, report=report)

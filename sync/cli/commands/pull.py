@@ -11,7 +11,7 @@ from sync.cli.options import Globals
 from sync.cli.progress import watching
 from sync.cli.render_run import pulled_lines
 from sync.cli.session import Session
-from sync.cli.stopping import STOPPED, stoppable
+from sync.cli.stopping import stoppable
 from sync.engine import Run
 from sync.outcome import ExitCode
 from sync.pull import PullLimits
@@ -32,12 +32,10 @@ def run(globals_: Globals, *, force: bool, full: bool, wait: str) -> ExitCode:
         session.answer(run_document(result))
     else:
         session.show_all(pulled_lines(result.pulled, session.width))
-    if stop.is_set():
-        session.err.print(STOPPED, end="")
     return result.exit_code
 
 
 def pull_limits(*, force: bool, full: bool) -> PullLimits:
-    """What the options allow a pull."""
-    limits = PullLimits(force=force)
+    """What the options allow a pull. A killed one keeps its leases for less time than the next one waits by default."""
+    limits = PullLimits(force=force, lease=timedelta(seconds=45))
     return msgspec.structs.replace(limits, full_every=timedelta()) if full else limits

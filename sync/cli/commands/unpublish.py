@@ -6,12 +6,16 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
+from config.problems import suggestion
 from mappings.change import Plan, grouped
 from sync.apply import LEASE, Applied, apply_plan, lease_name, recover
+from sync.cli.errors import UsageProblem
 from sync.cli.options import Globals
 from sync.cli.render_plan import note_lines, target_lines
+from sync.cli.render_run import result_lines
 from sync.cli.session import Session
 from sync.cli.stopping import stoppable
+from sync.cli.style import plural
 from sync.engine import Run
 from sync.outcome import ExitCode, worst
 from sync.store import leases, publishing
@@ -47,7 +51,8 @@ def run(globals_: Globals, *, yes: bool, wait: str) -> ExitCode:
     for plan in plans:
         session.show_all(_lines(plan, session.width))
     if yes:
-        session.show(f"Took back {sum(one.count('done') for one in applied):,} values.")
+        session.show_all(line for one in applied for line in result_lines(one, session.width))
+        session.show(f"Took back {plural(sum(one.count('done') for one in applied), 'value')}.")
     else:
         session.show("Nothing was written. To take these back: milepost unpublish --yes" if planned else "Nothing is published.")
     return code
@@ -57,6 +62,9 @@ def _projects(workspace: Workspace, wanted: tuple[str, ...]) -> list[str]:
     """The projects that have something published, by key; those of the file and those that it dropped."""
     with workspace.database.read() as tx:
         every = publishing.projects(tx)
+    known = {*every, *(project.key for project in workspace.projects)}
+    for key in sorted(set(wanted) - known):
+        raise UsageProblem(f"there is no project {key!r}, and nothing of one is published", suggestion(key, known))
     return [key for key in every if not wanted or key in wanted]
 
 

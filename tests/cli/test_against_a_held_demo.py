@@ -1,0 +1,200 @@
+"""Every command against a held demo: what it answers, as a table and as JSON."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mappings.model import Ref
+from tests.cli.conftest import HeldDemo
+from tests.cli.process import Desk
+
+pytestmark = pytest.mark.xdist_group("demo")
+
+RUN_KEYS = {"run", "command", "started_at", "finished_at", "exit_code", "streams", "findings", "projects"}
+
+ANSWERS = {
+    "check": {"store", "sources"},
+    "plan": {"plans", "exit_code"},
+    "status --all": {"projects"},
+    "explain LOAN-2": {"explanations"},
+    "unpublish": {"planned", "taken_back"},
+    "log": {"entries"},
+    "rules lint": {"findings", "statuses"},
+    "rules replay": {"differences"},
+    "db status": {"store", "schema", "rows"},
+    "version": {"milepost", "python", "connectors", "libraries"},
+}
+"""Every command that changes nothing, and the keys of its answer."""
+
+CHANGING = {
+    "pull": RUN_KEYS,
+    "apply": RUN_KEYS,
+    "sync": RUN_KEYS,
+    "release LOAN-2": {"released"},
+    "db upgrade": {"store", "before", "after"},
+    "init --force": {"config", "schema", "variables"},
+    "rules schema": {"$schema", "title", "type", "properties", "required", "additionalProperties"},
+}
+
+
+@pytest.fixture
+def desk(held_demo: HeldDemo, tmp_path: Path) -> Desk:
+    return held_demo.desk(tmp_path)
+
+
+@pytest.mark.parametrize("command", [*ANSWERS, *CHANGING])
+def test_json_is_alone_on_standard_output_with_its_keys_and_times_in_utc(desk: Desk, command: str) -> None:
+    ended = desk.run(*command.split(), "-o", "json")
+    answer = ended.json()
+    times = {key: value for key, value in _leaves(answer) if key.endswith(("_at", "_as_of", "since")) or key == "at"}
+
+    assert ended.code == 0
+    assert {**ANSWERS, **CHANGING}[command] <= set(answer)
+    for value in times.values():
+        assert value is None or datetime.fromisoformat(value).utcoffset() == timedelta(0), times
+
+
+@pytest.mark.parametrize("command", ANSWERS)
+@pytest.mark.parametrize("width", [80, 140])
+def test_a_table_is_plain_text_of_the_given_width_without_blanks_at_the_end(desk: Desk, command: str, width: int) -> None:
+    ended = desk.call(*command.split(), COLUMNS=str(width))
+    lines = ended.out.splitlines()
+
+    assert (ended.code, ended.err) == (0, "")
+    assert "\x1b" not in ended.out
+    assert [line for line in lines if line != line.rstrip()] == []
+    assert [line for line in lines if len(line) > width and "http" not in line and str(desk.folder) not in line] == []
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "LOAN-2",
+        "loan-2",
+        "example/demand#2",
+        "example/loan#1",
+        "https://github.com/example/loan/pull/1",
+        "loan-default v1",
+        "loan-default/1",
+        "loan-default by forest",
+        "loan_default",
+        "drift.psi",
+        "loan",
+    ],
+)
+def test_explain_finds_every_kind_of_thing(desk: Desk, subject: str) -> None:
+    ended = desk.call("explain", subject)
+
+    assert (ended.code, ended.err) == (0, "")
+    assert "Project " in ended.out
+
+
+def test_explain_finds_commits_and_runs_by_the_beginning_of_their_ids(desk: Desk) -> None:
+    chain = desk.call("explain", "LOAN-2", "-o", "json").json()["explanations"][0]["subject"]
+    ids = {node["kind"]: Ref.parse(node["ref"]).id.rpartition("/")[2] for node in _nodes(chain)}
+
+    for kind in ("commit", "run"):
+        found = desk.call("explain", ids[kind][:10], "-o", "json").json()["explanations"]
+        assert [one["subject"]["kind"] for one in found] == [kind]
+
+
+def test_explain_shows_the_chain_from_the_ticket_to_the_monitor_each_thing_once(desk: Desk) -> None:
+    chain = desk.call("explain", "LOAN-2", "-o", "json").json()["explanations"][0]
+    refs = [node["ref"] for node in _nodes(chain["subject"])]
+    kinds = {node["kind"] for node in _nodes(chain["subject"])}
+    verdicts = {one["rule"]: one for one in chain["verdicts"]}
+
+    assert len(refs) == len(set(refs))
+    assert {"work_item", "change_request", "commit", "run", "dataset", "model_version", "observation"} <= kinds
+    assert verdicts["drift-alert"]["truth"] is True
+    assert all(one["url"] for one in verdicts["drift-alert"]["evidence"])
+
+
+def test_explain_prints_addresses_unfolded(desk: Desk) -> None:
+    out = desk.call("explain", "LOAN-2", COLUMNS="60").out
+
+    assert re.search(r"http://127\.0\.0\.1:\d+/#/experiments/\d+/runs/[0-9a-f]{32}$", out, flags=re.MULTILINE)
+
+
+def test_a_thing_that_nobody_knows_is_told_with_the_nearest_name(desk: Desk) -> None:
+    ended = desk.call("explain", "LAON-2")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "nothing known is called 'LAON-2'" in ended.err
+    assert "did you mean LOAN-2?" in ended.err
+
+
+def test_status_shows_what_is_left_alone_and_where_an_alert_is_told(desk: Desk) -> None:
+    out = " ".join(desk.call("status").out.split())
+
+    assert "! override LOAN-2 field ML Status: a person set it to nothing; kept until milepost release LOAN-2" in out
+    assert "! conflict TRIAGE-3 field ML Status: holds Model ready, which Milepost never wrote" in out
+    assert "told on DEMAND-1" in out
+    assert "? Drift alert TRIAGE-2" in out
+
+
+def test_several_projects_can_be_chosen_before_and_after_the_command(desk: Desk) -> None:
+    before = desk.call("--project", "loan", "--project", "churn", "status", "-o", "json").json()
+    after = desk.call("-o", "json", "status", "--project", "churn", "--project", "loan").json()
+
+    assert [one["project"] for one in before["projects"]] == ["churn", "loan"]
+    assert [one["project"] for one in after["projects"]] == ["churn", "loan"]
+
+
+def test_a_plan_in_markdown_holds_a_table_with_links(desk: Desk) -> None:
+    ended = desk.call("plan", "--adopt", "-o", "markdown", "--project", "triage")
+
+    assert ended.code == 0
+    assert ended.out.startswith("### Document triage: ")
+    assert re.search(r"^\| - \| \[TRIAGE-3\]\(http://[^)]+/browse/TRIAGE-3\) \| field ML Status: ", ended.out, flags=re.MULTILINE)
+
+
+def test_check_says_who_what_and_how_much(desk: Desk) -> None:
+    sources = {one["source"]: one for one in desk.call("check", "-o", "json").json()["sources"]}
+    topics = {name: {finding["topic"] for finding in one["findings"]} for name, one in sources.items()}
+
+    assert all(one["works"] for one in sources.values())
+    assert {"identity", "time zone", "clock", "rate budget", "projects", "permissions", "field"} <= topics["jira"]
+    assert {"identity", "token", "rate limit", "clock", "read", "write"} <= topics["github"]
+    assert {"server", "account", "clock", "experiments", "models", "writing"} <= topics["mlflow"]
+
+
+def test_the_loop_in_steps_a_saved_plan_a_release_and_taking_everything_back(desk: Desk) -> None:
+    saved = desk.run("plan", "--pull", "--adopt", "--project", "triage", "--out", "saved.json")
+    assert (saved.code, "milepost apply saved.json" in saved.out) == (0, True)
+    assert "1 written" in desk.run("apply", "saved.json", "--adopt", "--project", "triage").out
+
+    assert desk.call("release", "LOAN-2", "-o", "json").json() == {"released": ["field ML Status"]}
+    again = desk.call("sync", "--project", "loan", "-o", "json").json()["projects"][0]
+    assert [(one["key"], one["after"], one["state"]) for one in again["results"]] == [("LOAN-2", "Drift alert", "done")]
+
+    entries = desk.call("log", "LOAN-2", "-o", "json").json()["entries"]
+    assert [one["kind"] for one in entries][-2:] == ["release", "write"]
+    assert entries[-1]["run"] != entries[0]["run"]
+
+    taken = desk.run("unpublish", "--project", "loan", "--yes", "-o", "json").json()
+    assert taken["planned"] == taken["taken_back"] > 0
+    assert desk.call("unpublish", "--project", "loan").out.splitlines()[-1] == "Nothing is published."
+
+
+def _leaves(document: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(document, dict):
+        for name, value in document.items():
+            yield from _leaves(value, str(name))
+    elif isinstance(document, list):
+        for value in document:
+            yield from _leaves(value, key)
+    else:
+        yield key, document
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for child in node["children"]:
+        yield from _nodes(child)

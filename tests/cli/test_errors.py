@@ -1,0 +1,244 @@
+"""What a user can cause: one clear message with the fix, never a traceback."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from sandbox.faults import Fault, answers
+from tests.cli.office import Office
+from tests.cli.process import MILEPOST, Desk
+
+
+def assert_plain(err: str) -> None:
+    assert "Traceback" not in err
+    assert "mistake of Milepost" not in err
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_a_missing_project_file(tmp_path: Path) -> None:
+    ended = Desk(tmp_path).run("plan")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "milepost init" in ended.err
+    assert_plain(ended.err)
+
+
+def test_a_broken_project_file_names_line_and_column(tmp_path: Path) -> None:
+    Desk(tmp_path).config.write_text("sources: [\n", encoding="utf-8")
+
+    ended = Desk(tmp_path).call("plan")
+
+    assert ended.code == 2
+    assert "milepost.yaml:2:1: error" in ended.err
+    assert_plain(ended.err)
+
+
+def test_an_unknown_project(office: Office) -> None:
+    ended = office.desk.call("plan", "--project", "opps")
+
+    assert ended.code == 2
+    assert "did you mean ops?" in ended.err
+
+
+def test_an_unknown_project_to_unpublish(office: Office) -> None:
+    ended = office.desk.call("unpublish", "--project", "opps")
+
+    assert ended.code == 2
+    assert "did you mean ops?" in ended.err
+
+
+def test_a_missing_secret_names_the_variable_and_its_file(office: Office) -> None:
+    ended = office.desk.call("pull", MILEPOST_JIRA__TOKEN=None)
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "MILEPOST_JIRA__TOKEN: is not set" in ended.err
+    assert "MILEPOST_JIRA__TOKEN_FILE" in ended.err
+
+
+def test_a_wrong_secret(office: Office) -> None:
+    ended = office.desk.call("check", MILEPOST_GITHUB__TOKEN="not-the-one")
+    out = " ".join(ended.out.split())
+
+    assert ended.code == 3
+    assert "✗" in ended.out
+    assert "MILEPOST_GITHUB__" in out
+    assert "github will not work as it is" in out
+
+
+def test_an_unreachable_source(office: Office, closed_port: int) -> None:
+    office.configure(jira=f"http://127.0.0.1:{closed_port}")
+
+    ended = office.desk.run("check")
+
+    assert ended.code == 3
+    assert "no connection" in ended.out
+    assert "✓  read" in ended.out
+    assert_plain(ended.err)
+
+
+def test_a_source_that_goes_away_in_the_middle_of_a_run(office: Office) -> None:
+    office.github.faults.append(Fault(answers(502), path="*/pulls", times=1_000))
+
+    ended = office.desk.call("pull", "-o", "json")
+    states = {one["stream"]: one["state"] for one in ended.json()["streams"] if one["source"] == "github"}
+
+    assert ended.code == 3
+    assert states["issues"] == "done"
+    assert states["change_requests"] == "failed"
+    assert_plain(ended.err)
+
+
+def test_an_unreachable_database(office: Office, closed_port: int) -> None:
+    ended = office.desk.call("plan", MILEPOST_STORE__URL=f"postgresql+psycopg://me:hush@127.0.0.1:{closed_port}/milepost")
+
+    assert (ended.code, ended.out) == (1, "")
+    assert "cannot be reached" in ended.err
+    assert "hush" not in ended.err
+
+
+def test_a_database_in_a_folder_that_is_not_there(office: Office) -> None:
+    ended = office.desk.call("plan", MILEPOST_STORE__URL=f"sqlite:///{office.desk.folder}/nowhere/milepost.db")
+
+    assert ended.code == 1
+    assert "nowhere" in ended.err
+    assert_plain(ended.err)
+
+
+def test_places_that_cannot_be_written(office: Office) -> None:
+    assert office.desk.call("pull").code == 0
+    in_no_folder = office.desk.call("plan", "--out", "nowhere/plan.json")
+    init = office.desk.call("init", "-c", "nowhere/milepost.yaml")
+
+    assert (in_no_folder.code, init.code) == (2, 2)
+    assert "nowhere/plan.json cannot be written" in in_no_folder.err
+    assert "nowhere/milepost.yaml cannot be written" in init.err
+
+
+def test_a_place_where_nobody_may_write(office: Office) -> None:
+    ended = office.desk.call("pull", MILEPOST_STORE__URL="sqlite:////proc/milepost.db")
+
+    assert (ended.code, ended.out) == (1, "")
+    assert "/proc/milepost.db cannot be opened" in ended.err
+    assert "writable" in ended.err
+
+
+def test_init_overwrites_nothing_unasked(office: Office) -> None:
+    before = office.desk.config.read_text(encoding="utf-8")
+
+    ended = office.desk.call("init")
+
+    assert ended.code == 2
+    assert "--force" in ended.err
+    assert office.desk.config.read_text(encoding="utf-8") == before
+
+
+def test_a_subject_that_nothing_is_called(office: Office) -> None:
+    for command in ("explain", "release"):
+        ended = office.desk.call(command, "OPS-99")
+        assert (ended.code, ended.out) == (2, "")
+        assert "nothing known is called 'OPS-99'" in ended.err
+
+
+def test_a_plan_file_that_is_not_there_or_is_no_plan(office: Office) -> None:
+    (office.desk.folder / "letter.txt").write_text("Dear Ada", encoding="utf-8")
+
+    missing, letter = office.desk.call("apply", "nowhere.json"), office.desk.call("apply", "letter.txt")
+
+    assert (missing.code, letter.code) == (2, 5)
+    assert "does not exist" in missing.err
+    assert "is no saved plan" in letter.err
+
+
+@pytest.mark.parametrize(("option", "command"), [("--wait", "plan"), ("--since", "log")])
+def test_a_duration_that_is_none(office: Office, option: str, command: str) -> None:
+    ended = office.desk.call(command, option, "a while")
+
+    assert ended.code == 2
+    assert f"{option}: 'a while' is no duration" in ended.err
+
+
+@pytest.mark.parametrize("arguments", [("-o", "markdown", "check"), ("status", "-o", "markdown"), ("rules", "lint", "-o", "xml")])
+def test_an_output_that_the_command_does_not_have(office: Office, arguments: tuple[str, ...]) -> None:
+    ended = office.desk.call(*arguments)
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "'table'" in ended.err or "table, json" in ended.err
+
+
+_WITHOUT_JIRA = """
+import importlib.metadata as metadata, sys
+installed = metadata.distribution
+def distribution(name):
+    if name == "jira":
+        raise metadata.PackageNotFoundError(name)
+    return installed(name)
+metadata.distribution = distribution
+from sync.cli.main import main
+main()
+"""
+
+
+def test_a_source_whose_extra_is_not_installed(office: Office) -> None:
+    ended = office.desk.run("pull", program=(sys.executable, "-c", _WITHOUT_JIRA))
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "sources of type jira need the package jira" in ended.err
+    assert "milepost[jira]" in ended.err
+
+
+def test_a_reader_that_leaves_early(office: Office) -> None:
+    assert office.desk.call("sync").code == 0
+    for arguments in (("log",), ("rules", "schema")):
+        reading, writing = os.pipe()
+        os.close(reading)
+        with office.desk.start(*arguments, stdout=writing) as process:
+            os.close(writing)
+            _, err = process.communicate()
+        assert (process.returncode, err) == (0, ""), arguments
+
+
+def test_an_answer_that_cannot_be_written(office: Office) -> None:
+    with Path("/dev/full").open("w") as full, office.desk.start("version", stdout=full.fileno()) as process:
+        _, err = process.communicate()
+
+    assert process.returncode == 1
+    assert "No space left on device" in err
+    assert_plain(err)
+
+
+def test_a_mistake_of_ours_shows_its_traceback_only_when_asked(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sync.cli.commands.plan.run", lambda *_, **__: 1 / 0)
+
+    quiet, loud = office.desk.call("plan"), office.desk.call("-v", "plan", "-v")
+
+    assert (quiet.code, loud.code) == (1, 1)
+    assert "Traceback" not in quiet.err
+    assert "-vv" in quiet.err
+    assert "ZeroDivisionError: division by zero" in loud.err
+
+
+def test_a_terminal_that_cannot_show_every_character(office: Office) -> None:
+    office.jira.edit("OPS-2", summary="Prévision → 返品")
+    assert office.desk.call("pull").code == 0
+
+    table = office.desk.run("plan", PYTHONIOENCODING="latin-1")
+    document = office.desk.run("plan", "-o", "json", PYTHONIOENCODING="latin-1")
+
+    assert table.code == 0
+    assert "Prévision ? ??" in table.out
+    assert document.json()["plans"][0]["changes"][0]["title"] == "Prévision → 返品"
+
+
+def test_the_program_can_be_found() -> None:
+    assert Path(MILEPOST).is_file()
