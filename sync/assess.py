@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 
 import msgspec
@@ -19,7 +20,7 @@ from sync.lookup import look_up, repositories_of
 from sync.observe import observe
 from sync.project import ProjectView
 from sync.source import Scope, Source
-from sync.store import entities, observations, streams, verdicts
+from sync.store import entities, observations, quarantine, streams, verdicts
 from sync.store.connect import Connection, Database
 
 HISTORY = timedelta(days=400)
@@ -63,10 +64,11 @@ def assess(database: Database, project: ScopedProject, *, looking_up: bool, stop
             known, linked = _linked(database, project)
     with database.read() as tx:
         now = database.now(tx)
-        freshness = Freshness(_stream_facts(tx, project), within=project.fresh_within, now=now)
+        rejected = quarantine.unsettled(tx, {source.name for source, _ in project.scopes})
+        freshness = Freshness(_stream_facts(tx, project, rejected), within=project.fresh_within, now=now)
         before = verdicts.load(tx, project.key)
         missing = entities.missing(tx, _keys(project))
-    graph = build_graph(known, linked, missing=missing)
+    graph = build_graph(known, linked, missing={*missing, *(ref for refs in rejected.values() for ref in refs)})
     derived = derive(View(graph, project.view, freshness), project.rules, before)
     if save:
         with database.write() as tx:
@@ -128,7 +130,9 @@ def _keys(project: ScopedProject) -> Sequence[streams.StreamKey]:
     return [key for source, scope in project.scopes for key in source.keys(scope)]
 
 
-def _stream_facts(tx: Connection, project: ScopedProject) -> Sequence[StreamFacts]:
+def _stream_facts(
+    tx: Connection, project: ScopedProject, rejected: Mapping[tuple[str, str], AbstractSet[Ref]]
+) -> Sequence[StreamFacts]:
     states = {state.key: state for state in streams.states(tx, _keys(project))}
     facts = []
     for source, scope in project.scopes:
@@ -142,6 +146,7 @@ def _stream_facts(tx: Connection, project: ScopedProject) -> Sequence[StreamFact
                     complete=state is not None and state.complete_at is not None,
                     pulled_at=state.pulled_at if state is not None else None,
                     failed=state.error if state is not None else None,
+                    rejected=len(rejected.get((source.name, stream), ())),
                 )
             )
     return facts

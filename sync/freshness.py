@@ -15,7 +15,7 @@ class StreamFacts(msgspec.Struct, frozen=True, kw_only=True):
     """One stream of one source in one of the project's scopes. `provides` are the kinds that it can add.
 
     `complete`: a full listing was proven under the present scope. `pulled_at`: end of the last successful pull. `failed`: what the
-    last pull died of, if it did.
+    last pull died of, if it did. `rejected` counts its records that were not understood: they may be of any kind.
     """
 
     source: str
@@ -24,6 +24,7 @@ class StreamFacts(msgspec.Struct, frozen=True, kw_only=True):
     complete: bool = False
     pulled_at: datetime | None = None
     failed: str | None = None
+    rejected: int = 0
 
 
 _DERIVED: Mapping[str, frozenset[str]] = {"observation": frozenset({"run", "model_version"})}
@@ -51,7 +52,7 @@ class Freshness:
         key = (frozenset(kinds), source)
         if key not in self._absence:
             adding = (one for one in self.streams if one.provides & key[0] and source in (None, one.source))
-            reasons = ((one, self._unusable.get(one) or (None if one.complete else "not fully read yet")) for one in adding)
+            reasons = ((one, self._unusable.get(one) or _why_incomplete(one)) for one in adding)
             self._absence[key] = sorted(f"{one.source}/{one.stream} ({why})" for one, why in reasons if why is not None)
         return self._absence[key]
 
@@ -89,3 +90,11 @@ class Freshness:
         if one.pulled_at is None:
             return "never read"
         return None if one.pulled_at + self.within > self.now else f"not read for {in_words(self.within)}"
+
+
+def _why_incomplete(one: StreamFacts) -> str | None:
+    if not one.complete:
+        return "not fully read yet"
+    if not one.rejected:
+        return None
+    return f"{one.rejected:,} record{'s were' if one.rejected > 1 else ' was'} not understood"

@@ -18,7 +18,7 @@ from sync.deletions import confirm_deletions
 from sync.gather import gathered
 from sync.progress import Report, StreamEvent
 from sync.source import Gauge, Scope, Source, each, reading
-from sync.store import entities, leases, streams
+from sync.store import entities, leases, quarantine, streams
 from sync.store.connect import Database
 from sync.store.leases import Lease, LeaseLost
 from sync.store.streams import StreamState
@@ -225,6 +225,9 @@ class _StreamPull:
             streams.finish(tx, self.key, complete=complete, now=self.database.now(tx))
             if complete:
                 streams.drop_obsolete(tx, self.key)
+                since = streams.listed_since(tx, self.key)
+                if since is not None:
+                    quarantine.forget_unseen(tx, self.key.source, self.key.stream, since)
 
     def _find(self, text: str, fix: str | None, *, safety: bool = False) -> None:
         finding = PullFinding(source=self.key.source, stream=self.key.stream, text=text, fix=fix, safety=safety)

@@ -45,6 +45,24 @@ def entries(tx: Connection, *, source: str | None = None, limit: int = 1_000) ->
     return [Quarantined(**row._mapping) for row in tx.execute(query)]
 
 
+def unsettled(tx: Connection, sources: Iterable[str]) -> dict[tuple[str, str], set[Ref]]:
+    """What is in quarantine of these sources, by source and stream."""
+    found: dict[tuple[str, str], set[Ref]] = {}
+    query = select(quarantine.c.source, quarantine.c.stream, quarantine.c.kind, quarantine.c.id)
+    for source, name, kind, ident in tx.execute(query.where(quarantine.c.source.in_(sorted(set(sources))))):
+        found.setdefault((source, name), set()).add(Ref(source, kind, ident))
+    return found
+
+
+def forget_unseen(tx: Connection, source: str, name: str, before: datetime) -> int:
+    """Lets go of a stream's records that were last seen before `before`: since then every scope was listed whole without them.
+
+    Returns how many there were.
+    """
+    mine = (quarantine.c.source == source) & (quarantine.c.stream == name)
+    return tx.execute(delete(quarantine).where(mine, quarantine.c.last_seen < before)).rowcount
+
+
 def clear(tx: Connection, source: str, stream: str, refs: Sequence[Ref]) -> int:
     """Lets go of the records that are stored now. Returns how many there were."""
     if tx.execute(_ANY, {"source": source, "stream": stream}).first() is None:

@@ -82,6 +82,17 @@ def states(tx: Connection, keys: Iterable[StreamKey]) -> list[StreamState]:
     return [by_key[key] for key in wanted if key in by_key]
 
 
+def listed_since(tx: Connection, key: StreamKey) -> datetime | None:
+    """The time since which every scope of a stream has been listed whole; None if one of them was not, or not to the end."""
+    rows = map(_state, tx.execute(select(stream).where(stream.c.source == key.source, stream.c.stream == key.stream)))
+    began = []
+    for state in rows:
+        if state.complete_at is None or state.sweep_started_at is None or state.complete_at < state.sweep_started_at:
+            return None
+        began.append(state.sweep_started_at)
+    return min(began, default=None)
+
+
 def drop_obsolete(tx: Connection, key: StreamKey) -> int:
     """Forgets the older mapping versions of a stream whose present version was listed completely. Returns how many."""
     state = _find(tx, key)

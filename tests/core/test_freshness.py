@@ -27,6 +27,8 @@ def at(*streams: StreamFacts) -> Freshness:
     ("facts", "why"),
     [
         ({"complete": False}, "not fully read yet"),
+        ({"rejected": 1}, "1 record was not understood"),
+        ({"rejected": 2_000}, "2,000 records were not understood"),
         ({"pulled_at": None}, "never read"),
         ({"failed": "timeout"}, "the last read failed"),
         ({"pulled_at": NOW - 26 * HOUR}, "not read for 26 hours"),
