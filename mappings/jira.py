@@ -52,12 +52,24 @@ SYSTEM_FIELDS = (
 """What an issue must be asked for, beside the custom fields that a translation is made for."""
 
 
+ALWAYS_SET = ("updated", "status", "project")
+"""The system fields that no issue is without, whatever its project's screens and schemes. A summary may be hidden or null."""
+
+
 class Translated(NamedTuple):
     """An issue, what our slots on it hold, and the versions that it names."""
 
     item: WorkItem
     slots: Sequence[Reading]
     versions: Sequence[VersionRecord]
+
+
+class Outline(NamedTuple):
+    """What an issue is and where, as far as its edit screen depends on it."""
+
+    key: str
+    container: str
+    item_type: str | None
 
 
 class Translation:
@@ -86,12 +98,12 @@ class Translation:
         return (*SYSTEM_FIELDS, *self._names, *self._own)
 
     def issue(self, payload: Payload) -> Translated:
-        """Raises `Untranslatable`."""
-        record = read_record(self._decoder, payload)
+        """The whole issue. Raises `Untranslatable`, also when Jira left out what every issue has: an answer without a status says
+        nothing of the status."""
+        record = self._record(payload, ALWAYS_SET)
         fields: Any = record.fields
         ref = Ref(self._source, "work_item", record.id)
         labels, shown = self._split(fields)
-        project = fields.project
         category = _category(fields.status)
         updated = _utc(fields.updated)
         item = WorkItem(
@@ -102,8 +114,8 @@ class Translation:
             key=record.key,
             title=fields.summary or "",
             body=_body(fields.description) if fields.description else "",
-            item_type=fields.issuetype.name if fields.issuetype else None,
-            container=(project.key if project else None) or record.key.rpartition("-")[0],
+            item_type=_item_type(fields),
+            container=_container(record),
             status=fields.status.name if fields.status else None,
             status_category=category,
             labels=tuple(labels),
@@ -115,9 +127,20 @@ class Translation:
             due=_date(fields.duedate),
             milestones=tuple(Ref(self._source, "milestone", version.id) for version in fields.fixVersions or ()),
             closed_at=_utc(fields.resolutiondate or fields.statuscategorychangedate) if category == "done" else None,
-            editable=not (project and project.archived),
+            editable=not fields.project.archived,
         )
         return Translated(item, self._readings(ref, shown, record.properties), fields.fixVersions or ())
+
+    def slots(self, payload: Payload) -> Sequence[Reading]:
+        """What our slots hold, of an issue asked for nothing but its project and them. Raises `Untranslatable`."""
+        record = self._record(payload, ("project",))
+        _, shown = self._split(record.fields)
+        return self._readings(Ref(self._source, "work_item", record.id), shown, record.properties)
+
+    def outline(self, payload: Payload) -> Outline:
+        """Of an issue asked for nothing but its project and type. Raises `Untranslatable`."""
+        record = self._record(payload, ("project",))
+        return Outline(record.key, _container(record), _item_type(record.fields))
 
     def milestone(self, version: VersionRecord, container: str) -> Milestone:
         """A released or an archived version is closed."""
@@ -139,6 +162,13 @@ class Translation:
             schema_type=schema.type,
             items=schema.items,
         )
+
+    def _record(self, payload: Payload, needed: Iterable[str]) -> Any:
+        record = read_record(self._decoder, payload)
+        missing = [name for name in needed if getattr(record.fields, name) is None]
+        if missing:
+            raise Untranslatable(f"without {', '.join(missing)}")
+        return record
 
     def _split(self, fields: Any) -> tuple[Sequence[str], Value]:
         """The labels that are not ours, and what our field shows."""
@@ -179,6 +209,14 @@ class Translation:
         if name and properties and (value := property_value(properties.get(name))) is not None:
             readings.append(Reading(slot=Slot(ref, "property", name), value=value))
         return readings
+
+
+def _container(record: Any) -> str:
+    return record.fields.project.key or record.key.rpartition("-")[0]
+
+
+def _item_type(fields: Any) -> str | None:
+    return fields.issuetype.name if fields.issuetype else None
 
 
 def _body(description: Any) -> str:

@@ -191,10 +191,10 @@ class JiraPublisher:
             if payload is None:
                 continue
             try:
-                item = translation.issue(payload).item
+                outline = translation.outline(payload)
             except Untranslatable:
                 continue
-            places[ref] = Place(ref.id, item.key, item.container, item.item_type or "")
+            places[ref] = Place(ref.id, outline.key, outline.container, outline.item_type or "")
         return places
 
     def _fetch(self, refs: Iterable[Ref], fields: Sequence[str], properties: Sequence[str]) -> Iterator[tuple[Ref, Payload | None]]:
@@ -205,7 +205,7 @@ class JiraPublisher:
 def _held(translation: Translation, payload: Payload) -> Mapping[Slot, Value] | None:
     """What our slots on the issue hold, or None for a record that cannot be read."""
     try:
-        return {reading.slot: reading.value for reading in translation.issue(payload).slots}
+        return {reading.slot: reading.value for reading in translation.slots(payload)}
     except Untranslatable:
         return None
 

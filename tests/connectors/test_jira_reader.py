@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -65,6 +66,10 @@ def site() -> Iterator[JiraCloud]:
     with cloud:
         yield cloud
     assert not [entry for entry in cloud.requests if entry.unknown_query or entry.pattern is None]
+
+
+ALWAYS = {"updated": "2026-11-01T09:00:00.000+0000", "status": {"name": "Open"}, "project": {"key": "ML"}}
+"""What no issue is without."""
 
 
 def work_items(batches: Sequence[Batch]) -> list[WorkItem]:
@@ -246,19 +251,22 @@ def test_a_repeated_token_is_an_error_not_a_loop(site: JiraCloud) -> None:
 def test_a_bad_record_is_set_aside_and_the_rest_goes_on(site: JiraCloud) -> None:
     rows = [
         {"id": "1", "key": "ML-1", "fields": {"updated": "never"}},
-        {"id": "2", "key": "ML-2", "fields": {"summary": "fine"}},
+        {"id": "2", "key": "ML-2", "fields": ALWAYS},
         {"id": 3},
+        {"id": "4", "key": "ML-4", "fields": {}},
     ]
     site.faults.append(Fault(answers(200, {"issues": rows, "isLast": True}), path="*/search/jql"))
     (batch,) = pull(site)
     assert keys([batch]) == ["ML-2"]
-    assert len(batch.rejected) == 2
+    assert len(batch.rejected) == 3
+    assert (batch.rejected[2].id, batch.rejected[2].reason) == ("4", "without updated, status, project")
     assert batch.rejected[0].id == "1"
     assert b"never" in batch.rejected[0].payload
 
 
 def test_half_a_surrogate_costs_its_own_record_only(site: JiraCloud) -> None:
-    page = b'{"isLast":true,"issues":[{"id":"1","key":"ML-1","fields":{"summary":"\\ud800"}},{"id":"2","key":"ML-2","fields":{}}]}'
+    page = b'{"isLast":true,"issues":[{"id":"1","key":"ML-1","fields":{"summary":"\\ud800"}},{"id":"2","key":"ML-2","fields":'
+    page += json.dumps(ALWAYS).encode() + b"}]}"
     site.faults.append(Fault(answers(200, page, {"Content-Type": "application/json"}), path="*/search/jql"))
     (batch,) = pull(site)
     assert keys([batch]) == ["ML-2"]

@@ -27,9 +27,13 @@ def translation(**fields: str) -> Translation:
     return Translation("jira", "https://example.atlassian.net/", OWNED, fields=fields, own={OWN})
 
 
+ALWAYS = {"updated": "2026-11-01T09:00:00.000+0000", "status": {"name": "Open"}, "project": {"id": "10000", "key": "ML"}}
+
+
 def issue(properties: dict[str, Any] | None = None, **fields: Any) -> bytes:
+    """With what every issue has, unless `fields` says otherwise."""
     record: dict[str, Any] = {"id": "10042", "key": "ML-42", "self": "https://example.atlassian.net/rest/api/3/issue/10042"}
-    record["fields"] = fields
+    record["fields"] = ALWAYS | fields
     if properties is not None:
         record["properties"] = properties
     return json.dumps(record).encode()
@@ -98,7 +102,7 @@ def test_an_issue_with_nothing() -> None:
 
 
 def test_an_issue_of_nulls_is_the_issue_with_nothing() -> None:
-    nulls = dict.fromkeys(translation().asked_fields)
+    nulls = dict.fromkeys(name for name in translation().asked_fields if name not in ALWAYS)
     assert translated(**nulls) == translated()
 
 
@@ -306,6 +310,27 @@ def test_what_makes_no_entity_says_so(payload: bytes) -> None:
         translation().issue(payload)
 
 
+@pytest.mark.parametrize("name", list(ALWAYS))
+def test_an_issue_without_what_every_issue_has_is_not_believed(name: str) -> None:
+    """Else a ticket that is blocked would turn into one of which nothing bad is known."""
+    record = json.loads(issue(summary=None))
+    assert translation().issue(json.dumps(record).encode()).item.title == ""
+    for fields in (record["fields"] | {name: None}, {key: value for key, value in record["fields"].items() if key != name}):
+        with pytest.raises(Untranslatable, match=name):
+            translation().issue(json.dumps(record | {"fields": fields}).encode())
+
+
+def test_a_part_of_an_issue_is_read_by_those_who_asked_for_that_part() -> None:
+    part = {"id": "10042", "key": "ML-42", "fields": {"project": {"key": "ML"}, "issuetype": {"name": "Bug"}, OWN: "Unknown"}}
+    payload = json.dumps(part).encode()
+    assert translation().slots(payload) == [field_slot("Unknown")]
+    assert translation().outline(payload) == ("ML-42", "ML", "Bug")
+    nothing = json.dumps(part | {"fields": {}}).encode()
+    for read in (translation().slots, translation().outline):
+        with pytest.raises(Untranslatable, match="project"):
+            read(nothing)
+
+
 def test_a_rejected_record_keeps_its_payload_without_secrets() -> None:
     payload = issue(summary="token is ATATT3xFfGF0abcdefghijklmnop", duedate="never")
     kept = rejected(payload, "a date that is none")
@@ -317,7 +342,13 @@ def test_a_rejected_record_keeps_its_payload_without_secrets() -> None:
 
 def test_one_impossible_record_does_not_cost_its_page() -> None:
     bad = b'{"id": "2", "key": "A-2", "fields": {"summary": "\\ud800"}}'
-    page = b'{"nextPageToken": "x", "issues": [{"id": "1", "key": "A-1", "fields": {}}, ' + bad + b"]}"
+    page = (
+        b'{"nextPageToken": "x", "issues": [{"id": "1", "key": "A-1", "fields": '
+        + json.dumps(ALWAYS).encode()
+        + b"}, "
+        + bad
+        + b"]}"
+    )
     (first, second), rest = split_records(page, "issues")
     assert rest == {"nextPageToken": "x"}
     assert translation().issue(first).item.key == "A-1"
