@@ -64,12 +64,14 @@ class Graph:
         merges: Mapping[Ref, Sequence[Ref]] | None = None,
         missing: Iterable[Ref] = (),
         unresolved: Iterable[str] = (),
+        unseen_blockers: Mapping[Ref, Sequence[Ref]] | None = None,
     ) -> None:
         self.entities: Mapping[Ref, Entity] = {entity.ref: entity for entity in entities}
         self.links: Sequence[Link] = tuple(sorted(set(links)))
         self.merges: Mapping[Ref, Sequence[Ref]] = merges or {}
         self.missing = frozenset(missing)
         self.unresolved = frozenset(unresolved)
+        self.unseen_blockers: Mapping[Ref, Sequence[Ref]] = unseen_blockers or {}
         self._of: dict[type[Entity], Sequence[Entity]] = {}
         self._out: dict[Ref, list[Link]] = {}
         self._in: dict[Ref, list[Link]] = {}

@@ -80,7 +80,8 @@ class _Judge:
     def verdict(self) -> Judged | None:
         doubts = list(self._doubts_of_applying())
         if not doubts:
-            lacks = self._lacks({kind for name, _ in self.rule.when.patterns() for kind in _kinds(name)})
+            names = {name for name, _ in self.rule.when.patterns()}
+            lacks = [*self._lacks({kind for name in names for kind in _kinds(name)}), *self._unseen(names)]
             return Judged(truth=None, missing=tuple(lacks)) if lacks else None
         judged = self._block(self.rule.when)
         if all(doubts) and judged.truth is not None:
@@ -151,12 +152,14 @@ class _Judge:
             return (), ()
         name, pattern = named
         if isinstance(pattern, StatusPattern):
-            return self._verdicts(pattern.id), self._lacks(PATTERNS if self.rule.subject == "project" else ())
+            could_add = self._lacks(PATTERNS if self.rule.subject == "project" else ())
+            return self._verdicts(pattern.id), [*could_add, *self._unseen({name})]
         if isinstance(pattern, ObservationPattern):
             observed = [self._monitor(monitor, pattern) for monitor in self._monitors(name)]
             return [one for one in observed if one is not None], self._lacks(_kinds(name))
         reached = (self.view.graph.entities.get(ref) for ref in self.members if ref.kind == name)
-        return [self._member(entity, pattern) for entity in reached if entity is not None], self._lacks(_kinds(name))
+        lacks = [*self._lacks(_kinds(name)), *self._unseen({name})]
+        return [self._member(entity, pattern) for entity in reached if entity is not None], lacks
 
     def _verdicts(self, rule: str) -> Sequence[Judged]:
         """What another rule says of the subject and of what is reached, as far as the way there may be relied on."""
@@ -195,6 +198,13 @@ class _Judge:
         if count:
             lacks.append(f"look-up of {count} commit" + ("" if count == 1 else "s"))
         return lacks
+
+    def _unseen(self, names: Collection[str]) -> Sequence[str]:
+        """The blocking tickets that patterns of these names would look at if the project's scopes showed them."""
+        if "blocks" not in self.rule.via or not {"work_item", "status"} & set(names):
+            return ()
+        unseen = self.view.graph.unseen_blockers.get(self.subject.ref, ())
+        return [f"blocking ticket {ref.id} of {ref.source}, which is not in the project's scopes" for ref in unseen]
 
     def _member(self, entity: Entity, pattern: Pattern) -> Judged:
         lacks = self._doubts(entity.ref)

@@ -20,11 +20,13 @@ from sync.project import DeclaredLink, ProjectView
 
 class Linked(msgspec.Struct, frozen=True, kw_only=True):
     """The links, which change requests brought each run or version onto the default branch, the full shas that nothing known
-    explains (they are looked up once), and what a declared link could not be resolved to."""
+    explains (they are looked up once), the blockers of each ticket that cannot be seen, and what a declared link could not be
+    resolved to."""
 
     links: Sequence[Link]
     merges: Mapping[Ref, Sequence[Ref]]
     unresolved: Sequence[str]
+    unseen_blockers: Mapping[Ref, Sequence[Ref]]
     findings: Sequence[str]
 
 
@@ -52,13 +54,21 @@ def link(entities: Iterable[Entity], project: ProjectView, *, known_missing: fro
         links=sorted(set(links)),
         merges=merges,
         unresolved=sorted(unresolved(known, known_missing)),
+        unseen_blockers=_unseen_blockers(known),
         findings=findings,
     )
 
 
 def build_graph(entities: Iterable[Entity], linked: Linked, *, missing: Iterable[Ref] = ()) -> Graph:
     """The linked project, ready to be walked."""
-    return Graph(entities, linked.links, merges=linked.merges, missing=missing, unresolved=linked.unresolved)
+    return Graph(
+        entities,
+        linked.links,
+        merges=linked.merges,
+        missing=missing,
+        unresolved=linked.unresolved,
+        unseen_blockers=linked.unseen_blockers,
+    )
 
 
 def _blocked(known: Known) -> Iterator[Link]:
@@ -66,6 +76,12 @@ def _blocked(known: Known) -> Iterator[Link]:
         for blocker in item.blocked_by:
             if blocker in known.refs:
                 yield Link(source=blocker, relation="blocks", target=item.ref, because="issue link", confidence="exact")
+
+
+def _unseen_blockers(known: Known) -> Mapping[Ref, Sequence[Ref]]:
+    """The tickets that are said to block one that is known, and that the project's scopes do not show."""
+    unseen = {item.ref: sorted(set(item.blocked_by) - known.refs) for item in known.items}
+    return {item: blockers for item, blockers in unseen.items() if blockers}
 
 
 def _milestones(known: Known) -> Iterator[Link]:
