@@ -94,17 +94,24 @@ def open_store(file: ProjectFile, settings: Settings, *, upgraded: bool = True) 
 
 def build_sources(file: ProjectFile, types: ConnectionTypes, environ: Mapping[str, str]) -> Mapping[str, Source]:
     """Every source with its secrets and scopes, ready to be opened. Raises `ConfigError` for wrong or missing secrets."""
-    return {
-        name: Source(
+    return _sources(file, types, environ, effective_statuses(file))
+
+
+def _sources(
+    file: ProjectFile, types: ConnectionTypes, environ: Mapping[str, str], rules: Sequence[StatusRule]
+) -> Mapping[str, Source]:
+    found: dict[str, Source] = {}
+    for name, entry in file.sources.items():
+        connection, owned = types.connection(entry.type), _owned_anywhere(file, name, rules)
+        found[name] = Source(
             name=name,
-            connection=types.connection(entry.type),
+            connection=connection,
             options=_options(entry.options),
-            secrets=_options(load_secrets(name, types.connection(entry.type).secrets, environ)),
-            owned=_owned_anywhere(file, name),
-            scopes=tuple(_scopes(file, name)),
+            secrets=_options(load_secrets(name, connection.secrets, environ)),
+            owned=owned,
+            scopes=tuple(_scopes(file, name, owned)),
         )
-        for name, entry in file.sources.items()
-    }
+    return found
 
 
 def build_workspace(
@@ -117,34 +124,36 @@ def build_workspace(
     wait: timedelta,
 ) -> Workspace:
     """Everything that a run needs."""
-    sources = build_sources(file, types, environ)
+    rules = effective_statuses(file)
+    sources = _sources(file, types, environ, rules)
     return Workspace(
         database=database,
         config_hash=canonical_hash(file),
         sources=sources,
-        projects=[scoped_project(file, entry, sources) for entry in file.projects.values()],
+        projects=[_scoped_project(file, entry, sources, rules) for entry in file.projects.values()],
         pull_limits=msgspec.structs.replace(limits, max_deletes=file.safety.max_deletes),
         safety=Limits(max_changes=file.safety.max_changes, max_additions=file.safety.max_additions),
         wait=wait,
     )
 
 
-def scoped_project(file: ProjectFile, entry: ProjectEntry, sources: Mapping[str, Source]) -> ScopedProject:
+def _scoped_project(
+    file: ProjectFile, entry: ProjectEntry, sources: Mapping[str, Source], rules: Sequence[StatusRule]
+) -> ScopedProject:
     """One project with its scopes matched to the sources' scopes."""
     scopes: list[tuple[Source, Scope]] = []
     for name, options in entry.scopes.items():
         source = sources[name]
         wanted = _scope_hash(_options(options), source.owned, source.options)
         scopes.extend((source, scope) for scope in source.scopes if scope.hash == wanted)
-    return ScopedProject(
-        view=project_view(file, entry), rules=tuple(effective_statuses(file)), scopes=tuple(scopes), fresh_within=file.fresh_within
-    )
+    view = _project_view(file, entry, rules)
+    return ScopedProject(view=view, rules=tuple(rules), scopes=tuple(scopes), fresh_within=file.fresh_within)
 
 
-def project_view(file: ProjectFile, entry: ProjectEntry) -> ProjectView:
+def _project_view(file: ProjectFile, entry: ProjectEntry, rules: Sequence[StatusRule]) -> ProjectView:
     """What the pure core needs to know of a project."""
     published = {name: options for name, options in entry.publish.items() if isinstance(options, PublishOptions)}
-    badges = [rule.badge() for rule in effective_statuses(file)]
+    badges = [rule.badge() for rule in rules]
     return ProjectView(
         key=entry.key,
         name=entry.title,
@@ -164,7 +173,7 @@ def project_view(file: ProjectFile, entry: ProjectEntry) -> ProjectView:
         ),
         watch=entry.watch,
         owned={name: options.owned(badges) for name, options in published.items()},
-        label_rules={name: _label_rules(options, effective_statuses(file)) for name, options in published.items()},
+        label_rules={name: _label_rules(options, rules) for name, options in published.items()},
         sources=tuple(entry.scopes),
         unknown_after=file.unknown_after,
     )
@@ -181,9 +190,9 @@ def _label_rules(options: PublishOptions, rules: Sequence[StatusRule]) -> Mappin
     return {label: rule.id for rule in rules for label in options.owned([rule.badge()]).labels}
 
 
-def _owned_anywhere(file: ProjectFile, source: str) -> Owned:
+def _owned_anywhere(file: ProjectFile, source: str, rules: Sequence[StatusRule]) -> Owned:
     """Everything of ours on one source over all projects: translation strips it, whichever project it is from."""
-    badges = [rule.badge() for rule in effective_statuses(file)]
+    badges = [rule.badge() for rule in rules]
     every = [entry.publish.get(source) for entry in file.projects.values()] + [file.publish.get(source)]
     owned = [options.owned(badges) for options in every if isinstance(options, PublishOptions)]
     fields = list(dict.fromkeys(one.field for one in owned if one.field))
@@ -199,14 +208,14 @@ def _owned_anywhere(file: ProjectFile, source: str) -> Owned:
     )
 
 
-def _scopes(file: ProjectFile, source: str) -> Iterator[Scope]:
+def _scopes(file: ProjectFile, source: str, owned: Owned) -> Iterator[Scope]:
     """Each different scope of a source once, however many projects share it."""
     seen: dict[str, list[str]] = {}
     options: dict[str, Options] = {}
     for entry in file.projects.values():
         if source in entry.scopes:
             scope = _options(entry.scopes[source])
-            digest = _scope_hash(scope, _owned_anywhere(file, source), _options(file.sources[source].options))
+            digest = _scope_hash(scope, owned, _options(file.sources[source].options))
             seen.setdefault(digest, []).append(entry.key)
             options[digest] = scope
     for digest, keys in seen.items():
