@@ -7,7 +7,8 @@ What an answer becomes, by what the caller does next:
 - 401, and every other 403: `AuthError`;
 - 404, 410: `NotFound`;
 - 5xx, no connection, a broken answer: tried again where the request may be repeated, then `Unavailable`;
-- a body larger than `LARGEST_ANSWER`, a redirect to another host, any other status: `Unavailable` at once. Repeating would not help, and what rests on the answer is
+- a body larger than `LARGEST_ANSWER`: `Unavailable` at once;
+- a redirect to another host, any other status: `Unavailable` at once. Repeating would not help, and what rests on the answer is
   unknown. A caller that can say more about a 400 or 409 accepts it.
 
 A set stop event ends every wait, and refuses every further request, with `Cancelled`.

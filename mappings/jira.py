@@ -212,7 +212,8 @@ class Translation:
 
 
 def _container(record: Any) -> str:
-    return record.fields.project.key or record.key.rpartition("-")[0]
+    key: str = record.fields.project.key or record.key.rpartition("-")[0]
+    return key
 
 
 def _item_type(fields: Any) -> str | None:

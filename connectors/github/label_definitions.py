@@ -1,4 +1,4 @@
-"""Our labels in a repository: there before they are put on anything. One that is there already is a person's, and stays as it is."""
+"""Our labels in a repository: there before they are put on anything. One that is there already stays as it is: a person's."""
 
 from __future__ import annotations
 

@@ -363,9 +363,9 @@ def test_a_bomb_is_not_unpacked() -> None:
 
 @pytest.mark.parametrize(("encoding", "body"), [("gzip", b"{}"), ("gzip, gzip", b"{}"), ("br", b"{}")])
 def test_what_cannot_be_decompressed_is_said(encoding: str, body: bytes) -> None:
-    with talking_to((200, {"content-encoding": encoding}, body)) as (client, _, _, _):
-        with pytest.raises(Unavailable, match="could not be decompressed"):
-            client.request("POST", "/x")
+    answer = (200, {"content-encoding": encoding}, body)
+    with talking_to(answer) as (client, _, _, _), pytest.raises(Unavailable, match="could not be decompressed"):
+        client.request("POST", "/x")
 
 
 class Shape(msgspec.Struct):
