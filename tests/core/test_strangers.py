@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync.known import Known
@@ -80,6 +80,7 @@ def test_a_prefix_too_long_for_any_tracker_makes_no_key() -> None:
     assert [key for key, _ in known.keyed(f"{'a_' * 200}ML-42")] == ["ML-42"]
 
 
+@settings(max_examples=25)
 @given(before=st.text(alphabet="aA_-1 ", max_size=60).map(lambda text: text * 1000))
 def test_a_key_is_found_behind_any_flood_of_half_keys(before: str) -> None:
     world = World()
