@@ -11,13 +11,14 @@ import msgspec
 import structlog
 
 from connectors.errors import Cancelled
-from mappings.change import Plan, refuse
+from mappings.change import Plan, Slot, Value, refuse
 from sync.apply import LEASE, Applied, Result, apply_plan, lease_name, recover
 from sync.assess import Assessment, ScopedProject, assess
 from sync.outcome import ExitCode, worst
 from sync.planning import ROLLING, plan_project, settle, without
 from sync.progress import Report, unwatched
 from sync.pull import Pulled, pull_all
+from sync.reread import read_again
 from sync.savedplan import SavedPlan, only_saved, require_same_verdicts, saved_targets
 from sync.store import audit, entities, leases, runs
 from sync.store.leases import Lease, LeaseLost
@@ -161,7 +162,7 @@ class Run:
     def _assess(self, project: ScopedProject, *, save: bool) -> Assessment:
         return assess(self.workspace.database, project, looking_up=bool(self.pulled), stop=self.stop, save=save)
 
-    def _plan_of(self, assessment: Assessment, permission: Permission) -> Plan:
+    def _plan_of(self, assessment: Assessment, permission: Permission, just_read: Mapping[Slot, Value] | None = None) -> Plan:
         return plan_project(
             self.workspace.database,
             assessment,
@@ -169,6 +170,7 @@ class Run:
             in_order=self.workspace.projects,
             sources=self.workspace.sources,
             adopt=permission.adopt,
+            just_read=just_read,
         )
 
     def _planned(self, assessment: Assessment, permission: Permission) -> ProjectRun:
@@ -191,7 +193,8 @@ class Run:
             try:
                 blocked = recover(database, project.key, sources, lease, run_id=self.id, stop=self.stop)
                 assessment = self._assess(project, save=True)
-                plan = without(blocked, self._plan_of(assessment, permission))
+                just_read = read_again(database, project.key, sources, stop=self.stop)
+                plan = without(blocked, self._plan_of(assessment, permission, just_read))
                 conflicts: Sequence[Result] = ()
                 if saved is not None:
                     plan, conflicts = self._only_saved(plan, saved)

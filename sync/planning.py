@@ -7,13 +7,14 @@ from datetime import timedelta
 
 import msgspec
 
-from mappings.change import Change, Memory, Note, Plan, Slot
+from mappings.change import Change, Memory, Note, Plan, Slot, Value
 from mappings.model import Entity, Ref
 from sync.assess import Assessment, ScopedProject, may_be_in_scope
 from sync.compare import Held, Pushed
 from sync.ownership import TARGETS, Inherited, Ownership
 from sync.plan import Place, Remembered, container_of, make_plan
 from sync.recipients import deliver
+from sync.reread import doubtful
 from sync.source import Source
 from sync.store import audit, entities, publishing
 from sync.store.audit import Entry
@@ -40,10 +41,15 @@ def plan_project(
     in_order: Sequence[ScopedProject],
     sources: Mapping[str, Source],
     adopt: bool = False,
+    just_read: Mapping[Slot, Value] | None = None,
 ) -> Plan:
-    """The plan of one assessed project. `in_order` are all projects of the file: where they overlap, the first owns a target."""
+    """The plan of one assessed project. `in_order` are all projects of the file: where they overlap, the first owns a target.
+
+    `just_read` is what slots that we wrote lately were just read to hold. Of those that were not, our own word counts: another
+    value in a listing may be older than our write.
+    """
     with database.read() as tx:
-        recalled = _recall(tx, assessment, Ownership(assessment.project, in_order), sources)
+        recalled = _recall(tx, assessment, Ownership(assessment.project, in_order), sources, just_read or {})
     plan = make_plan(
         assessment.graph,
         assessment.project.view,
@@ -58,7 +64,9 @@ def plan_project(
     return _without_the_skipped(_taken_over(_with_findings(plan, recalled), recalled), recalled, assessment)
 
 
-def _recall(tx: Connection, assessment: Assessment, ownership: Ownership, sources: Mapping[str, Source]) -> _Recalled:
+def _recall(
+    tx: Connection, assessment: Assessment, ownership: Ownership, sources: Mapping[str, Source], just_read: Mapping[Slot, Value]
+) -> _Recalled:
     key = assessment.project.key
     known = assessment.graph.entities
     targets = {ref for ref in known if ref.kind in TARGETS}
@@ -73,9 +81,11 @@ def _recall(tx: Connection, assessment: Assessment, ownership: Ownership, source
     published = {**mine, **inherited.published}
     # Nothing mirrors a slot that the file no longer makes ours: what we wrote there is expected, and looked at before it is taken.
     former = {slot: row.value for slot, row in mine.items() if not sources[slot.target.source].owned.covers(slot)}
+    mirrored = {**former, **entities.slots_of(tx, [*targets, *strays])}
+    believed = {**doubtful(mine.values(), mirrored, assessment.now), **just_read}
     return _Recalled(
         remembered=Remembered(
-            actual={**former, **entities.slots_of(tx, [*targets, *strays])},
+            actual={slot: value for slot, value in {**mirrored, **believed}.items() if value is not None},
             pushed={slot: Pushed(value=row.value, rules=row.rules, episode=row.episode) for slot, row in published.items()},
             held={slot: _held(row) for slot, row in {**held, **inherited.held}.items()},
             settled=frozenset(publishing.settled(tx, key)),
