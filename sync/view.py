@@ -51,7 +51,7 @@ class View:
     def lacks(self, ref: Ref) -> Sequence[str]:
         """Why the facts of an object may not be relied on; empty when they may."""
         if ref in self.graph.missing:
-            return (f"{ref}, which was not found, or not understood, when it was last looked for",)
+            return (f"{ref}, which was not found when it was last looked for, or not understood",)
         return self.freshness.reliance_lacks(ref)
 
     def monitors(self, subject: Ref, kind: ObservationKind, *, open_after: int, close_after: int) -> Sequence[Monitor]:
