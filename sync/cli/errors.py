@@ -56,13 +56,15 @@ def problem_lines(problem: Problem, width: int) -> list[Text]:
 
 
 def _in_words(error: Exception) -> tuple[ExitCode, str, str | None]:
-    from sync.savedplan import PlanRefused
+    from sync.savedplan import PlanRefused, PlanUnreadable
     from sync.store.errors import StoreError
     from sync.store.leases import LeaseHeld, LeaseLost
 
     match error:
         case UsageProblem():
             return ExitCode.USAGE, error.message, error.fix
+        case PlanUnreadable():
+            return ExitCode.USAGE, str(error), None
         case PlanRefused():
             return ExitCode.REFUSED, str(error), None
         case LeaseHeld():

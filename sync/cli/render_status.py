@@ -14,7 +14,7 @@ from mappings.rules import StatusRule
 from sync.assess import Assessment, ScopedProject, assess
 from sync.cli.documents import Document
 from sync.cli.layout import Cell, columns, widths, wrapped
-from sync.cli.style import KINDS, NOTES, STATES, ago, link, place, shown_value
+from sync.cli.style import KINDS, NOTES, STATES, ago, link, place, plural, shown_value
 from sync.derive import Standing, shown
 from sync.names import name_of
 from sync.recipients import Delivery, deliver
@@ -115,9 +115,12 @@ def _pulled(assessment: Assessment) -> Mapping[str, datetime | None]:
 
 
 def _stale(assessment: Assessment, width: int) -> Iterator[Text]:
-    """What failed, and what was never read, by source."""
+    """What failed, what was not understood, and what was never read, by source."""
     never: dict[str, list[str]] = {}
     for stream in assessment.freshness.streams:
+        if stream.rejected:
+            text = f"! {stream.source}/{stream.stream}: {plural(stream.rejected, 'record')} could not be translated and set aside"
+            yield from wrapped(Text(text, style="yellow"), width, indent=2, hanging=4)
         if stream.failed:
             text = f"✗ {stream.source}/{stream.stream}: the last read failed: {stream.failed}"
             yield from wrapped(Text(text, style="red"), width, indent=2, hanging=4)
@@ -192,7 +195,14 @@ def _document(project: ProjectStatus, *, everything: bool) -> Document:
         "held": [_held_document(hold, assessment) for hold in project.holds],
         "unheard": unheard(project),
         "streams": [
-            {"source": one.source, "stream": one.stream, "complete": one.complete, "pulled_at": one.pulled_at, "failed": one.failed}
+            {
+                "source": one.source,
+                "stream": one.stream,
+                "complete": one.complete,
+                "pulled_at": one.pulled_at,
+                "failed": one.failed,
+                "set_aside": one.rejected,
+            }
             for one in assessment.freshness.streams
         ],
     }

@@ -20,6 +20,7 @@ import pytest
 
 from sandbox.github import GitHub
 from sandbox.jira import JiraCloud
+from tests.cli.gate import Gate
 from tests.cli.office import Office, furnish
 from tests.cli.process import Desk, Ended, end
 
@@ -28,6 +29,13 @@ from tests.cli.process import Desk, Ended, end
 def office(tmp_path: Path) -> Iterator[Office]:
     with JiraCloud() as jira, GitHub() as github:
         yield furnish(jira, github, tmp_path)
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    gate = Gate()
+    yield gate
+    gate.opened.set()
 
 
 @dataclass(frozen=True)

@@ -5,39 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 
 import pytest
 
-from sandbox.faults import Answer, Fault
-from sandbox.messages import Reply, Request
+from sandbox.faults import Fault
 from sync.cli.stopping import GRACE, STOPPED
 from sync.store import leases
 from sync.store.connect import open_database
+from tests.cli.gate import Gate
 from tests.cli.office import Office
 from tests.cli.process import PATIENCE, end
-
-
-class Gate:
-    """An effect that holds an answer back. `met` tells that a request has come, `opened` lets it go on."""
-
-    def __init__(self) -> None:
-        self.met = threading.Event()
-        self.opened = threading.Event()
-
-    def __call__(self, _: Request, answer: Answer) -> Reply:
-        self.met.set()
-        self.opened.wait(PATIENCE)
-        return answer()
-
-
-@pytest.fixture
-def gate() -> Iterator[Gate]:
-    gate = Gate()
-    yield gate
-    gate.opened.set()
 
 
 def test_work_has_less_time_to_end_than_a_container_gives() -> None:

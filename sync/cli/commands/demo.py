@@ -178,7 +178,9 @@ def _lines(shown: Shown, config: Path, width: int) -> Iterator[Text]:
     yield Text()
     yield from applied_lines(shown.second.projects, width)
     yield Text()
-    yield Text(f"{shown.writes_first} writes by the first sync, {shown.writes_second} by the second.", style="bold")
+    values = sum(run.applied.count("done") for run in shown.first.projects if run.applied is not None)
+    made = f"The first sync wrote {values} values in {shown.writes_first} requests, which also made the labels"
+    yield Text(f"{made}; the second made {shown.writes_second} requests to write.", style="bold")
     yield Text(f"The project file: {config}")
     yield Text("Next: milepost demo --hold, then try any other command from a second terminal.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from sync.cli.commands.pull import pull_limits
@@ -35,7 +36,7 @@ def run(globals_: Globals, *, pull: bool, out: Path | None, exit_code: bool, ado
         if out is not None:
             _save(out, result, workspace.config_hash)
     show(session.err, finding_lines(result.pulled, session.err.width))
-    _show(session, result, out)
+    _show(session, result, out, adopt=adopt)
     return result.exit_code
 
 
@@ -47,7 +48,13 @@ def _save(path: Path, result: RunResult, config_hash: str) -> None:
         raise UsageProblem(f"{path} cannot be written: {error.strerror}", "name another file with --out") from None
 
 
-def _show(session: Session, result: RunResult, out: Path | None) -> None:
+def _next(session: Session, out: Path | None, *, adopt: bool) -> str:
+    """The command that writes what was just shown."""
+    words = ["milepost apply", *([shlex.quote(str(out))] if out is not None else []), *(["--adopt"] if adopt else [])]
+    return " ".join([*words, *(f"--project {shlex.quote(key)}" for key in session.globals.projects)])
+
+
+def _show(session: Session, result: RunResult, out: Path | None, *, adopt: bool) -> None:
     match session.globals.output:
         case Output.JSON:
             session.answer({"plans": plan_documents(result.projects), "exit_code": int(result.exit_code)})
@@ -56,4 +63,4 @@ def _show(session: Session, result: RunResult, out: Path | None) -> None:
         case Output.TABLE:
             session.show_all(plan_lines(result.projects, session.width))
             if any(project.plan and not project.plan.is_empty for project in result.projects):
-                session.show(f"Nothing was written. To write this: milepost apply{f' {out}' if out is not None else ''}")
+                session.show(f"Nothing was written. To write this: {_next(session, out, adopt=adopt)}")

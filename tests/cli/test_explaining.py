@@ -1,0 +1,121 @@
+"""The chain that `milepost explain` shows: each thing once, one way only, the newest observations, nothing without end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from mappings.model import Entity
+from sync.assess import Assessment, ScopedProject
+from sync.cli.render_explain import explanation_lines
+from sync.explain import MAX_BRANCHES, Explanation, Node, explain, find_subjects
+from tests.core.worlds import DAY, NOW, World, shipped
+
+
+def assessed(world: World) -> Assessment:
+    rules = tuple(shipped())
+    view = world.view()
+    return Assessment(
+        project=ScopedProject(view=world.project, rules=rules, scopes=(), fresh_within=DAY),
+        now=world.now,
+        graph=view.graph,
+        freshness=view.freshness,
+        standings=world.derive(rules).standings,
+        findings=(),
+    )
+
+
+def explained(world: World, subject: Entity) -> Explanation:
+    return explain(assessed(world), subject)
+
+
+def nodes(node: Node) -> Iterator[Node]:
+    yield node
+    for child in node.children:
+        yield from nodes(child)
+
+
+def test_what_is_reached_on_several_ways_is_shown_once_on_the_shortest() -> None:
+    world = World()
+    item, change, run, version = world.whole()
+    world.commit(change.merge_sha or "", f"{item.key} Train", on_default_branch=True, change_requests=(change.ref,))
+
+    chain = explained(world, item).subject
+    refs = [node.ref for node in nodes(chain)]
+
+    assert len(refs) == len(set(refs))
+    assert {change.ref, run.ref, version.ref} <= set(refs)
+    assert {child.ref for child in chain.children} >= {change.ref}
+
+
+def test_another_tickets_model_on_the_same_data_is_not_shown() -> None:
+    world = World()
+    item, *_ = world.whole("ML-42", number=7, version=3)
+    _, _, other_run, other_version = world.whole("ML-43", number=8, version=4)
+    run = next(one for one in world.entities.values() if one.ref.id == "r7")
+    world.change_of(other_run, datasets=run.datasets)  # type: ignore[attr-defined]  # it is a run
+
+    refs = {node.ref for node in nodes(explained(world, item).subject)}
+
+    assert not {other_run.ref, other_version.ref} & refs
+
+
+def test_of_one_monitor_only_the_newest_observation_is_shown() -> None:
+    world = World()
+    item, _, _, version = world.whole()
+    for days in range(1, 30):
+        world.observation(version, "passed" if days > 1 else "failed", at=NOW - timedelta(days=days))
+
+    chain = list(nodes(explained(world, item).subject))
+    shown = [node for node in chain if node.kind == "observation"]
+    holder = next(node for node in chain if node.ref == version.ref)
+
+    assert [node.state for node in shown] == ["failed"]
+    assert holder.hidden == 28
+
+
+def test_many_branches_are_counted_not_listed() -> None:
+    world = World()
+    item = world.item()
+    for number in range(30):
+        world.change(number + 1, branch=f"{item.key.lower()}-{number}")
+
+    explanation = explained(world, item)
+    text = "\n".join(line.plain for line in explanation_lines(explanation, NOW, 80))
+
+    assert len(explanation.subject.children) == MAX_BRANCHES
+    assert f"… and {30 - MAX_BRANCHES} more" in text
+
+
+def test_links_read_right_from_both_ends() -> None:
+    world = World()
+    item, change, *_ = world.whole()
+
+    down = "\n".join(line.plain for line in explanation_lines(explained(world, item), NOW, 100))
+    up = "\n".join(line.plain for line in explanation_lines(explained(world, change), NOW, 100))
+
+    assert "implemented by pull request example/churn#7" in down
+    assert "registered as model version churn-classifier v3" in down
+    assert "implements ticket ML-42" in up
+
+
+def test_textual_links_are_shown_as_such() -> None:
+    world = World()
+    item = world.item()
+    world.change(9, body=f"Perhaps related to {item.key}, perhaps not")
+
+    chain = explained(world, item).subject
+
+    assert [(node.confidence, node.relation) for node in chain.children] == [("textual", "mentions")]
+
+
+def test_names_in_any_case_find_their_things_and_nothing_finds_nothing() -> None:
+    world = World()
+    _, change, run, version = world.whole()
+    everything = assessed(world)
+
+    assert find_subjects(everything, " EXAMPLE/churn#7 ") == [change]
+    assert find_subjects(everything, "churn-classifier V3") == [version]
+    assert find_subjects(everything, str(run.ref)) == [run]
+    assert find_subjects(everything, "") == []
+    assert find_subjects(everything, "nothing of the kind") == []

@@ -1,0 +1,141 @@
+"""What a person sees on a terminal: live lines while a pull goes on, colours, and none of it where it is not wanted."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import termios
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pyte
+import pytest
+
+from sandbox.faults import Fault
+from tests.cli.gate import Gate
+from tests.cli.office import Office
+from tests.cli.process import MILEPOST, PATIENCE
+
+ROWS = 40
+
+
+@dataclass
+class Terminal:
+    """A terminal of `columns` columns that remembers every picture it has shown, and all bytes that it was sent."""
+
+    columns: int
+    pictures: list[tuple[str, ...]] = field(default_factory=list)
+    sent: bytearray = field(default_factory=bytearray)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    @contextmanager
+    def running(self, office: Office, *arguments: str, **more: str | None) -> Iterator[subprocess.Popen[bytes]]:
+        """Runs a command on the terminal; leaving waits for its end."""
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, self.columns, 0, 0))
+        environment = office.desk.environment(**{"COLUMNS": None, "TERM": "xterm-256color", **more})
+        process = subprocess.Popen(
+            [MILEPOST, *arguments], cwd=office.desk.folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
+        )
+        os.close(theirs)
+        watcher = threading.Thread(target=self._watch, args=(ours,))
+        watcher.start()
+        try:
+            yield process
+            process.wait(PATIENCE)
+        finally:
+            process.kill()
+            process.wait()
+            watcher.join()
+            os.close(ours)
+
+    def shows(self, text: str) -> bool:
+        """Waits until a line of a picture, with single blanks, holds the text."""
+        with self.changed:
+            return self.changed.wait_for(lambda: any(text in " ".join(line.split()) for line in self.lines()), PATIENCE)
+
+    def lines(self) -> list[str]:
+        """What is left on the screen, without blanks at the ends of lines and without empty lines."""
+        return [line for line in self.pictures[-1] if line] if self.pictures else []
+
+    def _watch(self, descriptor: int) -> None:
+        screen = pyte.Screen(self.columns, ROWS)
+        stream = pyte.ByteStream(screen)
+        while True:
+            try:
+                data = os.read(descriptor, 65536)
+            except OSError:  # the last process that wrote here has ended
+                return
+            stream.feed(data)
+            with self.changed:
+                self.sent += data
+                self.pictures.append(tuple(line.rstrip() for line in screen.display))
+                self.changed.notify_all()
+
+
+@pytest.mark.parametrize("columns", [80, 140])
+def test_a_pull_shows_a_line_for_each_stream_while_it_goes_on(office: Office, gate: Gate, columns: int) -> None:
+    office.github.faults.append(Fault(gate, path="*/pulls"))
+    terminal = Terminal(columns)
+    with terminal.running(office, "pull") as process:
+        assert gate.met.wait(PATIENCE)
+        assert terminal.shows("✓ jira issues")
+        live = [" ".join(line.replace("━", "").split()) for line in terminal.lines()]
+        gate.opened.set()
+
+    assert process.returncode == 0
+    assert [line.split()[1:3] for line in live][:4] == [
+        ["jira", "fields"],
+        ["jira", "versions"],
+        ["jira", "issues"],
+        ["github", "labels"],
+    ]
+    assert any(re.fullmatch(r"✓ jira issues 3 records \d pages? \d+ left 00:\d\d", line) for line in live)
+    assert any(re.match(r"\S github commits waiting", line) for line in live)
+    assert all(len(line) < columns for picture in terminal.pictures for line in picture)
+
+
+def test_after_a_pull_only_its_summary_is_left(office: Office) -> None:
+    terminal = Terminal(100)
+    with terminal.running(office, "pull"):
+        pass
+
+    assert terminal.lines()[0].split() == ["SOURCE", "STREAM", "RECORDS", "CHANGED", "REQUESTS", "TIME", "READ"]
+    assert "⠋" not in "".join(terminal.lines())
+    assert terminal.sent.rfind(b"\x1b[?25h") > terminal.sent.rfind(b"\x1b[?25l") >= 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "more", "coloured"),
+    [((), {}, True), (("--no-color",), {}, False), ((), {"NO_COLOR": "1"}, False), ((), {"TERM": "dumb"}, False)],
+)
+def test_colours_are_there_unless_they_are_not_wanted(
+    office: Office, arguments: tuple[str, ...], more: Mapping[str, str], coloured: bool
+) -> None:
+    assert office.desk.call("pull").code == 0
+    terminal = Terminal(100)
+    with terminal.running(office, "plan", *arguments, **more):
+        pass
+
+    assert "+ field ML Status: Data blocked" in " ".join(terminal.lines())
+    assert (b"\x1b[32m+ field" in bytes(terminal.sent)) is coloured
+
+
+def test_what_a_ticket_says_cannot_command_the_terminal(office: Office) -> None:
+    office.jira.edit("OPS-2", summary="\x1b]0;pwned\x07\x1b[2J\x9b31m\u202eevil")
+    assert office.desk.call("pull").code == 0
+    terminal = Terminal(100)
+    with terminal.running(office, "plan"):
+        pass
+
+    assert b"\x1b]0;" not in terminal.sent
+    assert b"\x1b[2J" not in terminal.sent
+    assert "\x9b".encode() not in terminal.sent
+    assert "\u202e".encode() not in terminal.sent
+    assert any("OPS-2" in line and "pwned" in line for line in terminal.lines())
