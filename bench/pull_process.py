@@ -75,6 +75,7 @@ def workspace_of(file: Path) -> Iterator[Workspace]:
 def _measured(workspace: Workspace) -> Cost:
     modules = set(sys.modules)
     gc.collect()
+    gc.freeze()  # as the command line does
     idle = _forget_peak()
     before = _cpu()
     run = Run(workspace, workspace.chosen(()), "pull", stop=threading.Event())
