@@ -18,6 +18,7 @@ from typing import Any, ClassVar, TypeAlias
 import msgspec
 import pytest
 
+from config.project import ProjectFile
 from connectors.base import Batch, Connection, Connector, Finding, Options, SourceContext
 from mappings.model import Entity, Missing, ModelVersion, Ref, Run
 from sandbox.github import DEFAULT_TOKEN, GitHub
@@ -171,6 +172,7 @@ class Office:
         self.limits = PullLimits(wait=timedelta())
         self.without: set[str] = set()
         self.unknown_after: timedelta | None = None
+        self._file: tuple[str, ProjectFile] | None = None
         self.scopes: dict[str, Any] = {"jira": {"projects": ["ML"]}, "github": {"repositories": [REPO]}}
         self.projects: dict[str, dict[str, Any]] = {"churn": {"scopes": self.scopes}}
         self.top: dict[str, Any] = {
@@ -199,18 +201,24 @@ class Office:
             "projects": self.projects,
             **self.top,
         }
-        self.path.write_text(json.dumps(document), encoding="utf-8")
         types = Types(self.connection)
+        file = self._read(json.dumps(document), types)
         environ = {
             "MILEPOST_JIRA__USER": self.jira.user,
             "MILEPOST_JIRA__TOKEN": self.jira.token,
             "MILEPOST_GITHUB__TOKEN": DEFAULT_TOKEN,
         }
-        file = read_project_file(self.path, types)
         built = build_workspace(file, types, environ, self.database, limits=self.limits, wait=timedelta())
         if self.unknown_after is None:
             return built
         return msgspec.structs.replace(built, projects=[self._impatient(project, self.unknown_after) for project in built.projects])
+
+    def _read(self, text: str, types: ConnectionTypes) -> ProjectFile:
+        """What has not changed is not read again."""
+        if self._file is None or self._file[0] != text:
+            self.path.write_text(text, encoding="utf-8")
+            self._file = (text, read_project_file(self.path, types))
+        return self._file[1]
 
     @staticmethod
     def _impatient(project: ScopedProject, unknown_after: timedelta) -> ScopedProject:
