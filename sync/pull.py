@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from connectors.base import Batch, Connector
-from connectors.errors import AuthError, Cancelled, SourceError
+from connectors.errors import AuthError, Cancelled, SourceError, Unavailable
 from sync.deletions import confirm_deletions
 from sync.gather import gathered
 from sync.progress import Report, StreamEvent
@@ -26,6 +26,10 @@ from sync.store.streams import StreamState
 __all__ = ["Gauge", "PullFinding", "PullLimits", "Pulled", "Scope", "Source", "SourcePull", "pull_all"]
 
 log = structlog.get_logger(__name__)
+
+
+DOWN_AFTER = 2
+"""Streams in a row without any answer, each after its retries, and the source is down for this run."""
 
 
 class PullLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +80,12 @@ class SourcePull:
         self.gauge = Gauge()
         self.events: list[StreamEvent] = []
         self.findings: list[PullFinding] = []
+        self.unanswered = 0
+
+    def is_down(self, error: SourceError, *, answered: bool) -> bool:
+        """Whether so many streams in a row got no answer that asking for the others would only take long."""
+        self.unanswered = self.unanswered + 1 if isinstance(error, Unavailable) and not answered else 0
+        return self.unanswered >= DOWN_AFTER
 
     def run(self) -> Pulled:
         """Pulls everything that can be pulled. Raises `LeaseHeld` and `StoreError`; a source's own failure is in the result."""
@@ -139,7 +149,7 @@ class _StreamPull:
         self._started = time.monotonic()
 
     def run(self) -> None:
-        """Raises `AuthError`, which concerns the other streams as well, `Cancelled`, `LeaseLost` and `StoreError`."""
+        """Raises `SourceError` where it concerns the other streams as well, `Cancelled`, `LeaseLost` and `StoreError`."""
         try:
             state, full = self._open()
             self._tell(state="pulling", full=full)
@@ -150,12 +160,13 @@ class _StreamPull:
             deleted = self._confirm_deletions() if complete else 0
             self._finish(complete=complete)
             self._tell(state="done", deleted=deleted)
+            self.pull.unanswered = 0
         except SourceError as error:
             with self.database.write() as tx:
                 streams.fail(tx, self.key, str(error), self.database.now(tx))
             self._tell(state="failed", error=str(error))
             self._find(error.message, error.fix)
-            if isinstance(error, AuthError):
+            if isinstance(error, AuthError) or self.pull.is_down(error, answered=self.event.pages > 0):
                 raise
 
     def _open(self) -> tuple[StreamState, bool]:

@@ -21,6 +21,10 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 LARGEST = 64 * 1024 * 1024
 
 
+class PlanUnreadable(Exception):
+    """The file that was named cannot be read; the message says why and what to do."""
+
+
 class PlanRefused(Exception):
     """A saved plan cannot be applied; the message says why and what to do."""
 
@@ -41,7 +45,10 @@ def write_plan(path: Path, plans: Sequence[Plan], *, made_at: datetime, config_h
 
 
 def read_plan(path: Path, *, now: datetime, config_hash: str) -> SavedPlan:
-    """Reads a saved plan and refuses one that is too old, of another configuration or no plan at all. Raises `PlanRefused`."""
+    """Reads a saved plan and refuses one that is too old, of another configuration or no plan at all.
+
+    Raises `PlanUnreadable` and `PlanRefused`.
+    """
     saved = _decoded(path)
     if saved.format != 1:
         raise PlanRefused(f"{path}: has format {saved.format}, this version reads format 1; plan again")
@@ -57,7 +64,7 @@ def _decoded(path: Path) -> SavedPlan:
         with path.open("rb") as file:
             document = file.read(LARGEST + 1)
     except OSError as error:
-        raise PlanRefused(f"{path}: cannot be read: {error.strerror}; name a file that milepost plan --out wrote") from None
+        raise PlanUnreadable(f"{path}: cannot be read: {error.strerror}; name a file that milepost plan --out wrote") from None
     if len(document) > LARGEST:
         raise PlanRefused(f"{path}: is no saved plan (it is larger than any); make one with milepost plan --out {path}")
     try:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from sync import savedplan
 from sync.outcome import ExitCode
-from sync.savedplan import PlanRefused, SavedPlan, read_plan, write_plan
+from sync.savedplan import PlanRefused, PlanUnreadable, SavedPlan, read_plan, write_plan
 from sync.store import verdicts
 
 if TYPE_CHECKING:
@@ -209,9 +209,9 @@ def test_a_file_larger_than_any_plan_is_not_even_read(tmp_path: Path, monkeypatc
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PlanRefused, match="cannot be read: No such file"):
+    with pytest.raises(PlanUnreadable, match="cannot be read: No such file"):
         read_plan(tmp_path / "none.json", now=datetime.now(UTC), config_hash="")
-    with pytest.raises(PlanRefused, match="cannot be read: Is a directory"):
+    with pytest.raises(PlanUnreadable, match="cannot be read: Is a directory"):
         read_plan(tmp_path, now=datetime.now(UTC), config_hash="")
 
 
