@@ -115,17 +115,21 @@ def _pulled(assessment: Assessment) -> Mapping[str, datetime | None]:
 
 
 def _stale(assessment: Assessment, width: int) -> Iterator[Text]:
-    """What failed, what was not understood, and what was never read, by source."""
+    """What failed, what was never read, and what was not understood, each said once a source."""
+    failed: dict[tuple[str, str], list[str]] = {}
     never: dict[str, list[str]] = {}
     for stream in assessment.freshness.streams:
-        if stream.rejected:
-            text = f"! {stream.source}/{stream.stream}: {plural(stream.rejected, 'record')} could not be translated and set aside"
-            yield from wrapped(Text(text, style="yellow"), width, indent=2, hanging=4)
+        name = stream.stream.replace("_", " ")
         if stream.failed:
-            text = f"✗ {stream.source}/{stream.stream}: the last read failed: {stream.failed}"
-            yield from wrapped(Text(text, style="red"), width, indent=2, hanging=4)
+            failed.setdefault((stream.source, stream.failed), []).append(name)
         elif stream.pulled_at is None:
-            never.setdefault(stream.source, []).append(stream.stream.replace("_", " "))
+            never.setdefault(stream.source, []).append(name)
+        if stream.rejected:
+            text = f"! {stream.source} {name}: {plural(stream.rejected, 'record')} could not be translated and set aside"
+            yield from wrapped(Text(text, style="yellow"), width, indent=2, hanging=4)
+    for (source, why), streams in failed.items():
+        text = f"✗ {source} could not be read ({', '.join(streams)}): {why.removeprefix(f'{source}: ')}"
+        yield from wrapped(Text(text, style="red"), width, indent=2, hanging=4)
     for source, streams in never.items():
         text = f"! {source} was never read ({', '.join(streams)}); run milepost pull"
         yield from wrapped(Text(text, style="yellow"), width, indent=2, hanging=4)

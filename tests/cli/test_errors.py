@@ -242,3 +242,15 @@ def test_a_terminal_that_cannot_show_every_character(office: Office) -> None:
 
 def test_the_program_can_be_found() -> None:
     assert Path(MILEPOST).is_file()
+
+
+def test_status_tells_a_source_that_failed_once_with_the_fix(office: Office) -> None:
+    office.jira.token = "another by now"
+    assert office.desk.call("pull").code == 3
+
+    ended = office.desk.call("status")
+
+    assert ended.code == 0
+    assert "✗ jira could not be read (fields, versions, issues): " in ended.out
+    assert ended.out.count("401") == 1
+    assert "MILEPOST_JIRA__" in ended.out
