@@ -42,14 +42,16 @@ class FullPull:
 
     def figures(self) -> Iterator[Figure]:
         yield _requests(max(self.costs, key=lambda cost: cost.requests))
-        seconds = sorted(cost.cpu for cost in self.costs)
-        told = ", ".join(f"{one:.2f}" for one in seconds)
+        fastest = min(self.costs, key=lambda cost: cost.cpu)
+        runs = ", ".join(
+            f"{cost.cpu:.2f} s beside {cost.loop * 1000:.0f} ms for a loop of a million squares" for cost in self.costs
+        )
         yield Figure(
             name=f"full pull, {LATENCY * 1000:.0f} ms latency: CPU a record",
             target=60,
-            measured=seconds[0] / SIZE.records * 1e6,
+            measured=fastest.cpu / SIZE.records * 1e6,
             unit=" µs",
-            note=f"{SIZE.records:,} records ({_weights(self.weighed)}); user and system time of the runs: {told} s",
+            note=f"{SIZE.records:,} records ({_weights(self.weighed)}); user and system time of the runs: {runs}",
         )
         extras = [(cost.extra_memory, cost) for cost in self.costs if cost.extra_memory is not None]
         if extras:

@@ -36,10 +36,14 @@ class StreamCost(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
-    """`idle` and `peak` in bytes, None where the system does not tell; `imported` are the modules that only the pull imported."""
+    """`idle` and `peak` in bytes, None where the system does not tell; `imported` are the modules that only the pull imported.
+
+    `loop` is the CPU time of a million squares beside the pull: how fast the machine was just then.
+    """
 
     streams: list[StreamCost]
     cpu: float
+    loop: float
     idle: int | None
     peak: int | None
     imported: list[str]
@@ -73,6 +77,7 @@ def workspace_of(file: Path) -> Iterator[Workspace]:
 
 
 def _measured(workspace: Workspace) -> Cost:
+    loop = _loop()
     modules = set(sys.modules)
     gc.collect()
     gc.freeze()  # as the command line does
@@ -91,10 +96,17 @@ def _measured(workspace: Workspace) -> Cost:
             for event in pulled.events
         ],
         cpu=cpu,
+        loop=(loop + _loop()) / 2,
         idle=idle,
         peak=_memory("VmHWM"),
         imported=sorted(set(sys.modules) - modules),
     )
+
+
+def _loop() -> float:
+    began = _cpu()
+    sum(number * number for number in range(1_000_000))
+    return _cpu() - began
 
 
 def _cpu() -> float:
