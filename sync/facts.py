@@ -96,7 +96,7 @@ def _merged(subjects: Sequence[Ref], view: View) -> Fact | Unknown:
             commit = _merge_commit(change, view)
             if commit is not None and _was_dropped(commit, change) and not view.lacks(commit.ref):
                 continue
-            doubts = [*view.lacks(ref), *_branch_lacks(change), *(view.lacks(commit.ref) if commit is not None else ())]
+            doubts = [*view.lacks(ref), *_merge_lacks(change, commit, view)]
             if not doubts:
                 return Fact(True, f"was merged by {change.repository}#{change.number}")
             lacks.extend(doubts)
@@ -120,8 +120,12 @@ def _was_dropped(commit: Commit, change: ChangeRequest) -> bool:
     return not commit.on_default_branch and change.ref not in commit.change_requests
 
 
-def _branch_lacks(change: ChangeRequest) -> Sequence[str]:
-    return [f"the default branch of {change.repository}"] if change.default_branch is None else ()
+def _merge_lacks(change: ChangeRequest, commit: Commit | None, view: View) -> Sequence[str]:
+    """What is missing to say that a merge still stands. While commits are missing, its own could be one that was dropped."""
+    branch = [f"the default branch of {change.repository}"] if change.default_branch is None else []
+    if commit is not None:
+        return [*branch, *view.lacks(commit.ref)]
+    return [*branch, *view.freshness.absent_proof_lacks(("commit",), source=change.ref.source)]
 
 
 def _shas(ref: Ref, view: View) -> Sequence[str]:
@@ -133,7 +137,7 @@ def _change_merged(change: ChangeRequest, view: View) -> Fact | Unknown:
     if change.state != "merged":
         return Fact(False, "is not merged")
     commit = _merge_commit(change, view)
-    lacks = [*_branch_lacks(change), *(view.lacks(commit.ref) if commit is not None else ())]
+    lacks = _merge_lacks(change, commit, view)
     if lacks:
         return Unknown(tuple(lacks))
     if commit is not None and _was_dropped(commit, change):

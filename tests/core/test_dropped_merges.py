@@ -43,6 +43,15 @@ def test_what_the_branch_was_is_not_what_it_is(on_default_branch: bool) -> None:
     assert world.truth(MERGED, item) is None
 
 
+@pytest.mark.parametrize("trouble", [{"complete": False}, {"failed": "timeout"}], ids=["incomplete", "failed"])
+def test_a_merge_that_may_have_been_dropped_proves_nothing(trouble: dict[str, Any]) -> None:
+    world = World()
+    item, *_ = world.whole()
+    world.set_stream("github", "commits", **trouble)
+    assert world.truth("model-ready", item) is None
+    assert world.truth(MERGED, item) is None
+
+
 def test_a_dropped_merge_takes_nothing_from_another() -> None:
     world = World()
     item, change, run, _ = world.whole()

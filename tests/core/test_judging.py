@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mappings.model import Entity, Project, Ref
+from mappings.model import DatasetUse, Entity, Project, Ref
 from mappings.rules import PATTERNS, StatusRule
 from tests.core.worlds import DAY, NOW, World, rule
 
@@ -260,6 +260,41 @@ def test_a_rule_that_rests_on_another_waits_for_what_could_still_be_reached() ->
     assert world.truth(clean, item, beside=[bad]) is None
     world.version(9, run=world.run("r9", git_commit=world.merged(9, branch="ML-42").merge_sha), aliases=("bad",))
     assert world.truth(clean, item, beside=[bad]) is False
+
+
+def test_what_makes_a_rule_applicable_must_be_relied_on_as_well() -> None:
+    """The ticket's own label makes `all` false for sure, but whether a change request speaks of the ticket at all is not."""
+    world = World()
+    item = world.item(labels=("bad",))
+    world.merged(branch="ML-42")
+    bad = rule(id="bad", when={"any": [{"subject": {"label": "bad"}}]})
+    clean = rule(id="clean", when={"all": [{"change_request": {}}], "none": [{"status": {"id": "bad"}}]}, via=["implements"])
+    assert world.truth(clean, item, beside=[bad]) is False
+    world.set_stream("github", "change_requests", failed="down")
+    assert world.truth(clean, item, beside=[bad]) is None
+
+
+@pytest.mark.parametrize("current", [True, False])
+def test_another_run_could_make_data_current_or_not(current: bool) -> None:
+    world = World()
+    _, _, run, _ = world.whole()
+    newer = world.dataset(digest="d99")
+    world.run("r99", experiment=run.experiment, started_at=NOW, datasets=(DatasetUse(dataset=newer.ref),))
+    subject = newer if current else world.entities[run.datasets[0].dataset]
+    own = rule(when={"any": [{"subject": {"current": True}}]}, **{"for": "dataset"})
+    assert world.truth(own, subject) is current
+    world.set_stream("mlflow", "models", complete=False)
+    assert world.truth(own, subject) is None
+
+
+def test_a_version_whose_run_is_not_read_may_have_been_merged() -> None:
+    world = World()
+    *_, run, version = world.whole()
+    own = rule(when={"none": [{"subject": {"merged": True}}]}, **{"for": "model_version"})
+    world.drop(run)
+    assert world.truth(own, version) is True
+    world.set_stream("mlflow", "runs", complete=False)
+    assert world.truth(own, version) is None
 
 
 def test_every_fact_of_every_kind_can_be_asked_of_a_bare_entity() -> None:

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from mappings.model import Commit, DatasetUse, Deployment, Entity, Ref, Run, TrafficShare
+from mappings.model import ChangeRequest, Commit, DatasetUse, Deployment, Entity, Ref, Run, TrafficShare
 from tests.core.worlds import DAY, NOW, World, rule, sha, shipped
 
 RULES = [
@@ -80,6 +80,9 @@ def rich_worlds(draw: st.DrawFn) -> World:
         world.item(key, blocked_by=blocked_by, **draw(item_facts))
     for number in range(draw(st.integers(0, 3))):
         world.change_of(world.merged(number, branch=draw(st.sampled_from([*keys, "none"]))), **draw(change_facts))
+    for change in [one for one in world.entities.values() if isinstance(one, ChangeRequest)]:
+        if draw(flag):
+            world.commit(str(change.merge_sha), on_default_branch=draw(flag))
     datasets = [world.dataset(name, digest) for name, digest in (("a", "1"), ("a", "2"), ("b", "1"))[: draw(st.integers(0, 3))]]
     for number in range(draw(st.integers(0, 3))):
         uses = tuple(
@@ -156,6 +159,7 @@ FACTS: Mapping[str, Drawn] = {
     "run": run_facts,
     "model_version": version_facts,
     "deployment": deployment_facts,
+    "commit": st.fixed_dictionaries({"on_default_branch": flag}),
 }
 TROUBLES: list[dict[str, Any]] = [
     {"complete": False},

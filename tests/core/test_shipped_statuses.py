@@ -404,6 +404,18 @@ def test_an_alert_rests_on_all_results_having_been_read(stream: str) -> None:
     assert world.truth("drift-alert", item) is None
 
 
+@pytest.mark.parametrize("stream", [("aws", "monitors"), ("mlflow", "runs")])
+def test_an_alert_is_unknown_while_a_newer_result_could_be_missing(stream: tuple[str, str]) -> None:
+    world = World(aws=True)
+    version = served(world)
+    watched = world.entities[Ref("aws", "deployment", "churn-prod")] if stream[0] == "aws" else version
+    world.observation(watched, source=stream[0])
+    item = world.entities[Ref("jira", "work_item", "id-of-ML-42")]
+    assert world.truth("drift-alert", item) is True
+    world.set_stream(*stream, complete=False)
+    assert world.truth("drift-alert", item) is None
+
+
 def test_an_incomplete_stream_leaves_no_alert_open_instead_of_false() -> None:
     world = World(aws=True)
     item, *_ = world.whole()
