@@ -67,7 +67,7 @@ def assess(database: Database, project: ScopedProject, *, looking_up: bool, stop
         rejected = quarantine.unsettled(tx, {source.name for source, _ in project.scopes})
         freshness = Freshness(_stream_facts(tx, project, rejected), within=project.fresh_within, now=now)
         before = verdicts.load(tx, project.key)
-        missing = entities.missing(tx, _keys(project))
+        missing = entities.missing(tx, _keys(tx, project))
     graph = build_graph(known, linked, missing={*missing, *(ref for refs in rejected.values() for ref in refs)})
     derived = derive(View(graph, project.view, freshness), project.rules, before)
     if save:
@@ -109,7 +109,7 @@ def _linked(database: Database, project: ScopedProject) -> tuple[Sequence[Entity
 
 def _load(tx: Connection, project: ScopedProject) -> Sequence[Entity]:
     """The live entities of the project's scopes, and the commits that were looked up for them."""
-    loaded = entities.load(tx, _keys(project))
+    loaded = entities.load(tx, _keys(tx, project))
     repositories = [(source.name, one) for source, _ in project.scopes for one in repositories_of(loaded, source.name)]
     have = {entity.ref for entity in loaded}
     return [*loaded, *(one for one in entities.looked_up_commits(tx, repositories) if one.ref not in have)]
@@ -126,18 +126,35 @@ def _project_entity(view: ProjectView) -> Project:
     )
 
 
-def _keys(project: ScopedProject) -> Sequence[streams.StreamKey]:
-    return [key for source, scope in project.scopes for key in source.keys(scope)]
+def keys_of(tx: Connection, project: ScopedProject) -> Mapping[tuple[str, str], streams.StreamKey]:
+    """By source and stream, where what is known of the project's scopes is kept.
+
+    When the project file makes another status or prefix ours, that is where it was kept before until everything was listed anew:
+    the same was listed there.
+    """
+    current = {(source.name, key.stream): (key, scope) for source, scope in project.scopes for key in source.keys(scope)}
+    complete = {state.key for state in streams.states(tx, [key for key, _ in current.values()]) if state.complete_at is not None}
+    found: dict[tuple[str, str], streams.StreamKey] = {}
+    for place, (key, scope) in current.items():
+        former = None if key in complete else streams.last_complete(tx, key, scope.listed)
+        found[place] = key if former is None else former.key
+    return found
+
+
+def _keys(tx: Connection, project: ScopedProject) -> Sequence[streams.StreamKey]:
+    return list(keys_of(tx, project).values())
 
 
 def _stream_facts(
     tx: Connection, project: ScopedProject, rejected: Mapping[tuple[str, str], AbstractSet[Ref]]
 ) -> Sequence[StreamFacts]:
-    states = {state.key: state for state in streams.states(tx, _keys(project))}
+    keys = keys_of(tx, project)
+    current = [key for source, scope in project.scopes for key in source.keys(scope)]
+    states = {state.key: state for state in streams.states(tx, [*keys.values(), *current])}
     facts = []
     for source, scope in project.scopes:
         for stream, kinds in source.connection.streams.items():
-            state = states.get(source.key(stream, scope))
+            state, latest = states.get(keys[source.name, stream]), states.get(source.key(stream, scope))
             facts.append(
                 StreamFacts(
                     source=source.name,
@@ -145,7 +162,7 @@ def _stream_facts(
                     provides=kinds,
                     complete=state is not None and state.complete_at is not None,
                     pulled_at=state.pulled_at if state is not None else None,
-                    failed=state.error if state is not None else None,
+                    failed=latest.error if latest is not None else state.error if state is not None else None,
                     rejected=len(rejected.get((source.name, stream), ())),
                 )
             )

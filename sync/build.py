@@ -223,8 +223,12 @@ def _scopes(file: ProjectFile, source: str, owned: Owned) -> Iterator[Scope]:
 
 
 def _scope_hash(scope: Options, owned: Owned, options: Options) -> str:
-    """What a cursor and a proof of completeness are worth: the scope, what is ours in it, and where the source is."""
-    document = [scope.model_dump(mode="json"), options.model_dump(mode="json"), sorted(owned.labels), owned.field, owned.property]
+    """What a cursor and a proof of completeness are worth: the scope and where its source is, then what is ours in it."""
+    listed = [scope.model_dump(mode="json"), options.model_dump(mode="json")]
+    return f"{_digest(listed)}.{_digest([sorted(owned.labels), owned.field, owned.property])}"
+
+
+def _digest(document: object) -> str:
     return hashlib.blake2b(msgspec.json.encode(document, order="deterministic"), digest_size=8).hexdigest()
 
 

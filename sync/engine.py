@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 import structlog
@@ -20,12 +20,16 @@ from sync.progress import Report, unwatched
 from sync.pull import Pulled, pull_all
 from sync.reread import read_again
 from sync.savedplan import SavedPlan, only_saved, require_same_verdicts, saved_targets
-from sync.store import audit, entities, leases, runs
+from sync.store import audit, entities, leases, runs, streams
 from sync.store.leases import Lease, LeaseLost
 from sync.withdraw import forget_withdrawn, plan_unpublish
 from sync.workspace import Workspace
 
 log = structlog.get_logger(__name__)
+
+IDLE = timedelta(days=3)
+"""After so long without a pull, what a scope held that the project file no longer has is forgotten. Sooner, the file may change
+back, or another one may share the store."""
 
 
 class Permission(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +108,10 @@ class Run:
             report=self.report,
             stop=self.stop,
         )
+        with self.workspace.database.write() as tx:
+            before = self.workspace.database.now(tx) - IDLE
+            for source in self.workspace.sources.values():
+                streams.retire(tx, source.name, [scope.hash for scope in source.scopes], before)
 
     def judge(self) -> None:
         """Brings the stored standings of every project up to date, without a plan."""

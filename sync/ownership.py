@@ -12,12 +12,11 @@ import msgspec
 
 from mappings.change import Owned, Slot
 from mappings.model import Ref
-from sync.assess import ScopedProject
+from sync.assess import ScopedProject, keys_of
 from sync.source import Source
 from sync.store import entities, publishing
 from sync.store.connect import Connection
 from sync.store.publishing import Hold, Published
-from sync.store.streams import StreamKey
 
 TARGETS = frozenset({"work_item", "change_request"})
 
@@ -43,7 +42,7 @@ class Ownership:
         found: set[Ref] = set()
         for other in self._earlier:
             shared = {ref for ref in targets if self._would_show_the_same(other, ref.source)}
-            found |= entities.members_among(tx, _keys(other), shared - found)
+            found |= entities.members_among(tx, keys_of(tx, other).values(), shared - found)
         return frozenset(found)
 
     def passed_on(self, tx: Connection, slots: Iterable[Slot]) -> frozenset[Slot]:
@@ -52,7 +51,7 @@ class Ownership:
         for other in self._others:
             owned = other.view.owned
             some = {slot for slot in slots if (there := owned.get(slot.target.source)) is not None and there.covers(slot)}
-            held = entities.members_among(tx, _keys(other), {slot.target for slot in some})
+            held = entities.members_among(tx, keys_of(tx, other).values(), {slot.target for slot in some})
             found |= {slot for slot in some if slot.target in held}
         return frozenset(found)
 
@@ -72,10 +71,6 @@ class Ownership:
     def _would_show_the_same(self, other: ScopedProject, source: str) -> bool:
         mine, yours = self._project.view.owned.get(source), other.view.owned.get(source)
         return mine is not None and yours is not None and _meet(mine, yours)
-
-
-def _keys(project: ScopedProject) -> Sequence[StreamKey]:
-    return [key for source, scope in project.scopes for key in source.keys(scope)]
 
 
 def _meet(one: Owned, other: Owned) -> bool:

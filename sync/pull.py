@@ -235,7 +235,7 @@ class _StreamPull:
             leases.verify(tx, self.lease)
             streams.finish(tx, self.key, complete=complete, now=self.database.now(tx))
             if complete:
-                streams.drop_obsolete(tx, self.key)
+                streams.drop_obsolete(tx, self.key, alike=self.scope.listed)
                 since = streams.listed_since(tx, self.key)
                 if since is not None:
                     quarantine.forget_unseen(tx, self.key.source, self.key.stream, since)

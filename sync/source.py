@@ -21,11 +21,20 @@ T = TypeVar("T")
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
-    """One scope of a source, as one or several projects name it. `hash` covers what is pulled and which slots are ours."""
+    """One scope of a source, as one or several projects name it.
+
+    `hash` is two hashes with a dot between them: of what is listed, and of which slots are ours there. A change of either lists
+    everything anew; as long as only the latter changed, what was read before still holds.
+    """
 
     options: Options
     hash: str
     label: str
+
+    @property
+    def listed(self) -> str:
+        """How every hash begins that lists the same."""
+        return self.hash.partition(".")[0] + "."
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):

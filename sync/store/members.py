@@ -73,7 +73,7 @@ def _members_where(tx: Connection, others: ColumnElement[bool], key: StreamKey, 
     return found
 
 
-def members_among(tx: Connection, keys: Sequence[StreamKey], refs: Iterable[Ref]) -> set[Ref]:
+def members_among(tx: Connection, keys: Iterable[StreamKey], refs: Iterable[Ref]) -> set[Ref]:
     """Those of `refs` that belong to one of these streams' scopes."""
     streams = ids(tx, keys)
     found: set[Ref] = set()

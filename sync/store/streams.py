@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, or_, select, update
 
 from sync.store.schema import membership, stream
 from sync.store.text import printable
@@ -93,24 +93,56 @@ def listed_since(tx: Connection, key: StreamKey) -> datetime | None:
     return min(began, default=None)
 
 
-def drop_obsolete(tx: Connection, key: StreamKey) -> int:
-    """Forgets the older mapping versions of a stream whose present version was listed completely. Returns how many."""
+def last_complete(tx: Connection, key: StreamKey, alike: str) -> StreamState | None:
+    """The stream's last complete listing under a scope hash that begins with `alike`: what it read then is what it would read now,
+    though other slots were ours."""
+    same = (_alike(key, alike), stream.c.mapping_version == key.mapping_version, stream.c.complete_at.is_not(None))
+    row = tx.execute(select(stream).where(*same).order_by(stream.c.complete_at.desc()).limit(1)).one_or_none()
+    return None if row is None else _state(row)
+
+
+def drop_obsolete(tx: Connection, key: StreamKey, *, alike: str | None = None) -> int:
+    """Forgets what a stream that was listed completely replaces: its older mapping versions, and those under other scope hashes
+    that begin with `alike`. Returns how many."""
     state = _find(tx, key)
     if state is None or state.complete_at is None:
         return 0
-    older = and_(
-        stream.c.source == key.source,
-        stream.c.stream == key.stream,
-        stream.c.scope_hash == key.scope_hash,
-        stream.c.mapping_version < key.mapping_version,
-    )
-    tx.execute(delete(membership).where(membership.c.stream.in_(select(stream.c.id).where(older))))
-    return tx.execute(delete(stream).where(older)).rowcount
+    same = and_(stream.c.source == key.source, stream.c.stream == key.stream, stream.c.scope_hash == key.scope_hash)
+    older = and_(same, stream.c.mapping_version < key.mapping_version)
+    former = and_(_alike(key, alike), stream.c.scope_hash != key.scope_hash) if alike else None
+    return _drop(tx, older if former is None else or_(older, former))
+
+
+def retire(tx: Connection, source: str, hashes: Iterable[str], before: datetime) -> int:
+    """Forgets the streams of a source's scopes that are not among `hashes` and were last worked on before `before`.
+
+    Returns how many.
+    """
+    others = tx.execute(select(stream).where(stream.c.source == source, stream.c.scope_hash.not_in(list(hashes))))
+    idle = [
+        state.id
+        for state in map(_state, others)
+        if all(time is None or time < before for time in (state.sweep_started_at, state.pulled_at, state.failed_at))
+    ]
+    return _drop(tx, stream.c.id.in_(idle)) if idle else 0
 
 
 def ids(tx: Connection, keys: Iterable[StreamKey]) -> list[int]:
     """The row numbers of those streams that were ever opened."""
     return [state.id for state in states(tx, keys)]
+
+
+def _drop(tx: Connection, which: ColumnElement[bool]) -> int:
+    tx.execute(delete(membership).where(membership.c.stream.in_(select(stream.c.id).where(which))))
+    return tx.execute(delete(stream).where(which)).rowcount
+
+
+def _alike(key: StreamKey, beginning: str) -> ColumnElement[bool]:
+    return and_(
+        stream.c.source == key.source,
+        stream.c.stream == key.stream,
+        stream.c.scope_hash.startswith(beginning, autoescape=True),
+    )
 
 
 def _find(tx: Connection, key: StreamKey) -> StreamState | None:
