@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 
 from connectors.github.issues import OVERLAP, Named
-from connectors.github.paging import Page, Pager
+from connectors.github.paging import Page, Pager, read_rows
 from connectors.github.progress import Portion, Progress, PullMark, restore
 from connectors.http import Client
 from mappings import github_records as words
@@ -72,7 +72,7 @@ class Pulls:
         for number in sorted(numbers):
             response = self._client.get(f"/repositories/{repository.id}/pulls/{number}", accept=(200, 404))
             if response.status_code == 200:
-                records, rejected = Page([response.content], None).records("change_request", repository, words.PULL)
+                records, rejected = read_rows([response.content], "change_request", repository, words.PULL)
                 yield self._portion(mark, records, rejected)
 
     def _portion(self, mark: PullMark, records: Sequence[PullRecord], rejected: Sequence[Rejected]) -> Portion[PullMark]:
