@@ -2,6 +2,9 @@
 
 `database_url` and `database` come for SQLite and for PostgreSQL, with the schema in place; `empty_database_url` comes without. All
 workers of a test session share one PostgreSQL server. Nothing is skipped: where it cannot start, these tests fail.
+
+Properties draw the same examples on every run and every machine, so that a change is judged by what it did, not by luck;
+`--hypothesis-profile=exploring` draws new ones.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+from hypothesis import settings
 from sqlalchemy import make_url
 
 from sandbox.mlflow.server import RunningServer, start
@@ -26,6 +30,10 @@ from sync.store.connect import Database, open_database
 from sync.store.migrate import require_current
 
 TEMPLATE = "milepost_template"
+
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("exploring", deadline=None)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
