@@ -22,7 +22,8 @@ setup: $(STAMP) ## Make .venv with everything that the lock file names
 
 $(STAMP): pyproject.toml uv.lock
 	@test -x "$(BIN)/python" || "$(PYTHON)" -m venv "$(VENV)"
-	@command -v uv >/dev/null 2>&1 || test -x "$(BIN)/uv" || "$(BIN)/python" -m pip install --quiet --disable-pip-version-check uv
+	@command -v uv >/dev/null 2>&1 || test -x "$(BIN)/uv" || { "$(BIN)/python" -m ensurepip >/dev/null && \
+		"$(BIN)/python" -m pip install --quiet --disable-pip-version-check uv; }
 	@"$(UV)" sync --quiet --locked --all-extras --inexact --compile-bytecode --python "$(BIN)/python"
 	@touch "$(STAMP)"
 
