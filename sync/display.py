@@ -27,6 +27,11 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     state: Literal["on", "off", "unknown"]
 
     @property
+    def is_held(self) -> bool:
+        """Nobody knows whether it is true, and an earlier truth is still shown."""
+        return self.standing.truth is None and self.state == "on"
+
+    @property
     def is_doubtful(self) -> bool:
         """Nobody knows whether it is true, and no earlier truth is held."""
         return self.standing.truth is None and self.state != "on"
@@ -165,17 +170,20 @@ def _property(
     if owned.property is None:
         return
     slot = Slot(target, "property", owned.property)
-    visible = tuple(one for one in _newly(entries, published.get(slot)) if one.state != "off")
-    value = _document(visible, project) if visible else None
+    before = published.get(slot)
+    visible = tuple(one for one in _newly(entries, before) if one.state != "off")
+    value = _document(visible, project, before) if visible else None
     yield slot, Wanted(value=value, shown=visible or tuple(entries))
 
 
-def _document(entries: Sequence[Shown], project: str) -> dict[str, Any]:
+def _document(entries: Sequence[Shown], project: str, published: Value) -> dict[str, Any]:
     """The property's JSON: stable while nothing that it says changes, and within the size that the issue property allows.
 
+    A status that is only held says what it said when it was last known: that a source is away is no news to write on every ticket.
     Where there is too much to say, the longest lists of evidence go first, and then the lowest-ranked statuses.
     """
-    statuses = [_status(one) for one in entries]
+    said = {one.get("id"): dict(one) for one in statuses_of(published)} if isinstance(published, dict) else {}
+    statuses = [said[one.rule.id] if one.is_held and one.rule.id in said else _status(one) for one in entries]
     sizes = [_size(one) for one in statuses]
     while sum(sizes) > _PROPERTY_LIMIT:
         longest = max(range(len(statuses)), key=lambda index: len(statuses[index]["evidence"]))

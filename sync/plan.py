@@ -143,7 +143,7 @@ class _Planner:
 
     def consider(self, slot: Slot, want: Wanted) -> None:
         target = self.graph.entities.get(slot.target) or self.remembered.strays.get(slot.target)
-        if target is None or slot.target in self.graph.missing:
+        if target is None:
             return
         if slot.target in self.remembered.foreign:
             return

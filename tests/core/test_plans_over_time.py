@@ -1,5 +1,5 @@
 """Whatever happens, and whatever was remembered before: a second plan is empty, no favourable status appears that is not true, and
-nothing is touched that is not owned."""
+none outlives its truth, and nothing is touched that is not owned."""
 
 from __future__ import annotations
 
@@ -92,10 +92,28 @@ class Life:
         again = self.desk.plan(self.world, self.standings, rules=RULES)
         assert (again.changes, again.memories) == ((), ())
         assert {slot: self.desk.actual.get(slot) for slot in strange} == strange
+        for slot in self.slots(SLOTS):
+            self._check_that_no_good_news_is_old(slot)
+
+    def _check_that_no_good_news_is_old(self, slot: Slot) -> None:
+        """Not even on a ticket that is lost: only what a person has to decide, and what nobody can edit, may stay."""
+        held = self.desk.held.get(slot)
+        decided = held is not None and held.kind in ("contested", "conflict")
+        if decided or slot.target in self.desk.foreign or not self.world.entities[slot.target].editable:  # type: ignore[attr-defined]
+            return
+        held_on = {
+            one.rule
+            for one in self.standings
+            if one.subject == slot.target
+            and one.known
+            and (one.unknown_since is None or self.world.now - one.unknown_since < self.world.project.unknown_after)
+        }
+        favourable = {one.id for one in RULES if one.kind == "favourable"}
+        assert shown(slot, self.desk.actual.get(slot)) & favourable <= held_on
 
     def _check(self, change: Change) -> None:
         assert OWNED.covers(change.slot)
-        assert change.slot.target not in self.desk.foreign | self.world.missing
+        assert change.slot.target not in self.desk.foreign
         assert self.world.entities[change.slot.target].editable  # type: ignore[attr-defined]
         assert change.before == self.desk.actual.get(change.slot) != change.after
         newly = shown(change.slot, change.after) - shown(change.slot, change.before)

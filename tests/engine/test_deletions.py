@@ -118,6 +118,23 @@ def test_a_gap_in_the_index_of_tickets_withdraws_nothing(office: Office) -> None
     assert missing(office, "jira") == {office.ref(ticket).id}
 
 
+def test_good_news_of_a_ticket_that_is_lost_to_the_listing_is_held_and_then_taken_back(office: Office) -> None:
+    ticket = office.ticket("good")
+    number = office.propose(ticket)[1]
+    office.limits = msgspec.structs.replace(office.limits, full_every=timedelta())
+    office.sync()
+    lost = office.jira.searchable.issues[int(office.ref(ticket).id)]
+    office.jira.searchable.remove(lost.id)
+    office.sync()
+    assert (office.field(ticket), office.labels(number)) == ("Good", {"ml/good"})
+    office.unknown_after = timedelta()
+    office.sync()
+    assert (office.field(ticket), office.labels(number)) == ("Unknown", set())
+    office.jira.searchable.put(lost)
+    office.sync()
+    assert (office.field(ticket), office.labels(number)) == ("Good", {"ml/good"})
+
+
 def test_leavers_count_as_the_deleted_do_and_go_once_a_person_confirms(office: Office) -> None:
     office.jira.add_project("OTHER", "Another project")
     tickets = [office.ticket() for _ in range(10)]
