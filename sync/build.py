@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,7 @@ def open_store(file: ProjectFile, settings: Settings, *, upgraded: bool = True) 
 
 
 def build_sources(file: ProjectFile, types: ConnectionTypes, environ: Mapping[str, str]) -> Mapping[str, Source]:
-    """Every source with its secrets and scopes, ready to be opened. Raises `ConfigError` for wrong or missing secrets."""
+    """Every source with its scopes, ready to be opened with secrets from `environ`."""
     return _sources(file, types, environ, effective_statuses(file))
 
 
@@ -107,11 +108,15 @@ def _sources(
             name=name,
             connection=connection,
             options=_options(entry.options),
-            secrets=_options(load_secrets(name, connection.secrets, environ)),
+            secrets=partial(_secrets, name, connection, environ),
             owned=owned,
             scopes=tuple(_scopes(file, name, owned)),
         )
     return found
+
+
+def _secrets(name: str, connection: Connection, environ: Mapping[str, str]) -> Options:
+    return _options(load_secrets(name, connection.secrets, environ))
 
 
 def build_workspace(
@@ -123,7 +128,7 @@ def build_workspace(
     limits: PullLimits,
     wait: timedelta,
 ) -> Workspace:
-    """Everything that a run needs."""
+    """Everything that a run needs. Secrets are read only from `environ`, and only when a source is to be opened."""
     rules = effective_statuses(file)
     sources = _sources(file, types, environ, rules)
     return Workspace(

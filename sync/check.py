@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
+from config.problems import ConfigError
 from connectors.base import Finding
 from connectors.errors import Cancelled, SourceError
 from sync.source import Gauge, Source, guarded, reading
 
+MOMENTARY = frozenset({"rate limit", "rate budget", "clock"})
+"""Topics of which only the last answer counts: each scope of a source asks again."""
+
+
+class ScopedFinding(Finding, frozen=True, kw_only=True):
+    """A finding about one scope of several: `scope` names the projects that have it. None: it holds for the whole source."""
+
+    scope: str | None = None
+
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
-    """The findings of one source, over all of its scopes."""
+    """The findings of one source, over all of its scopes. `scopes` names the projects of each."""
 
     source: str
     type: str
-    findings: Sequence[Finding]
+    scopes: Sequence[str]
+    findings: Sequence[ScopedFinding]
 
     @property
     def works(self) -> bool:
@@ -32,19 +43,40 @@ def check_sources(sources: Sequence[Source], *, stop: threading.Event) -> Sequen
 
 
 def _check(source: Source, stop: threading.Event) -> Checked:
-    return Checked(source=source.name, type=source.connection.name, findings=list(dict.fromkeys(_findings(source, stop))))
+    scopes = [scope.label for scope in source.scopes]
+    findings = list(_said_once(_told(source, stop), scopes))
+    return Checked(source=source.name, type=source.connection.name, scopes=scopes, findings=findings)
 
 
-def _findings(source: Source, stop: threading.Event) -> Iterator[Finding]:
+def _told(source: Source, stop: threading.Event) -> Iterator[tuple[str | None, Finding]]:
+    """Each finding with the scope that was asked about, None for what concerns the whole source."""
     if not source.scopes:
-        yield Finding(level="warning", topic="scope", text="no project scopes this source", fix="scope it, or remove it")
+        yield None, Finding(level="warning", topic="scope", text="no project scopes this source", fix="scope it, or remove it")
     try:
+        source.secrets()
         with reading(source, Gauge(), stop) as reader:
             for scope in source.scopes:
                 with guarded(source.name, "checking it"):
                     found = list(reader.check(scope.options))
-                yield from found
+                yield from ((scope.label, finding) for finding in found)
+    except ConfigError as error:
+        for problem in error.problems:
+            if problem.level == "error":
+                yield None, Finding(level="error", topic="secrets", text=f"{problem.path} {problem.message}", fix=problem.fix)
     except SourceError as error:
-        yield Finding(level="error", topic="access", text=error.message, fix=error.fix)
+        yield None, Finding(level="error", topic="access", text=error.message, fix=error.fix)
     except Cancelled:
-        yield Finding(level="warning", topic="access", text="stopped before everything was asked")
+        yield None, Finding(level="warning", topic="access", text="stopped before everything was asked")
+
+
+def _said_once(told: Iterable[tuple[str | None, Finding]], scopes: Sequence[str]) -> Iterator[ScopedFinding]:
+    """Each finding once, with its scope where others of the source did not say the same."""
+    said_by: dict[Finding, dict[str | None, None]] = {}
+    for scope, finding in told:
+        said_by.setdefault(finding, {})[scope] = None
+    latest = {finding.topic: finding for finding in said_by}
+    for finding, speakers in said_by.items():
+        everywhere = finding.topic in MOMENTARY or speakers.keys() >= set(scopes)
+        if finding.topic not in MOMENTARY or latest[finding.topic] is finding:
+            named = [scope for scope in speakers if scope is not None and not everywhere]
+            yield ScopedFinding(**msgspec.structs.asdict(finding), scope=", ".join(named) or None)

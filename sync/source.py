@@ -11,8 +11,9 @@ from typing import Protocol, TypeVar
 import msgspec
 import structlog
 
+from config.problems import ConfigError, Problem
 from connectors.base import Connection, Connector, Meter, Options, Publisher, SourceContext
-from connectors.errors import Cancelled, SourceError, Unavailable
+from connectors.errors import AuthError, Cancelled, SourceError, Unavailable
 from mappings.change import Owned
 from sync.store.streams import StreamKey
 
@@ -38,12 +39,15 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """One source with its connector, secrets and scopes. `owned` is everything of ours there, over all projects."""
+    """One source with its connector and scopes. `owned` is everything of ours there, over all projects.
+
+    `secrets` reads its secrets, which are needed only to open it, and raises `ConfigError` when they are missing or wrong.
+    """
 
     name: str
     connection: Connection
     options: Options
-    secrets: Options
+    secrets: Callable[[], Options]
     owned: Owned
     scopes: tuple[Scope, ...]
 
@@ -55,7 +59,25 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
         return [self.key(stream, scope) for stream in self.connection.streams]
 
     def context(self, meter: Meter, stop: threading.Event) -> SourceContext:
-        return SourceContext(name=self.name, options=self.options, secrets=self.secrets, owned=self.owned, meter=meter, stop=stop)
+        """What its reader or publisher is opened with. Raises `AuthError` when its secrets are missing or wrong."""
+        try:
+            secrets = self.secrets()
+        except ConfigError as error:
+            said = "; ".join(f"{problem.path} {problem.message}" for problem in error.problems if problem.level == "error")
+            raise AuthError(self.name, said, fix="correct the environment, then run milepost check") from error
+        return SourceContext(name=self.name, options=self.options, secrets=secrets, owned=self.owned, meter=meter, stop=stop)
+
+
+def require_secrets(sources: Iterable[Source]) -> None:
+    """Raises `ConfigError` with everything that is missing or wrong, of all `sources` at once."""
+    problems: list[Problem] = []
+    for source in sources:
+        try:
+            source.secrets()
+        except ConfigError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise ConfigError(problems)
 
 
 class Gauge:

@@ -10,7 +10,7 @@ import msgspec
 from mappings.change import Limits
 from sync.assess import ScopedProject
 from sync.pull import PullLimits
-from sync.source import Source
+from sync.source import Source, require_secrets
 from sync.store.connect import Database
 
 
@@ -33,11 +33,20 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
         return [project for project in self.projects if not wanted or project.key in wanted]
 
     def sources_of(self, projects: Sequence[ScopedProject]) -> Sequence[Source]:
-        """The sources that `projects` scope, each with only their scopes; a scope that they share is read once."""
+        """The sources to pull for `projects`, each with only their scopes; a scope that they share is read once.
+
+        Raises `ConfigError` with every secret that one of them lacks.
+        """
         result = []
         for source in self.sources.values():
             hashes = {scope.hash for project in projects for one, scope in project.scopes if one.name == source.name}
             scopes = tuple(scope for scope in source.scopes if scope.hash in hashes)
             if scopes:
                 result.append(msgspec.structs.replace(source, scopes=scopes))
+        require_secrets(result)
         return result
+
+    def written_for(self, projects: Sequence[ScopedProject]) -> Sequence[Source]:
+        """The sources where statuses of `projects` are shown."""
+        names = {name for project in projects for name in project.view.owned}
+        return [source for source in self.sources.values() if source.name in names]

@@ -22,6 +22,7 @@ from mappings.jira_records import FieldRecord, identity
 from mappings.jira_values import as_label
 
 SKEW = timedelta(minutes=2)
+_LONGEST_SEARCH = 80
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -120,7 +121,7 @@ class Checks:
         if self._scope.jql is not None:
             page = self._api.search(f"{in_scope(self._scope)} {ORDER}", ["project"], [], None)
             found = f"{len(page.issues)}{' or more' if page.token else ''}"
-            yield Finding(level="ok", topic="projects", text=f"the search finds {found} issues")
+            yield Finding(level="ok", topic="projects", text=f"the search {_shortened(self._scope.jql)} finds {found} issues")
 
     def _writing(self, sdk: JiraSdk, readable: Sequence[str]) -> Iterator[Finding]:
         if not (self._owned.field or self._owned.property):
@@ -208,6 +209,12 @@ def _zone_finding(zone: str | None) -> Finding:
     else:
         text, fix = f"the account hides its time zone: {cost}", "let the account's profile show its time zone to anyone"
     return Finding(level="warning", topic="time zone", text=text, fix=fix)
+
+
+def _shortened(jql: str) -> str:
+    """On one line, and no longer than a finding bears."""
+    line = " ".join(jql.split())
+    return line if len(line) <= _LONGEST_SEARCH else line[: _LONGEST_SEARCH - 1] + "…"
 
 
 def _may(sdk: JiraSdk, permission: str, project: str | None) -> bool:

@@ -95,7 +95,7 @@ def _account(context: SourceContext, api: MlflowApi) -> Iterator[Finding]:
         signed_in = "with a token" if secrets.token else f"as {secrets.user}" if secrets.user else "without credentials"
         yield Finding(level="info", topic="account", text=f"signed in {signed_in}; the server does not tell who that is")
         return
-    yield Finding(level="ok", topic="account", text=f"signed in as {user.username}" + (""))
+    yield Finding(level="ok", topic="account", text=f"signed in as {user.username}")
     if user.is_admin:
         text = f"{user.username} is an administrator, which reading does not need"
         yield Finding(level="info", topic="account", text=text, fix="use an account with READ permission")
@@ -113,7 +113,8 @@ def _model_names(api: MlflowApi) -> Sequence[str]:
 def _matched(topic: str, globs: Sequence[str], names: Sequence[str]) -> Iterator[Finding]:
     found = sum(1 for name in names if matches(name, globs))
     if found:
-        yield Finding(level="ok", topic=topic, text=f"{found} of the {len(names)} that may be read belong to the scope")
+        text = f"{found} of the {len(names)} that may be read match {', '.join(globs)}"
+        yield Finding(level="ok", topic=topic, text=text)
     for glob in globs:
         if not any(matches(name, [glob]) for name in names):
             candidates = near(glob, names)

@@ -56,7 +56,7 @@ class Board:
             targets=frozenset({"work_item"}),
         )
         mine = owned or Owned(labels=dict.fromkeys(labels, ("ededed", "")))
-        return Source(name=name, connection=connection, options=Options(), secrets=Options(), owned=mine, scopes=())
+        return Source(name=name, connection=connection, options=Options(), secrets=Options, owned=mine, scopes=())
 
 
 def _nobody_reads_it(context: SourceContext) -> Connector:

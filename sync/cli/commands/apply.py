@@ -13,13 +13,16 @@ from sync.cli.stopping import stoppable
 from sync.engine import Permission, Run
 from sync.outcome import ExitCode
 from sync.savedplan import read_plan
+from sync.source import require_secrets
 
 
 def run(globals_: Globals, *, plan: Path | None, force: bool, initial: bool, adopt: bool, wait: str) -> ExitCode:
     """Writes the plan that the stored facts give, or the saved one if it still stands."""
     session = Session(globals_)
     with stoppable() as stop, session.workspace(wait=wait) as workspace:
-        one = Run(workspace, session.chosen(workspace), "apply", stop=stop)
+        projects = session.chosen(workspace)
+        require_secrets(workspace.written_for(projects))
+        one = Run(workspace, projects, "apply", stop=stop)
         saved = None
         try:
             saved = read_plan(plan, now=one.started_at, config_hash=workspace.config_hash) if plan is not None else None

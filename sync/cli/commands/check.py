@@ -9,10 +9,9 @@ import msgspec
 from rich.text import Text
 
 from config.secrets import check_environment, check_secrets
-from connectors.base import Finding
 from sync.build import build_sources
-from sync.check import Checked, check_sources
-from sync.cli.layout import columns
+from sync.check import Checked, ScopedFinding, check_sources
+from sync.cli.layout import columns, wrapped
 from sync.cli.options import Globals
 from sync.cli.session import Session
 from sync.cli.stopping import stoppable
@@ -20,8 +19,6 @@ from sync.cli.style import plural
 from sync.outcome import ExitCode
 
 _SIGNS = {"ok": ("✓", "green"), "info": ("·", "dim"), "warning": ("!", "yellow"), "error": ("✗", "red")}
-_MOMENTARY = ("rate limit", "rate budget", "clock")
-"""Topics of which the last answer counts: each scope of a source asks again."""
 
 
 def run(globals_: Globals) -> ExitCode:
@@ -49,7 +46,9 @@ def _lines(store: str, checked: Sequence[Checked], width: int) -> Iterator[Text]
     yield Text.assemble("  ", _SIGNS["ok"], f"  {store} is ready")
     for one in checked:
         yield Text()
-        yield Text.assemble((one.source, "bold"), f"  {one.type}" if one.type != one.source else "")
+        kind = f"  {one.type}" if one.type != one.source else ""
+        read_for = f"  for {', '.join(dict.fromkeys(one.scopes))}" if one.scopes else ""
+        yield from wrapped(Text.assemble((one.source, "bold"), kind, (read_for, "dim")), width, hanging=2)
         yield from _source(one, width)
     yield Text()
     broken = [one.source for one in checked if not one.works]
@@ -67,14 +66,18 @@ def _source(checked: Checked, width: int) -> list[Text]:
     for topic, findings in _by_topic(checked.findings).items():
         for number, finding in enumerate(findings):
             name = topic if number == 0 else ""
-            rows.append((Text(*_SIGNS[finding.level]), name, Text(finding.text)))
+            rows.append((Text(*_SIGNS[finding.level]), name, Text(_said(finding))))
             if finding.fix:
                 rows.append((Text(), "", Text(f"fix: {finding.fix}", style="italic")))
     return columns(rows, width, indent=2)
 
 
-def _by_topic(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
-    found: dict[str, list[Finding]] = {}
+def _said(finding: ScopedFinding) -> str:
+    return f"{finding.scope}: {finding.text}" if finding.scope else finding.text
+
+
+def _by_topic(findings: Sequence[ScopedFinding]) -> dict[str, list[ScopedFinding]]:
+    found: dict[str, list[ScopedFinding]] = {}
     for finding in findings:
         found.setdefault(finding.topic, []).append(finding)
-    return {topic: one[-1:] if topic in _MOMENTARY else one for topic, one in found.items()}
+    return found
