@@ -84,12 +84,6 @@ def _is_former(slot: Slot, sources: Mapping[str, Source]) -> bool:
     return source is not None and not source.owned.covers(slot)
 
 
-def forget(database: Database, project: str) -> None:
-    """Ends all memory of what a project published, once nothing of it is left to take back."""
-    with database.write() as tx:
-        publishing.forget_project(tx, project)
-
-
 def forget_withdrawn(database: Database, plan: Plan, applied: Applied) -> None:
     """Ends the memory of what `plan`, the whole of a project's, has taken back, and of what is no longer ours. What could not be
     taken, as from an archived ticket, stays known: a later time may do it."""

@@ -23,7 +23,7 @@ ANSWERS = {
     "plan": {"plans", "exit_code"},
     "status --all": {"projects"},
     "explain LOAN-2": {"explanations"},
-    "unpublish": {"planned", "taken_back"},
+    "unpublish": {"planned", "taken_back", "failed"},
     "log": {"entries"},
     "rules lint": {"findings", "statuses"},
     "rules replay": {"differences"},

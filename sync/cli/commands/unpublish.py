@@ -2,60 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
 from config.problems import suggestion
 from mappings.change import Plan, grouped
-from sync.apply import LEASE, Applied, apply_plan, lease_name, recover
 from sync.cli.errors import UsageProblem
 from sync.cli.options import Globals
 from sync.cli.render_plan import note_lines, target_lines
-from sync.cli.render_run import result_lines
+from sync.cli.render_run import problem_lines, result_lines
 from sync.cli.session import Session
 from sync.cli.stopping import stoppable
 from sync.cli.style import plural
-from sync.engine import Run
-from sync.outcome import ExitCode, worst
-from sync.store import leases, publishing
-from sync.withdraw import forget, plan_unpublish
+from sync.engine import Run, Withdrawn
+from sync.outcome import ExitCode
+from sync.source import Source, require_secrets
+from sync.store import publishing
 from sync.workspace import Workspace
 
 
 def run(globals_: Globals, *, yes: bool, wait: str) -> ExitCode:
     """Takes back what was published, for the named projects or all, also for projects that the file no longer has."""
     session = Session(globals_)
-    plans: list[Plan] = []
-    applied: list[Applied] = []
     with stoppable() as stop, session.workspace(wait=wait) as workspace:
-        run_ = Run(workspace, [], "unpublish", stop=stop)
-        for project in _projects(workspace, session.globals.projects):
-            with leases.held(
-                workspace.database, lease_name(project), holder=run_.id, ttl=LEASE, wait=workspace.wait, stop=stop
-            ) as lease:
-                if yes:
-                    recover(workspace.database, project, workspace.sources, lease, run_id=run_.id, stop=stop)
-                plan = plan_unpublish(workspace.database, project)
-                plans.append(plan)
-                if yes:
-                    one = apply_plan(workspace.database, plan, workspace.sources, lease, run_id=run_.id, stop=stop)
-                    applied.append(one)
-                    if not one.is_partial:
-                        forget(workspace.database, project)
-        code = run_.finish(worst(ExitCode.PARTIAL for one in applied if one.is_partial)).exit_code
-    planned = sum(len(plan.changes) for plan in plans)
+        keys = _projects(workspace, session.globals.projects)
+        if yes:
+            require_secrets(_written_for(workspace, keys))
+        one = Run(workspace, [], "unpublish", stop=stop)
+        try:
+            one.unpublish(keys, write=yes)
+        finally:
+            result = one.finish()
+    planned = sum(len(part.plan.changes) for part in one.withdrawn)
+    taken = sum(part.applied.count("done") for part in one.withdrawn if part.applied is not None)
     if session.wants_json:
-        session.answer({"planned": planned, "taken_back": sum(one.count("done") for one in applied)})
-        return code
-    for plan in plans:
-        session.show_all(_lines(plan, session.width))
+        failed = {part.plan.project: part.failed for part in one.withdrawn if part.failed is not None}
+        session.answer({"planned": planned, "taken_back": taken, "failed": failed})
+        return result.exit_code
+    for part in one.withdrawn:
+        session.show_all(_plan_lines(part.plan, session.width))
     if yes:
-        session.show_all(line for one in applied for line in result_lines(one, session.width))
-        session.show(f"Took back {plural(sum(one.count('done') for one in applied), 'value')}.")
+        for part in one.withdrawn:
+            session.show_all(_result_lines(part, session.width))
+        session.show(f"Took back {plural(taken, 'value')}.")
     else:
-        session.show("Nothing was written. To take these back: milepost unpublish --yes" if planned else "Nothing is published.")
-    return code
+        session.show("Nothing was written. To take these back: milepost unpublish --yes" if planned else _NOTHING[bool(keys)])
+    return result.exit_code
+
+
+_NOTHING = {True: "Nothing can be taken back.", False: "Nothing is published."}
+
+
+def _written_for(workspace: Workspace, keys: Sequence[str]) -> Sequence[Source]:
+    """The sources where something of the projects `keys` is shown."""
+    with workspace.database.read() as tx:
+        names = {slot.target.source for key in keys for slot in publishing.published(tx, key)}
+    return [source for source in workspace.sources.values() if source.name in names]
 
 
 def _projects(workspace: Workspace, wanted: tuple[str, ...]) -> list[str]:
@@ -68,10 +71,17 @@ def _projects(workspace: Workspace, wanted: tuple[str, ...]) -> list[str]:
     return [key for key in every if not wanted or key in wanted]
 
 
-def _lines(plan: Plan, width: int) -> Iterator[Text]:
+def _plan_lines(plan: Plan, width: int) -> Iterator[Text]:
     yield Text(plan.project, style="bold")
     for changes in grouped(plan.changes).values():
         yield from target_lines(changes, width)
     for note in plan.notes:
         yield from note_lines(note, width)
     yield Text()
+
+
+def _result_lines(withdrawn: Withdrawn, width: int) -> Iterator[Text]:
+    if withdrawn.failed is not None:
+        yield from problem_lines(withdrawn.plan.project, withdrawn.failed, None, width)
+    if withdrawn.applied is not None:
+        yield from result_lines(withdrawn.applied, width)
