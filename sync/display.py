@@ -38,10 +38,11 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What a slot should hold, which statuses ask for it, and why in one sentence."""
+    """What a slot should hold, which statuses ask for it, and why in one sentence. `withheld`: why a true status is not shown."""
 
     value: Value
     shown: tuple[Shown, ...] = ()
+    withheld: str | None = None
 
     @property
     def reason(self) -> str:
@@ -98,6 +99,11 @@ def _newly(entries: Sequence[Shown], published: Value) -> Sequence[Shown]:
     ]
 
 
+def ending(entries: Sequence[Shown], value: Value) -> Iterator[Shown]:
+    """Of the entries those that a slot no longer shows once its `value` is taken away."""
+    return (one for one in entries if _shows(value, one.rule))
+
+
 def _shows(value: Value, rule: StatusRule) -> bool:
     """Whether a slot that holds `value` shows the status."""
     match value:
@@ -143,7 +149,7 @@ def _several(entries: Sequence[Shown]) -> Wanted:
 def _single(entries: Sequence[Shown], published: Value) -> Wanted:
     """The highest-ranked true status. While a higher-ranked one is unknown, no lower favourable one newly appears."""
     doubtful: list[Shown] = []
-    held_back = False
+    held_back: Shown | None = None
     for one in entries:
         if one.is_doubtful:
             doubtful.append(one)
@@ -151,11 +157,18 @@ def _single(entries: Sequence[Shown], published: Value) -> Wanted:
             above = [other for other in doubtful if other.rule.rank > one.rule.rank]
             if one.rule.kind != "favourable" or not above or published == one.rule.title:
                 return Wanted(value=one.rule.title, shown=(one,))
-            held_back = True
+            held_back = held_back or one
     given_up = [one for one in doubtful if one.state == "unknown"]
     if given_up or (held_back and published):
         return Wanted(value=UNKNOWN, shown=tuple(given_up or doubtful))
-    return Wanted(value=None, shown=tuple(doubtful if held_back else entries))
+    if held_back is not None:
+        return Wanted(value=None, shown=tuple(doubtful), withheld=_withheld(held_back, doubtful))
+    return Wanted(value=None, shown=tuple(entries))
+
+
+def _withheld(held_back: Shown, doubtful: Sequence[Shown]) -> str:
+    above = ", ".join(one.rule.title for one in doubtful if one.rule.rank > held_back.rule.rank)
+    return f"{held_back.rule.title} is true, but not shown before it is known whether this is: {above}"
 
 
 def holds_several(graph: Graph, source: str, field: str) -> bool:

@@ -13,7 +13,7 @@ from mappings.model import ChangeRequest, Entity, Ref, WorkItem
 from mappings.rules import StatusRule
 from sync.compare import Decision, Held, Pushed, Situation, decide
 from sync.derive import Standing
-from sync.display import Wanted, evidence_document, gather, statuses_of, wanted
+from sync.display import Wanted, ending, evidence_document, gather, statuses_of, wanted
 from sync.graph import Graph
 from sync.names import name_of
 from sync.project import ProjectView
@@ -198,14 +198,14 @@ class _Planner:
             case "conflict":
                 if self.remembered.held.get(slot) is None:
                     self._remember("conflict", slot, actual, decision)
-                text = f"holds {_plain(actual)}, which Milepost never wrote; look, then plan again with --adopt to take it over"
-                self._note("conflict", slot, target, want, text)
+                self._note("conflict", slot, target, want, _conflict(actual, want))
             case "rest":
-                pass
+                if want.withheld is not None:
+                    self._note("skipped", slot, target, want, want.withheld)
 
     def _write(self, slot: Slot, want: Wanted, target: Entity, actual: Value, *, forced: bool) -> None:
         action: Action = "add" if actual is None else "remove" if want.value is None else "update"
-        rules = tuple(one.rule.id for one in want.shown)
+        told = want if action != "remove" else msgspec.structs.replace(want, shown=tuple(ending(want.shown, actual)))
         digest = hashlib.blake2b(msgspec.json.encode([str(slot), actual, want.value], order="deterministic"), digest_size=8)
         self.changes.append(
             Change(
@@ -219,15 +219,22 @@ class _Planner:
                 container=container_of(target),
                 title=target.title if isinstance(target, WorkItem | ChangeRequest) else "",
                 url=target.url,
-                rules=rules,
-                reason=want.reason or "no status speaks of it any longer",
-                evidence=tuple(evidence_document(evidence) for one in want.shown for evidence in one.standing.evidence),
-                episode=next((one.standing.episode for one in want.shown if one.standing.episode), None),
+                rules=tuple(one.rule.id for one in told.shown),
+                reason=told.reason or f"{self._named(slot, actual)} applies no longer",
+                evidence=tuple(evidence_document(evidence) for one in told.shown for evidence in one.standing.evidence),
+                episode=next((one.standing.episode for one in told.shown if one.standing.episode), None),
                 forced=forced,
                 counts=is_counted(self.project, slot)
                 and (slot.kind != "property" or _status_ids(actual) != _status_ids(want.value)),
             )
         )
+
+    def _named(self, slot: Slot, value: Value) -> str:
+        """What of ours the slot showed, for a person."""
+        rule = self.rules.get(self.project.label_rules.get(slot.target.source, {}).get(slot.name, ""))
+        if slot.kind == "label":
+            return rule.title if rule is not None else slot.name
+        return "none of the statuses that it lists" if isinstance(value, dict) else _plain(value)
 
     def _remember(self, kind: str, slot: Slot, value: Value, decision: Decision) -> None:
         self.memories.append(
@@ -275,6 +282,13 @@ def is_editable(target: Entity) -> bool:
 def _status_ids(value: Value) -> list[tuple[str, str]]:
     statuses = statuses_of(value) if isinstance(value, dict) else []
     return sorted((str(one.get("id")), str(one.get("state"))) for one in statuses)
+
+
+def _conflict(actual: Value, want: Wanted) -> str:
+    text = f"holds {_plain(actual)}, which Milepost never wrote"
+    if want.value is None:
+        return f"{text} and the facts do not support; look, then plan again with --adopt to empty it"
+    return f"{text}; look, then plan again with --adopt to take it over"
 
 
 def _plain(value: Value) -> str:

@@ -389,7 +389,7 @@ def test_targets_of_an_earlier_project_are_left_to_it() -> None:
     assert (plan.changes, plan.notes, plan.memories) == ((), (), ())
 
 
-def test_a_missing_target_is_left_alone() -> None:
+def test_what_a_lost_target_shows_is_held() -> None:
     office = Office()
     office.go("bad")
     office.world.missing = {office.item.ref}
@@ -440,6 +440,35 @@ def test_a_change_tells_its_rules_evidence_and_episode() -> None:
     assert msgspec.json.decode(msgspec.json.encode(change.evidence)) == list(change.evidence)
     again = Office().go("bad").changes[0]
     assert change.id == again.id
+
+
+@pytest.mark.parametrize("kind", ["field", "label", "property"])
+def test_a_removal_tells_of_what_it_takes_away_alone(kind: str) -> None:
+    office = Office(kind)
+    office.go("bad")
+    (change,) = office.go().changes
+    assert (change.action, change.rules) == ("remove", ("bad",))
+    assert change.reason == "Bad: no; ML-42 has no label"
+
+
+def test_a_removal_of_what_no_rule_speaks_of_any_longer_names_it() -> None:
+    office = Office()
+    office.go("busy")
+    office.rules = [one for one in RULES if one.id != "busy"]
+    (change,) = office.go().changes
+    assert (change.rules, change.reason) == ((), "Busy applies no longer")
+
+
+def test_a_hand_set_favourable_value_that_the_facts_deny_says_so() -> None:
+    office = Office()
+    office.edit("Good")
+    (note,) = office.go().notes
+    assert note.kind == "conflict"
+    assert "the facts do not support" in note.text
+    office = Office()
+    office.edit("Good")
+    (note,) = office.go("bad").notes
+    assert "the facts do not support" not in note.text
 
 
 def test_a_property_counts_for_safety_only_where_nothing_else_shows_it() -> None:

@@ -88,6 +88,15 @@ def test_one_value_is_the_highest_that_is_true_and_nothing_favourable_below_a_do
     assert field_of(standings, published) == expected
 
 
+def test_a_status_that_waits_behind_a_doubt_says_so() -> None:
+    world = World()
+    world.jira_field(schema_type="option")
+    world.set_project(owned={"jira": Owned(field="ML Status")})
+    entries = gather({TARGET: [standing("good", True), standing("alarm", None)]}, world.project, RULES, now=NOW)[TARGET]
+    (held_back,) = wanted(TARGET, entries, world.project, world.graph(), {}).values()
+    assert held_back.withheld == "Good is true, but not shown before it is known whether this is: Alarm"
+
+
 @pytest.mark.parametrize(
     ("standings", "published", "expected"),
     [
