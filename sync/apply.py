@@ -47,11 +47,12 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
-    """All results of one project, in the plan's order within each source."""
+    """All results of one project, in the plan's order within each source; `away` are the sources that failed meanwhile."""
 
     project: str
     results: Sequence[Result] = ()
     memories: int = 0
+    away: Mapping[str, SourceError] = {}
 
     def count(self, state: str) -> int:
         return sum(1 for result in self.results if result.state == state)
@@ -145,7 +146,7 @@ def apply_plan(
     results: list[Result] = []
     for name in sorted({change.slot.target.source for change in plan.changes}):
         results.extend(one.on_source(sources.get(name), name, [row for row in numbered if row.change.slot.target.source == name]))
-    return Applied(project=plan.project, results=results, memories=len(plan.memories))
+    return Applied(project=plan.project, results=results, memories=len(plan.memories), away=one.away)
 
 
 class _Apply:
@@ -157,6 +158,7 @@ class _Apply:
         self.lease = lease
         self.run_id = run_id
         self.stop = stop
+        self.away: dict[str, SourceError] = {}
 
     def on_source(self, source: Source | None, name: str, rows: Sequence[Numbered]) -> Sequence[Result]:
         """The results of all `rows`, whatever happens to their source."""
@@ -170,7 +172,9 @@ class _Apply:
                         self._leave_if_stopped()
                         self._chunk(publisher, name, chunk, results, former=reached is not source)
         except SourceError as error:
-            log.warning("apply.source_failed", source=name, error=str(error))
+            if source is not None and source.away is None:
+                log.warning("apply.source_failed", source=name, error=str(error))
+                self.away[name] = error
             self._leave([row for row in rows if row.number not in results], str(error), results)
         except Cancelled:
             self._leave([row for row in rows if row.number not in results], "the run was stopped", results)

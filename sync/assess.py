@@ -51,17 +51,19 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     findings: Sequence[str]
 
 
-def assess(database: Database, project: ScopedProject, *, looking_up: bool, stop: threading.Event, save: bool) -> Assessment:
-    """Judges the stored facts of one project. With `looking_up`, unknown commits are asked for first.
+def assess(
+    database: Database, project: ScopedProject, *, stop: threading.Event, save: bool, asking: Sequence[Source] = ()
+) -> Assessment:
+    """Judges the stored facts of one project. Unknown commits are looked up first in the sources that may be asked.
 
     With `save`, observations, standings and episodes are stored; without, none of them is. What was said of a subject that was not
     listed yet under a changed scope stays as it was: neither does its episode end.
     """
     known, linked = _linked(database, project)
-    if looking_up and linked.unresolved:
-        sources = list({source.name: source for source, _ in project.scopes}.values())
-        if look_up(database, sources, known, linked.unresolved, stop=stop):
-            known, linked = _linked(database, project)
+    scoped = {source.name for source, _ in project.scopes}
+    asked = [source for source in asking if source.name in scoped]
+    if linked.unresolved and look_up(database, asked, known, linked.unresolved, stop=stop):
+        known, linked = _linked(database, project)
     with database.read() as tx:
         now = database.now(tx)
         rejected = quarantine.unsettled(tx, {source.name for source, _ in project.scopes})

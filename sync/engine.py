@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import msgspec
 import structlog
 
-from connectors.errors import Cancelled
+from connectors.errors import Cancelled, SourceError
 from mappings.change import Plan, Slot, Value, refuse
 from sync.apply import LEASE, Applied, Result, apply_plan, lease_name, recover
 from sync.assess import Assessment, ScopedProject, assess
@@ -20,6 +20,7 @@ from sync.progress import Report, unwatched
 from sync.pull import Pulled, pull_all
 from sync.reread import read_again
 from sync.savedplan import SavedPlan, only_saved, require_same_verdicts, saved_targets
+from sync.source import Source
 from sync.store import audit, entities, leases, runs, streams
 from sync.store.leases import Lease, LeaseLost
 from sync.withdraw import forget_withdrawn, plan_unpublish
@@ -91,6 +92,7 @@ class Run:
         self.command = command
         self.stop = stop
         self.report = report
+        self.sources: dict[str, Source] = dict(workspace.sources)
         self.pulled: Mapping[str, Pulled] = {}
         self.done: list[ProjectRun] = []
         self.withdrawn: list[Withdrawn] = []
@@ -99,7 +101,10 @@ class Run:
             self.id = runs.start(tx, command, [project.key for project in projects], self.started_at)
 
     def pull(self) -> None:
-        """Refreshes every source of the projects. What fails is in `pulled`; what rests on it becomes unknown."""
+        """Refreshes every source of the projects. What fails is in `pulled`; what rests on it becomes unknown.
+
+        A source that was given up is not asked again in this run, neither for this project nor for the next one.
+        """
         self.pulled = pull_all(
             self.workspace.database,
             self.workspace.sources_of(self.projects),
@@ -108,6 +113,7 @@ class Run:
             report=self.report,
             stop=self.stop,
         )
+        self._leave_alone({name: one.away for name, one in self.pulled.items() if one.away is not None})
         with self.workspace.database.write() as tx:
             before = self.workspace.database.now(tx) - IDLE
             for source in self.workspace.sources.values():
@@ -163,12 +169,18 @@ class Run:
             projects=self.done,
         )
 
+    def _leave_alone(self, away: Mapping[str, SourceError]) -> None:
+        for name, why in away.items():
+            if name in self.sources:
+                self.sources[name] = msgspec.structs.replace(self.sources[name], away=why)
+
     def _lease(self, project: str) -> AbstractContextManager[Lease]:
         name = lease_name(project)
         return leases.held(self.workspace.database, name, holder=self.id, ttl=LEASE, wait=self.workspace.wait, stop=self.stop)
 
     def _assess(self, project: ScopedProject, *, save: bool) -> Assessment:
-        return assess(self.workspace.database, project, looking_up=bool(self.pulled), stop=self.stop, save=save)
+        asking = [source for name, source in self.sources.items() if name in self.pulled and source.away is None]
+        return assess(self.workspace.database, project, asking=asking, stop=self.stop, save=save)
 
     def _plan_of(self, assessment: Assessment, permission: Permission, just_read: Mapping[Slot, Value] | None = None) -> Plan:
         return plan_project(
@@ -176,7 +188,7 @@ class Run:
             assessment,
             config_hash=self.workspace.config_hash,
             in_order=self.workspace.projects,
-            sources=self.workspace.sources,
+            sources=self.sources,
             adopt=permission.adopt,
             just_read=just_read,
         )
@@ -196,7 +208,7 @@ class Run:
         return refuse(plan, limits, recent_changes=recent)
 
     def _applied(self, project: ScopedProject, permission: Permission, saved: SavedPlan | None) -> ProjectRun:
-        database, sources = self.workspace.database, self.workspace.sources
+        database, sources = self.workspace.database, self.sources
         with self._lease(project.key) as lease:
             try:
                 blocked = recover(database, project.key, sources, lease, run_id=self.id, stop=self.stop)
@@ -210,6 +222,7 @@ class Run:
                 if refused is not None:
                     return ProjectRun(assessment=assessment, plan=plan, refused=refused)
                 applied = apply_plan(database, plan, sources, lease, run_id=self.id, stop=self.stop)
+                self._leave_alone(applied.away)
                 settle(database, assessment)
             except (LeaseLost, Cancelled) as error:
                 why = str(error) or "the run was stopped"
@@ -225,12 +238,13 @@ class Run:
         return reduced, [Result(change=change, state="conflict", why=why) for change in conflicts]
 
     def _withdrawn(self, key: str) -> Withdrawn:
-        database, sources = self.workspace.database, self.workspace.sources
+        database, sources = self.workspace.database, self.sources
         with self._lease(key) as lease:
             try:
                 blocked = recover(database, key, sources, lease, run_id=self.id, stop=self.stop)
                 plan = plan_unpublish(database, key, sources)
                 applied = apply_plan(database, without(blocked, plan), sources, lease, run_id=self.id, stop=self.stop)
+                self._leave_alone(applied.away)
             except (LeaseLost, Cancelled) as error:
                 failed = str(error) or "the run was stopped"
                 return Withdrawn(plan=plan_unpublish(database, key, sources), failed=failed)

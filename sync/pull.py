@@ -44,25 +44,30 @@ class PullLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PullFinding(msgspec.Struct, frozen=True, kw_only=True):
-    """What went wrong, or was refused, while a source was pulled. `safety`: a limit refused it; otherwise it failed."""
+    """What went wrong, or was refused, while a source was pulled, or what people should know of it all the same.
+
+    `safety`: a limit refused it. `notice`: nothing failed. Otherwise it failed.
+    """
 
     source: str
     stream: str
     text: str
     fix: str | None = None
     safety: bool = False
+    notice: bool = False
 
 
 class Pulled(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of pulling one source: the last event of each stream, and what people should know."""
+    """The result of pulling one source: the last event of each stream, what people should know, and why the source was given up."""
 
     source: str
     events: Sequence[StreamEvent]
     findings: Sequence[PullFinding] = ()
+    away: SourceError | None = None
 
     @property
     def failed(self) -> bool:
-        return any(event.state == "failed" for event in self.events) or any(not one.safety for one in self.findings)
+        return any(event.state == "failed" for event in self.events) or any(not (one.safety or one.notice) for one in self.findings)
 
 
 class SourcePull:
@@ -81,6 +86,7 @@ class SourcePull:
         self.events: list[StreamEvent] = []
         self.findings: list[PullFinding] = []
         self.unanswered = 0
+        self.away: SourceError | None = None
 
     def is_down(self, error: SourceError, *, answered: bool) -> bool:
         """Whether so many streams in a row got no answer that asking for the others would only take long."""
@@ -99,8 +105,9 @@ class SourcePull:
             # Whoever has it now reads on from the last page that was stored.
             self.findings.append(PullFinding(source=self.source.name, stream="*", text=str(lost)))
         except SourceError as error:
+            self.away = error
             self._fail_rest(error)
-        return Pulled(source=self.source.name, events=self.events, findings=self.findings)
+        return Pulled(source=self.source.name, events=self.events, findings=self.findings, away=self.away)
 
     def _pull_scope(self, reader: Connector, scope: Scope) -> None:
         name = f"pull:{self.source.name}:{scope.hash}"
@@ -220,6 +227,7 @@ class _StreamPull:
             self.database,
             self.reader,
             self.key,
+            self.scope.options,
             self.lease,
             share=limits.max_deletes,
             force=limits.force,
@@ -228,6 +236,8 @@ class _StreamPull:
         if found.refused is not None:
             fix = "look whether a permission was lost; if they are really gone, pull again with --force"
             self._find(f"{self.key.stream} of {self.scope.label}: {found.refused}", fix, safety=True)
+        if found.hidden:
+            self._find(f"{self.key.stream} of {self.scope.label}: {_not_listed(found.hidden)}", None, notice=True)
         return found.buried
 
     def _finish(self, *, complete: bool) -> None:
@@ -240,8 +250,8 @@ class _StreamPull:
                 if since is not None:
                     quarantine.forget_unseen(tx, self.key.source, self.key.stream, since)
 
-    def _find(self, text: str, fix: str | None, *, safety: bool = False) -> None:
-        finding = PullFinding(source=self.key.source, stream=self.key.stream, text=text, fix=fix, safety=safety)
+    def _find(self, text: str, fix: str | None, *, safety: bool = False, notice: bool = False) -> None:
+        finding = PullFinding(source=self.key.source, stream=self.key.stream, text=text, fix=fix, safety=safety, notice=notice)
         self.pull.findings.append(finding)
 
     def _tell(self, **news: Any) -> None:
@@ -261,6 +271,12 @@ class _StreamPull:
 def _pulled(reader: Connector, stream: str, scope: Scope, cursor: str | None) -> Iterator[Batch]:
     """Even the call is made when the first page is asked for, so that it is guarded as well."""
     yield from reader.pull(stream, scope.options, cursor)
+
+
+def _not_listed(count: int) -> str:
+    if count == 1:
+        return "1 object was not listed though it is there; what rests on it is unknown until it is"
+    return f"{count:,} objects were not listed though they are there; what rests on them is unknown until they are"
 
 
 def pull_all(

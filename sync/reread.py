@@ -39,7 +39,8 @@ def read_again(database: Database, project: str, sources: Mapping[str, Source], 
     A source that cannot be asked is left out. Raises `Cancelled`.
     """
     with database.read() as tx:
-        slots = sorted(_doubtful_of(tx, project, sources, database.now(tx)))[:MOST]
+        there = {name: source for name, source in sources.items() if source.away is None}
+        slots = sorted(_doubtful_of(tx, project, there, database.now(tx)))[:MOST]
     found: dict[Slot, Value] = {}
     for name in sorted({slot.target.source for slot in slots}):
         try:

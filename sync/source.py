@@ -41,7 +41,8 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
 class Source(msgspec.Struct, frozen=True, kw_only=True):
     """One source with its connector and scopes. `owned` is everything of ours there, over all projects.
 
-    `secrets` reads its secrets, which are needed only to open it, and raises `ConfigError` when they are missing or wrong.
+    `secrets` reads its secrets, which are needed only to open it, and raises `ConfigError` when they are missing or wrong. `away`:
+    why the source is not asked any more in this run.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     secrets: Callable[[], Options]
     owned: Owned
     scopes: tuple[Scope, ...]
+    away: SourceError | None = None
 
     def key(self, stream: str, scope: Scope) -> StreamKey:
         """Where this stream's cursor, completeness and membership are kept."""
@@ -97,14 +99,18 @@ class Gauge:
 
 @contextmanager
 def reading(source: Source, meter: Meter, stop: threading.Event) -> Iterator[Connector]:
-    """The source's reader, closed at the end. Raises `SourceError` when it cannot be opened."""
+    """The source's reader, closed at the end. Raises `SourceError` when it cannot be opened, or is away."""
+    if source.away is not None:
+        raise source.away
     with _opened(source.name, lambda: source.connection.reader(source.context(meter, stop))) as reader:
         yield reader
 
 
 @contextmanager
 def publishing_on(source: Source, stop: threading.Event) -> Iterator[Publisher]:
-    """The source's publisher, closed at the end. Raises `SourceError` when it has none, or it cannot be opened."""
+    """The source's publisher, closed at the end. Raises `SourceError` when it has none, cannot be opened, or is away."""
+    if source.away is not None:
+        raise source.away
     open_ = source.connection.publisher
     if open_ is None:
         raise SourceError(source.name, f"a source of type {source.connection.name} cannot be written to")

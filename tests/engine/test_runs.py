@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from connectors.base import Options, SourceContext
 from connectors.errors import Cancelled
 from mappings.model import Ref
-from sandbox.faults import Answer, Fault, html_page
+from sandbox.faults import Answer, Fault, answers, html_page
 from sandbox.messages import ConnectionDropped, Reply, Request
 from sync.apply import lease_name
 from sync.assess import Assessment, assess
@@ -50,6 +50,38 @@ def test_a_run_is_recorded_with_its_outcome(office: Office) -> None:
     assert (first.summary["planned"], first.summary["written"], first.summary["failed"]) == (2, 2, 0)
     assert first.summary["records"] > 0
     assert (latest.outcome, latest.exit_code) == ("partial", 3)
+
+
+def test_a_source_that_was_given_up_is_not_asked_again_for_any_project(office: Office) -> None:
+    office.jira.add_project("OTHER", "Another project")
+    office.projects["other"] = {"scopes": {"jira": {"projects": ["OTHER"]}}}
+    office.ticket("bad")
+    office.jira.add_issue("OTHER", "Bad as well", labels=["bad"])
+    office.pull()
+    office.jira.faults.append(Fault(answers(401, {"message": "no"}), path="*", times=1_000))
+    asked = len(office.jira.requests)
+    result = office.sync()
+    assert result.exit_code is ExitCode.PARTIAL
+    assert len(office.jira.requests) - asked == 1
+    applied = [one.applied for one in result.projects if one.applied is not None]
+    assert [{one.state for one in each.results} for each in applied] == [{"unsent"}, {"unsent"}]
+    assert all("401" in (one.why or "") for each in applied for one in each.results)
+    office.jira.faults.clear()
+    assert office.sync().exit_code is ExitCode.DONE
+
+
+def test_a_source_that_fails_while_it_is_written_to_is_not_asked_for_the_next_project(office: Office) -> None:
+    office.jira.add_project("OTHER", "Another project")
+    office.projects["other"] = {"scopes": {"jira": {"projects": ["OTHER"]}}}
+    office.ticket("bad")
+    office.jira.add_issue("OTHER", "Bad as well", labels=["bad"])
+    office.pull()
+    office.jira.faults.append(Fault(answers(401, {"message": "no"}), path="*", times=1_000))
+    asked = len(office.jira.requests)
+    result = office.apply()
+    assert result.exit_code is ExitCode.PARTIAL
+    assert len(office.jira.requests) - asked == 1
+    assert [one.applied.count("unsent") for one in result.projects if one.applied is not None] == [2, 2]
 
 
 def test_one_run_at_a_time_writes_for_a_project(office: Office) -> None:
@@ -160,7 +192,7 @@ def test_a_replay_tells_what_an_edit_of_the_rules_would_change(office: Office) -
 
     def assessed() -> Assessment:
         (project,) = office.workspace().projects
-        return assess(office.database, project, looking_up=False, stop=threading.Event(), save=False)
+        return assess(office.database, project, stop=threading.Event(), save=False)
 
     assert replay(assessed(), stored) == []
     shipped = office.top["statuses"]

@@ -3,42 +3,104 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
+import msgspec
+from rich.text import Text
+
 from config.problems import nearest
-from sync.assess import assess
+from mappings.change import Note
+from mappings.model import Entity
+from sync.assess import Assessment, assess
+from sync.cli.documents import Document, note_document
 from sync.cli.errors import UsageProblem
 from sync.cli.options import Globals
-from sync.cli.render_explain import explanation_document, explanation_lines
+from sync.cli.render_explain import age_line, explanation_document, explanation_lines
+from sync.cli.render_slots import finding_lines, slot_document, slot_lines
 from sync.cli.session import Session
 from sync.explain import Explanation, all_names, explain, find_subjects
 from sync.outcome import ExitCode
+from sync.ownership import TARGETS, Ownership
+from sync.planning import plan_project
+from sync.showing import SlotState, findings_about, slot_states
+from sync.store import entities
+from sync.workspace import Workspace
 
 MANY = 10
 
 
+class _Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """One subject in one project: why, what its slots hold now, and what the plan finds about it."""
+
+    explanation: Explanation
+    slots: Sequence[SlotState]
+    findings: Sequence[Note]
+    now: datetime
+
+
 def run(globals_: Globals, *, subject: str) -> ExitCode:
-    """Shows the chain of links and the evidence of every verdict about the subject, in each project that knows it."""
+    """Shows the chain of links, the evidence of every verdict that has to do with the subject, and what its slots hold, in each
+    project that knows it."""
     session = Session(globals_)
-    found: list[tuple[Explanation, datetime]] = []
+    found: list[_Answer] = []
     names: set[str] = set()
     with session.workspace() as workspace:
         for project in session.chosen(workspace):
             assessed = assess(workspace.database, project, looking_up=False, stop=threading.Event(), save=False)
             names.update(all_names(assessed))
-            found.extend((explain(assessed, one), assessed.now) for one in find_subjects(assessed, subject))
+            found.extend(_answers(workspace, assessed, find_subjects(assessed, subject)))
     if not found:
         raise unknown_subject(subject, names)
     if session.wants_json:
-        session.answer({"explanations": [explanation_document(one) for one, _ in found]})
+        session.answer({"explanations": [_document(one) for one in found]})
         return ExitCode.DONE
-    for number, (one, now) in enumerate(found[:MANY]):
+    for number, one in enumerate(found[:MANY]):
         session.show(*([""] if number else []))
-        session.show_all(explanation_lines(one, now, session.width))
+        session.show_all(_lines(one, session.width))
     if len(found) > MANY:
         session.show("", f"{subject} names {len(found) - MANY:,} more; name one of them exactly to see it.")
     return ExitCode.DONE
+
+
+def _answers(workspace: Workspace, assessed: Assessment, subjects: Sequence[Entity]) -> Iterator[_Answer]:
+    """The plan is made once a project, and only where something is to be said of it."""
+    if not subjects:
+        return
+    plan = plan_project(
+        workspace.database,
+        assessed,
+        config_hash=workspace.config_hash,
+        in_order=workspace.projects,
+        sources=workspace.sources,
+    )
+    with workspace.database.read() as tx:
+        targets = {one.ref for one in subjects if one.ref.kind in TARGETS}
+        targets -= Ownership(assessed.project, workspace.projects).foreign(tx, targets)
+        actual = entities.slots_of(tx, targets)
+    for one in subjects:
+        yield _Answer(
+            explanation=explain(assessed, one),
+            slots=slot_states(assessed, one.ref, actual, plan) if one.ref in targets else (),
+            findings=findings_about(plan, one),
+            now=assessed.now,
+        )
+
+
+def _lines(answer: _Answer, width: int) -> Iterator[Text]:
+    yield from explanation_lines(answer.explanation, answer.now, width)
+    yield from slot_lines(answer.slots, width)
+    yield from finding_lines(answer.findings, width)
+    yield Text()
+    yield age_line(answer.explanation, answer.now)
+
+
+def _document(answer: _Answer) -> Document:
+    return {
+        **explanation_document(answer.explanation),
+        "slots": [slot_document(one) for one in answer.slots],
+        "findings": [note_document(one) for one in answer.findings],
+    }
 
 
 def unknown_subject(text: str, names: Iterable[str]) -> UsageProblem:

@@ -67,7 +67,7 @@ def _replay(session: Session) -> ExitCode:
     found: dict[str, Sequence[Difference]] = {}
     with session.workspace() as workspace:
         for project in session.chosen(workspace):
-            assessed = assess(workspace.database, project, looking_up=False, stop=threading.Event(), save=False)
+            assessed = assess(workspace.database, project, stop=threading.Event(), save=False)
             with workspace.database.read() as tx:
                 stored = verdicts.load(tx, project.key)
             found[project.key] = replay(assessed, stored)
