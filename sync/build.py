@@ -18,7 +18,7 @@ from config.problems import ConfigError, Problem
 from config.project import ProjectEntry, ProjectFile, TypeModels
 from config.schema import json_schema
 from config.secrets import load_secrets
-from config.settings import Settings
+from config.settings import Settings, effective_store_url
 from config.statuses import effective_statuses
 from connectors.base import Connection, Options, PublishOptions
 from mappings.change import Limits, Owned
@@ -78,12 +78,11 @@ def project_file_schema(types: ConnectionTypes) -> dict[str, Any]:
 
 
 def open_store(file: ProjectFile, settings: Settings, *, upgraded: bool = True) -> Database:
-    """The store that the environment or the project file names; its schema is current unless `upgraded` is False.
+    """The store that the environment or else the project file names; its schema is current unless `upgraded` is False.
 
     Raises `StoreError`.
     """
-    url = settings.store_url
-    database = open_database(url.get_secret_value() if url is not None else file.store.url)
+    database = open_database(effective_store_url(settings, file).get_secret_value())
     if upgraded:
         try:
             require_current(database)

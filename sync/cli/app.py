@@ -12,7 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
-from sync.cli.options import Globals, Output, merged, shaped, shared_parameters, takes_globals
+from sync.cli.commandline import PlainCommand, PlainGroup
+from sync.cli.options import Globals, Output, merged, shaped, shared_parameters, takes_globals, whole_number
 from sync.cli.stopping import STOPPED
 from sync.outcome import ExitCode
 
@@ -44,6 +45,7 @@ def build_app() -> typer.Typer:
     """The whole command line."""
     app = typer.Typer(
         name="milepost",
+        cls=PlainGroup,
         help="Keeps Jira and GitHub in step with what an AI project's data, models and deployments are really doing.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
@@ -61,7 +63,7 @@ def build_app() -> typer.Typer:
     for panel, commands in panels:
         for name, command in commands.items():
             outputs = tuple(Output) if name == "plan" else _TABLE_OR_JSON
-            app.command(name, rich_help_panel=panel)(takes_globals(command, outputs))
+            app.command(name, cls=PlainCommand, rich_help_panel=panel)(takes_globals(command, outputs))
     rules = _group("rules", "Check, describe and try out status rules.", lint=lint, schema=schema, replay=replay)
     store = _group("db", "Look after the store.", upgrade=upgrade, status=db_status)
     for group in (rules, store):
@@ -70,9 +72,9 @@ def build_app() -> typer.Typer:
 
 
 def _group(name: str, text: str, **commands: Any) -> typer.Typer:
-    group = typer.Typer(name=name, help=text, no_args_is_help=True)
+    group = typer.Typer(name=name, cls=PlainGroup, help=text, no_args_is_help=True)
     for command, function in commands.items():
-        group.command(command)(takes_globals(function, _TABLE_OR_JSON))
+        group.command(command, cls=PlainCommand)(takes_globals(function, _TABLE_OR_JSON))
     return group
 
 
@@ -198,7 +200,9 @@ def log(
     globals_: Globals,
     subject: Annotated[str | None, typer.Argument(help="Only this ticket or change request.", show_default=False)] = None,
     since: Annotated[str, typer.Option("--since", help="How far back.")] = "7d",
-    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many entries: the newest.")] = 100,
+    limit: Annotated[
+        int, typer.Option("--limit", parser=whole_number(1, 10_000), metavar="NUMBER", help="At most so many entries: the newest.")
+    ] = 100,
 ) -> None:
     """Show every write: when, what, why and by which run."""
     _do("log", globals_, subject=subject, since=since, limit=limit)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
@@ -37,7 +37,7 @@ _PANEL = "Options of every command"
 
 def _parameters(outputs: Sequence[Output]) -> Sequence[tuple[str, Any, Any, Any]]:
     """Name, type, default and description of each option of every command; `outputs` are those that the command knows."""
-    choices: Any = Literal[tuple(one.value for one in outputs)]  # typer reads it when the command is built
+    choices = [one.value for one in outputs]
 
     def option(*names: str, **details: Any) -> Any:
         return typer.Option(*names, rich_help_panel=_PANEL, **details)
@@ -49,11 +49,46 @@ def _parameters(outputs: Sequence[Output]) -> Sequence[tuple[str, Any, Any, Any]
             None,
             option("-c", "--config", help="The project file; else MILEPOST_CONFIG or milepost.yaml.", show_default=False),
         ),
-        ("output", choices | None, None, option("-o", "--output", help="How to answer; else as a table.", show_default=False)),
+        (
+            "output",
+            str | None,
+            None,
+            option(
+                *("-o", "--output"),
+                parser=one_of(choices),
+                metavar="|".join(choices),
+                autocompletion=lambda: choices,
+                help="How to answer; else as a table.",
+                show_default=False,
+            ),
+        ),
         ("project", list[str] | None, None, option("--project", metavar="KEY", help="Only this project; may be given again.")),
         ("verbose", int, 0, option("-v", count=True, help="Tell more; -vv shows an error's traceback.", show_default=False)),
         ("no_color", bool, False, option("--no-color", help="No colours; NO_COLOR does the same.")),
     )
+
+
+def one_of(choices: Sequence[str]) -> Callable[[str], str]:
+    """Reads one of a few words. Typer would quote the checking library's own words instead."""
+
+    def read(said: str) -> str:
+        if said not in choices:
+            raise typer.BadParameter(f"{said!r} is not one of {', '.join(choices)}.")
+        return said
+
+    return read
+
+
+def whole_number(least: int, most: int) -> Callable[[str | int], int]:
+    """Reads a whole number within limits."""
+
+    def read(said: str | int) -> int:
+        text = str(said)
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
+            raise typer.BadParameter(f"{text!r} is no whole number from {least:,} to {most:,}.")
+        return int(text)
+
+    return read
 
 
 def merged(before: Globals, given: Mapping[str, Any]) -> Globals:

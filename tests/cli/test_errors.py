@@ -115,6 +115,17 @@ def test_a_database_in_a_folder_that_is_not_there(office: Office) -> None:
     assert_plain(ended.err)
 
 
+def test_a_relative_store_in_the_environment_starts_at_the_project_files_folder(office: Office, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+
+    ended = Desk(elsewhere).run("db", "upgrade", "-c", str(office.desk.config), MILEPOST_STORE__URL="sqlite:///other.db")
+
+    assert ended.code == 0
+    assert (office.desk.folder / "other.db").is_file()
+    assert list(elsewhere.iterdir()) == []
+
+
 def test_places_that_cannot_be_written(office: Office) -> None:
     assert office.desk.call("pull").code == 0
     in_no_folder = office.desk.call("plan", "--out", "nowhere/plan.json")
@@ -168,12 +179,44 @@ def test_a_duration_that_is_none(office: Office, option: str, command: str) -> N
     assert f"{option}: 'a while' is no duration" in ended.err
 
 
-@pytest.mark.parametrize("arguments", [("-o", "markdown", "check"), ("status", "-o", "markdown"), ("rules", "lint", "-o", "xml")])
-def test_an_output_that_the_command_does_not_have(office: Office, arguments: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("-o", "markdown", "check"), "'markdown' is not one of table, json"),
+        (("-o", "xml", "plan"), "'xml' is not one of table, json, markdown"),
+        (("status", "-o", "markdown"), "'markdown' is not one of table, json"),
+        (("rules", "lint", "-o", "xml"), "'xml' is not one of table, json"),
+        (("log", "--limit", "many"), "'many' is no whole number from 1 to 10,000"),
+        (("log", "--limit", "0"), "'0' is no whole number from 1 to 10,000"),
+    ],
+)
+def test_a_value_that_an_option_does_not_have(office: Office, arguments: tuple[str, ...], said: str) -> None:
     ended = office.desk.call(*arguments)
 
     assert (ended.code, ended.out) == (2, "")
-    assert "'table'" in ended.err or "table, json" in ended.err
+    assert ended.err.count(said) == 1
+    assert "Input should" not in ended.err
+    assert "Value error" not in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables"),
+    [
+        (("plan", "--project", "opps"), {}),
+        (("log", "--since", "a while"), {}),
+        (("pull",), {"MILEPOST_JIRA__TOKEN": None}),
+        (("status",), {"MILEPOST_STORE__URL": "mysql://example/milepost"}),
+        (("status",), {"MILEPOST_STORE__URL": "sqlite:///nowhere/milepost.db"}),
+        (("status", "-c", "nowhere.yaml"), {}),
+        (("status",), {"MILEPOST_LOG_LEVEL": "loud"}),
+        (("apply", "milepost.yaml"), {}),
+    ],
+)
+def test_every_error_is_called_one_once(office: Office, arguments: tuple[str, ...], variables: dict[str, str | None]) -> None:
+    ended = office.desk.call(*arguments, **variables)
+
+    assert ended.code in (1, 2, 5)
+    assert ended.err.count("error:") == 1
 
 
 _WITHOUT_JIRA = """

@@ -23,6 +23,7 @@ def test_help_fits_a_terminal_and_names_the_common_options(tmp_path: Path, comma
     assert [option for option in EVERYWHERE if option not in ended.out] == []
     assert max(len(line.rstrip()) for line in ended.out.splitlines()) <= 80
     assert "None" not in ended.out
+    assert "<bool>" not in ended.out
 
 
 def test_the_first_help_lists_every_command(tmp_path: Path) -> None:
