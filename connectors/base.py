@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
@@ -93,6 +93,13 @@ class Connector(Protocol):
 
     def read(self, refs: Sequence[Ref]) -> Sequence[Entity | Missing]:
         """Direct reads, in any order: refetch, confirm a deletion, look up a commit. What is not answered for is not known."""
+        ...
+
+    def outside(self, refs: Sequence[Ref], scope: Options) -> Collection[Ref]:
+        """Those of `refs`, which `read` has just shown, that the scope certainly does not hold now.
+
+        Asked directly: neither a listing that does not have them nor an index that may lag is an answer. What is not named stays.
+        """
         ...
 
     def close(self) -> None: ...

@@ -1,4 +1,4 @@
-"""What a proven listing no longer has: asked for one by one, and buried only if it is proven gone.
+"""What a proven listing no longer has: asked for directly, and buried or let go only if it is proven gone or outside.
 
 Absence alone proves nothing: a search index lags, a permission is lost, a ticket moves to another project.
 """
@@ -12,7 +12,7 @@ from datetime import datetime
 
 import msgspec
 
-from connectors.base import Connector
+from connectors.base import Connector, Options
 from connectors.errors import Cancelled
 from mappings.model import Entity, Missing, Ref
 from sync.source import guarded
@@ -27,9 +27,10 @@ READ_CHUNK = 100
 
 
 class Deletions(msgspec.Struct, frozen=True, kw_only=True):
-    """How many objects were buried, or in `refused` why none was."""
+    """How many objects were buried, or in `refused` why none was; how many are there and were not listed, for no reason seen."""
 
     buried: int = 0
+    hidden: int = 0
     refused: str | None = None
 
 
@@ -46,12 +47,12 @@ class _Before(msgspec.Struct, frozen=True, kw_only=True):
 class _Answers(msgspec.Struct, kw_only=True):
     """What direct reads said of the candidates.
 
-    `moved` lie outside now, `surplus` are still listed by another stream of the scope, `late` changed since the listing began,
-    `hidden` should have been listed, `unsure` were not answered for or cannot be told yet.
+    `left` lie outside the scope now, `surplus` are still listed by another stream of the scope, `late` changed since the listing
+    began, `hidden` should have been listed, `unsure` were not answered for or cannot be told yet.
     """
 
     gone: list[Ref] = []
-    moved: list[Entity] = []
+    left: list[Entity] = []
     surplus: list[Ref] = []
     late: list[Entity] = []
     hidden: list[Entity] = []
@@ -60,16 +61,25 @@ class _Answers(msgspec.Struct, kw_only=True):
 
     @property
     def leaving(self) -> int:
-        return len(self.gone) + len(self.moved)
+        return len(self.gone) + len(self.left)
 
 
 def confirm_deletions(
-    database: Database, reader: Connector, key: StreamKey, lease: Lease, *, share: float, force: bool, stop: threading.Event
+    database: Database,
+    reader: Connector,
+    key: StreamKey,
+    scope: Options,
+    lease: Lease,
+    *,
+    share: float,
+    force: bool,
+    stop: threading.Event,
 ) -> Deletions:
     """Settles what the listing that was just proven has not shown.
 
-    - Gone: buried. Moved to another container: leaves the scope. Both only if they are together not more than `share` of the scope
-      (or with `force`); otherwise they are kept, and what rests on them is unknown until they are seen again.
+    - Gone: buried. Moved to another container, or outside the scope now by the source's own word, as a ticket that its search no
+      longer matches: leaves the scope. All that only if they are together not more than `share` of the scope (or with `force`);
+      otherwise they are kept, and what rests on them is unknown until they are seen again.
     - Not gone, and still listed by another stream of the scope, as a run that no model stands behind: leaves this stream alone.
     - Still there, and changed since the listing began: it may have slipped through, and stays.
     - Still there for no reason that is seen, or not answered for: stays, and what rests on it is unknown until it is listed again.
@@ -91,7 +101,7 @@ def confirm_deletions(
     if not candidates:
         return Deletions()
     most = members if force else most_deletes(share, members)
-    answers = _ask(reader, key, candidates, before, most, stop)
+    answers = _Questions(reader, key, scope, before, stop).ask(candidates, most)
     too_many = answers.leaving > most
     with database.write() as tx:
         leases.verify(tx, lease)
@@ -100,20 +110,20 @@ def confirm_deletions(
         entities.leave_scope(tx, key, answers.surplus)
         entities.mark_missing(tx, [*answers.unsure, *(one.ref for one in answers.hidden)], now)
         if too_many:
-            # What is stored of the moved stays as it was: it is what tells the next time that they have moved.
-            entities.mark_missing(tx, [*answers.gone, *(one.ref for one in answers.moved)], now)
+            # What is stored of those that left stays as it was: it is what tells the next time that they have moved.
+            entities.mark_missing(tx, [*answers.gone, *(one.ref for one in answers.left)], now)
         else:
-            entities.save_direct(tx, answers.moved, now=now)
-            entities.leave_scope(tx, key, [one.ref for one in answers.moved])
+            entities.save_direct(tx, answers.left, now=now)
+            entities.leave_scope(tx, key, [one.ref for one in answers.left])
             entities.tombstone(tx, answers.gone, now)
     if not too_many:
-        return Deletions(buried=len(answers.gone))
-    return Deletions(refused=_too_many(answers, members, share))
+        return Deletions(buried=len(answers.gone), hidden=len(answers.hidden))
+    return Deletions(refused=_too_many(answers, members, share), hidden=len(answers.hidden))
 
 
 def _too_many(answers: _Answers, members: int, share: float) -> str:
     count = f"{answers.leaving:,}" if answers.all_asked else f"at least {answers.leaving:,}"
-    what = "are gone or moved away" if answers.moved else "are gone"
+    what = "are gone or have left the scope" if answers.left else "are gone"
     return f"{count} of {members:,} objects {what}, more than safety.max_deletes = {share:.0%}; all were kept"
 
 
@@ -122,37 +132,62 @@ def most_deletes(share: float, members: int) -> int:
     return max(1, int(share * members)) if share > 0 else 0
 
 
-def _ask(
-    reader: Connector, key: StreamKey, candidates: Sequence[Ref], before: _Before, most: int, stop: threading.Event
-) -> _Answers:
-    """Asks until all are answered for, or it is clear that too many are leaving."""
-    found = _Answers()
-    for chunk in chunks(candidates, READ_CHUNK):
-        if stop.is_set():
-            raise Cancelled
-        if found.leaving > most:
-            found.all_asked = False
-            return found
-        with guarded(key.source, f"reading what is left of {key.stream}"):
-            answers = reader.read(chunk)
-        wanted = set(chunk)
-        for answer in answers:
-            if answer.ref not in wanted:
-                continue  # a connector may say more than it was asked; of what it was not asked, nothing follows
-            wanted.discard(answer.ref)
-            if isinstance(answer, Missing):
-                found.gone.append(answer.ref)
+class _Questions:
+    """Asks the source for the candidates, in chunks of a few requests each."""
+
+    def __init__(self, reader: Connector, key: StreamKey, scope: Options, before: _Before, stop: threading.Event) -> None:
+        self.reader = reader
+        self.key = key
+        self.scope = scope
+        self.before = before
+        self.stop = stop
+
+    def ask(self, candidates: Sequence[Ref], most: int) -> _Answers:
+        """Until all are answered for, or it is clear that too many are leaving."""
+        found = _Answers()
+        for chunk in chunks(candidates, READ_CHUNK):
+            if self.stop.is_set():
+                raise Cancelled
+            if found.leaving > most:
+                found.all_asked = False
+                return found
+            self._sort_in(found, chunk)
+        return found
+
+    def _sort_in(self, found: _Answers, chunk: Sequence[Ref]) -> None:
+        answers = self._read(chunk)
+        there = [answer for answer in answers.values() if not isinstance(answer, Missing)]
+        outside = self._outside(there)
+        found.gone += [answer.ref for answer in answers.values() if isinstance(answer, Missing)]
+        for one in there:
+            if one.ref in outside:
+                found.left.append(one)
             else:
-                _sort_in(found, answer, before)
-        for ref in sorted(wanted):
-            (found.surplus if ref in before.in_other_streams else found.unsure).append(ref)
-    return found
+                _sort_in(found, one, self.before)
+        for ref in chunk:
+            if ref not in answers:
+                (found.surplus if ref in self.before.in_other_streams else found.unsure).append(ref)
+
+    def _read(self, chunk: Sequence[Ref]) -> Mapping[Ref, Entity | Missing]:
+        with guarded(self.key.source, f"reading what is left of {self.key.stream}"):
+            answers = self.reader.read(chunk)
+        # A connector may say more than it was asked; of what it was not asked, nothing follows.
+        asked = frozenset(chunk)
+        return {answer.ref: answer for answer in answers if answer.ref in asked}
+
+    def _outside(self, there: Sequence[Entity]) -> AbstractSet[Ref]:
+        """Where nothing else tells whether they belong, the source is asked."""
+        asked = [one.ref for one in there if not _has_moved(one, self.before) and one.ref not in self.before.in_other_streams]
+        if not asked:
+            return frozenset()
+        with guarded(self.key.source, f"asking what {self.key.stream} still hold"):
+            return frozenset(self.reader.outside(asked, self.scope)).intersection(asked)
 
 
 def _sort_in(found: _Answers, one: Entity, before: _Before) -> None:
     if _has_moved(one, before):
         if _is_older(one, before.began):
-            found.moved.append(one)
+            found.left.append(one)
         else:
             found.unsure.append(one.ref)  # it may have moved from one listed container to another, between their pages
     elif not _is_older(one, before.began):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from connectors.base import Batch, Finding, Options, SourceContext
 from connectors.errors import NotFound
@@ -78,6 +78,12 @@ class GithubReader:
         """Answers for work items, change requests, commits (by full sha), milestones and labels."""
         return list(Lookups(self._source, self._client, self._pager, self._translation).read(refs))
 
+    def outside(self, refs: Sequence[Ref], scope: Options) -> Collection[Ref]:
+        """What lies in repositories that the scope does not mean any more, as after a rename; nothing else stops belonging."""
+        assert isinstance(scope, GithubScope)
+        left = self._repositories.outside({_repository_of(ref) for ref in refs}, scope)
+        return [ref for ref in refs if _repository_of(ref) in left]
+
     def close(self) -> None:
         self._client.close()
 
@@ -86,6 +92,11 @@ class GithubReader:
             for entities, rejected in sweep(repository):
                 yield Batch(entities=entities, rejected=rejected)
         yield Batch(complete=not resolved.missing)
+
+
+def _repository_of(ref: Ref) -> str:
+    """Every id begins with its repository's."""
+    return ref.id.partition("/")[0]
 
 
 def _streamed(stream: Stream[M], resolved: Resolved, cursor: str | None) -> Iterator[Batch]:

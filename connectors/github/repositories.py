@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -59,6 +59,20 @@ class Repositories:
                 if not scope.excludes(repository.full_name) and (not is_glob(pattern) or matches(repository.full_name, pattern)):
                     found.setdefault(repository.id, repository)
         return Resolved(sorted(found.values(), key=lambda repository: repository.id), missing)
+
+    def outside(self, idents: Collection[str], scope: GithubScope) -> set[str]:
+        """Those of the repositories, by id, that can be seen and that the scope does not mean by any name that they have or had."""
+        names = {ident: name for ident in sorted(idents) if (name := self._name_of(ident)) is not None}
+        excluded = {ident for ident, name in names.items() if scope.excludes(name)}
+        unnamed = {ident for ident, name in names.items() if not any(matches(name, pattern) for pattern in scope.repositories)}
+        if unnamed - excluded:
+            plain = [pattern for pattern in scope.repositories if not is_glob(pattern)]
+            unnamed -= {str(repository.id) for pattern in plain for repository in self._named(pattern) or ()}
+        return excluded | unnamed
+
+    def _name_of(self, ident: str) -> str | None:
+        response = self._client.get(f"/repositories/{ident}", accept=(200, 404))
+        return decode(self._source, response, words.REPOSITORY).full_name if response.status_code == 200 else None
 
     def _named(self, name: str) -> Sequence[Repository] | None:
         response = self._client.get(f"/repos/{name}", accept=(200, 404))

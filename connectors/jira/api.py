@@ -6,7 +6,7 @@ Facts: Atlassian's OpenAPI description. `/search/jql` gives no total and ends wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +21,9 @@ from connectors.rates import Budget, read_budget, read_http_date
 from mappings.jira_records import FieldRecord, Payload, VersionRecord, split_records
 
 PAGE = 100
+RECONCILED = 50
+"""Of so many issues a search can be made to show what they are now, whatever its index knows yet."""
+
 API = "/rest/api/3"
 
 
@@ -80,11 +83,18 @@ class JiraApi:
     def close(self) -> None:
         self.client.close()
 
-    def search(self, jql: str, fields: Sequence[str], properties: Sequence[str], token: str | None) -> SearchPage:
-        """Raises `NotFound` with Jira's words when it refuses the query: a project that is not there, or hidden."""
+    def search(
+        self, jql: str, fields: Sequence[str], properties: Sequence[str], token: str | None, *, reconcile: Collection[str] = ()
+    ) -> SearchPage:
+        """`reconcile` are ids of up to 50 issues that are judged as they are now; the same on each page.
+
+        Raises `NotFound` with Jira's words when it refuses the query: a project or an issue that is not there, or hidden.
+        """
         body: dict[str, Any] = {"jql": jql, "fields": fields, "maxResults": PAGE}
         if properties:
             body["properties"] = properties
+        if reconcile:
+            body["reconcileIssues"] = [int(ident) for ident in reconcile]
         if token is not None:
             body["nextPageToken"] = token
         answer = self.client.request("POST", f"{API}/search/jql", json=body, accept=(200, 400), repeatable=True)

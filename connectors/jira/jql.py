@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -27,6 +28,11 @@ def in_scope(scope: JiraScope) -> str:
         return f"({scope.jql})"
     # Quoted, because a project's key may be one of JQL's reserved words.
     return "project in ({})".format(", ".join(f'"{key}"' for key in scope.projects))
+
+
+def among(scope: JiraScope, idents: Iterable[str]) -> str:
+    """Those of the issues that are in scope."""
+    return "{} AND id in ({})".format(in_scope(scope), ", ".join(idents))
 
 
 def local_minute(moment: datetime, zone: str | None) -> str:

@@ -29,8 +29,8 @@ class Lookup:
         for ref in dict.fromkeys(refs):
             by_kind.setdefault(ref.kind, []).append(ref)
         return [
-            *self._issues([ref for ref in by_kind.get("work_item", ()) if _is_number(ref.id)]),
-            *self._milestones([ref for ref in by_kind.get("milestone", ()) if _is_number(ref.id)]),
+            *self._issues([ref for ref in by_kind.get("work_item", ()) if is_number(ref.id)]),
+            *self._milestones([ref for ref in by_kind.get("milestone", ()) if is_number(ref.id)]),
             *self._fields(by_kind.get("field", ())),
         ]
 
@@ -90,5 +90,6 @@ def fetch_issues(
             yield ref, api.issue(ident, fields, properties)
 
 
-def _is_number(ident: str) -> bool:
+def is_number(ident: str) -> bool:
+    """Whether Jira can have given this id."""
     return ident.isascii() and ident.isdecimal()

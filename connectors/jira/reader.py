@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from connectors.base import Batch, Finding, Options, SourceContext
 from connectors.jira.api import JiraApi
 from connectors.jira.cursor import SiteFacts
 from connectors.jira.issues import IssueListing
-from connectors.jira.lookup import Lookup
+from connectors.jira.lookup import Lookup, is_number
+from connectors.jira.membership import ids_outside
 from connectors.jira.options import JiraScope
 from connectors.jira.site import ask_site
 from mappings.jira import Translation
@@ -48,6 +49,11 @@ class JiraReader:
         """Work items, milestones and fields. What is not found is missing only where it could be seen if it were there."""
         site = self._known_site()
         return Lookup(self._api, self._translation(site), self._context.owned, frozenset(self._projects)).read(refs)
+
+    def outside(self, refs: Sequence[Ref], scope: Options) -> Collection[Ref]:
+        """Issues only. A version of a search's scope came with an issue, and its field definitions belong to no scope."""
+        issues = {ref.id: ref for ref in refs if ref.kind == "work_item" and is_number(ref.id)}
+        return [issues[ident] for ident in ids_outside(self._api, _jira(scope), list(issues))]
 
     def close(self) -> None:
         self._api.close()

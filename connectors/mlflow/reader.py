@@ -8,7 +8,7 @@ runs are listed again.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -68,6 +68,20 @@ class MlflowReader:
             self._leave_if_stopped()
             answers += read_one(self._api, self._site, ref)
         return answers
+
+    def outside(self, refs: Sequence[Ref], scope: Options) -> Collection[Ref]:
+        """Experiments and versions by the names that they have now, runs by their experiments and the aliases in front of them."""
+        assert isinstance(scope, MlflowScope)
+        names = {experiment.ref.id: experiment.name for experiment in _experiments_of(self._list_experiments())}
+        left: set[Ref] = set()
+        for ref in refs:
+            match ref.kind:
+                case "experiment" if ref.id in names and not matches(names[ref.id], scope.experiments):
+                    left.add(ref)
+                case "model_version" if not matches(ref.id.rpartition("/")[0], scope.models):
+                    left.add(ref)
+        runs = [ref.id for ref in refs if ref.kind == "run"]
+        return left | self._runs_outside(runs, names, scope) if runs else left
 
     def close(self) -> None:
         self._api.close()
@@ -132,6 +146,18 @@ class MlflowReader:
         for page in self._api.runs_by_id(experiments, run_ids):
             self._leave_if_stopped()
             yield run_records(self._site, page.runs)
+
+    def _runs_outside(self, run_ids: Sequence[str], names: Mapping[str, str], scope: MlflowScope) -> set[Ref]:
+        """Runs of other experiments that no alias of the scope's models leads to. `names` are those of all experiments."""
+        found = [run for records in self._read_again(list(names), run_ids) for run in _runs_of(records)]
+        elsewhere = {run.ref for run in found if not matches(names.get(run.experiment, ""), scope.experiments)}
+        if not elsewhere:
+            return elsewhere
+        live: set[str] = set()
+        for records in self._versions(scope) if scope.models else ():
+            live.update(_runs_behind_aliases(records))
+        self._listed.pop("models", None)
+        return {ref for ref in elsewhere if ref.id not in live}
 
     def _models(self, scope: MlflowScope) -> Iterator[Batch]:
         """Versions with their aliases as the registry has them now, then the runs behind those that carry an alias."""

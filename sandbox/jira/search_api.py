@@ -116,14 +116,14 @@ class SearchApi:
         if len(asked.reconcile_issues) > RECONCILED:
             raise refuse(f"The maximum number of issues that can be reconciled is {RECONCILED}.")
         self.state.index_due()
-        self.state.reconcile(frozenset(asked.reconcile_issues))
         chosen = selection(self.state, asked.fields, asked.properties, default="id")
         size = min(asked.max_results, LIGHT_PAGE if chosen.light else HEAVY_PAGE)
         try:
             search = prepare(asked.jql, self.state)
         except JqlError as error:
             return errors(str(error))
-        found = self._from(search, self._position(asked), size)
+        with self.state.reconciled(asked.reconcile_issues):
+            found = self._from(search, self._position(asked), size)
         documents = Documents(self.state)
         answer: dict[str, Any] = {"issues": [self._document(documents, issue, chosen) for issue in found[:size]]}
         if len(found) > size:

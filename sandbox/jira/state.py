@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import count
 from typing import TypeVar
@@ -143,13 +144,17 @@ class State:
                 waiting.append((due, ident, issue))
         self._unindexed = waiting
 
-    def reconcile(self, idents: frozenset[int]) -> None:
-        """Lets search see every write of these issues."""
-        waiting = deque(entry for entry in self._unindexed if entry[1] not in idents)
-        for _, ident, issue in self._unindexed:
-            if ident in idents:
+    @contextmanager
+    def reconciled(self, idents: Collection[int]) -> Iterator[None]:
+        """Meanwhile search sees these issues as they are. What the index itself lacks, it lacks again afterwards."""
+        indexed = {ident: self.searchable.issues.get(ident) for ident in idents}
+        for ident in indexed:
+            self._enter(ident, self.issues.get(ident))
+        try:
+            yield
+        finally:
+            for ident, issue in indexed.items():
                 self._enter(ident, issue)
-        self._unindexed = waiting
 
     def _announce(self, ident: int, issue: Issue | None) -> None:
         if self.lag > 0:

@@ -78,11 +78,14 @@ def _budgets(pulled: Mapping[str, Pulled]) -> Iterator[Text]:
 
 
 def finding_lines(pulled: Mapping[str, Pulled], width: int) -> Iterator[Text]:
-    """What failed or was refused, with the fix; what could not be translated."""
+    """What failed or was refused, with the fix; what is not known for sure, or could not be translated."""
     for name, one in pulled.items():
         for finding in dict.fromkeys(one.findings):  # scopes often fail alike
             where = name if finding.stream == "*" else f"{name}/{finding.stream}"
-            yield from problem_lines(where, finding.text, finding.fix, width)
+            if finding.notice:
+                yield from wrapped(Text(f"! {where}: {finding.text}", style="yellow"), width, hanging=2)
+            else:
+                yield from problem_lines(where, finding.text, finding.fix, width)
         rejected = sum(event.rejected for event in one.events)
         if rejected:
             text = f"! {name}: {plural(rejected, 'record')} could not be translated and set aside; the rest was read"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -80,7 +80,7 @@ class Shelf:
 
     `before_page` is called with the reader's stop event and the number of each page that is about to be given, `before_read` with
     the refs that are asked for; both may raise. `unlisted` can be read but is in no listing, `unlisted_by` not in that of a stream;
-    while `hidden`, nothing can be seen.
+    `unmatched` can be read and belongs to no scope; while `hidden`, nothing can be seen.
     """
 
     KINDS: ClassVar = frozenset({"run", "dataset", "model_version", "commit"})
@@ -90,9 +90,11 @@ class Shelf:
         self.page_size = 2
         self.pulls: list[str | None] = []
         self.reads: list[Ref] = []
+        self.questions: list[Sequence[Ref]] = []
         self.before_page: Callable[[threading.Event, int], None] = lambda stop, page: None
         self.before_read: Callable[[Sequence[Ref]], None] = lambda refs: None
         self.unlisted: set[Ref] = set()
+        self.unmatched: set[Ref] = set()
         self.unlisted_by: dict[str, set[Ref]] = {}
         self.hidden = False
 
@@ -143,12 +145,18 @@ class ShelfReader:
             return []
         return [self._shelf.things.get(ref) or Missing(ref=ref) for ref in refs]
 
+    def outside(self, refs: Sequence[Ref], scope: Options) -> Collection[Ref]:
+        """More than it was asked, as a connector may."""
+        self._shelf.questions.append(refs)
+        return self._shelf.unmatched
+
     def close(self) -> None:
         return None
 
     def _all(self, scope: ShelfScope) -> list[Entity]:
         things = sorted(self._shelf.things.values(), key=lambda thing: str(thing.ref))
-        listed = [thing for thing in things if thing.ref.id.startswith(scope.prefix) and thing.ref not in self._shelf.unlisted]
+        unlisted = self._shelf.unlisted | self._shelf.unmatched
+        listed = [thing for thing in things if thing.ref.id.startswith(scope.prefix) and thing.ref not in unlisted]
         return [] if self._shelf.hidden else listed
 
 

@@ -144,7 +144,7 @@ def test_leavers_count_as_the_deleted_do_and_go_once_a_person_confirms(office: O
         office.jira.move(ticket, "OTHER")
     result = office.pull()
     assert result.exit_code is ExitCode.REFUSED
-    assert "3 of 10 objects are gone or moved away" in result.pulled["jira"].findings[0].text
+    assert "3 of 10 objects are gone or have left the scope" in result.pulled["jira"].findings[0].text
     assert len(stored(office, "jira", "work_item")) == 10
     assert len(missing(office, "jira")) == 3
     office.limits = msgspec.structs.replace(office.limits, force=True)

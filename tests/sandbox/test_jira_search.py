@@ -220,3 +220,29 @@ def test_reconciled_issues_are_seen_despite_the_lag(jira: JiraCloud, client: htt
     page = search(client, "labels = new", fields=["key"], reconcileIssues=[int(jira.get(seen)["id"])])
     assert [issue["key"] for issue in page["issues"]] == [seen]
     assert client.post("/search/jql", json={"jql": "labels = new", "reconcileIssues": list(range(51))}).status_code == 400
+
+
+def test_reconciling_concerns_one_answer_and_the_index_stays_behind(jira: JiraCloud, client: httpx.Client) -> None:
+    lagging, deleted, lost = (jira.add_issue("ML", name, labels=["old"]) for name in ("lagging", "deleted", "lost"))
+    idents = {key: int(jira.get(key)["id"]) for key in (lagging, deleted, lost)}
+    jira.lag = float("inf")
+    jira.edit(lagging, labels=["new"])
+    jira.delete(deleted)
+    jira.searchable.remove(idents[lost])
+    known = f"id in ({idents[lagging]}, {idents[lost]})"
+    asked = {"fields": ["key"], "reconcileIssues": list(idents.values())}
+    assert [issue["key"] for issue in search(client, f"labels = old AND {known}", **asked)["issues"]] == [lost]
+    assert [issue["key"] for issue in search(client, f"labels = new AND {known}", **asked)["issues"]] == [lagging]
+    assert deleted not in {issue["key"] for issue in search(client, "project = ML", **asked)["issues"]}
+    stale = {issue["key"] for issue in search(client, "labels = old", fields=["key"])["issues"]}
+    assert stale == {lagging, deleted}
+
+
+def test_a_search_by_ids_is_refused_when_one_of_them_cannot_be_seen(jira: JiraCloud, client: httpx.Client) -> None:
+    jira.add_project("SEC", "Secret")
+    shown, hidden = jira.add_issue("ML", "shown"), jira.add_issue("SEC", "hidden")
+    jira.change_project("SEC", hidden=True)
+    ident = jira.get(shown)["id"]
+    assert search(client, f"id in ({ident}) AND key in ({shown})")["issues"] == [{"id": ident}]
+    for names in (f"id in ({ident}, 99999)", f"id in ({ident}, {jira.get(hidden)['id']})", f"key in ({shown}, {hidden})"):
+        assert client.post("/search/jql", json={"jql": names}).status_code == 400
