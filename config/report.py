@@ -35,12 +35,15 @@ class Report:
         """Every error of a validation of what stands at `at`.
 
         Where a value has alternatives, a complaint about its kind is dropped when another one goes deeper, and several such
-        complaints become one.
+        complaints become one. So is a list's length, when it is too short only because wrong entries were not counted.
         """
         found: dict[Path, list[Explanation]] = {}
         for detail in error.errors(include_url=False):
             path, _, _ = self.document.find((*at, *detail["loc"]))
-            found.setdefault(path, []).append(explain(detail, model, self._value(path)))
+            value = self._value(path)
+            if detail["type"] == "too_short" and isinstance(value, list) and len(value) >= detail["ctx"]["min_length"]:
+                continue
+            found.setdefault(path, []).append(explain(detail, model, value))
         for path, explanations in found.items():
             deeper = any(other[: len(path)] == path and len(other) > len(path) for other in found)
             others = [one for one in explanations if not one.kind_only]

@@ -17,7 +17,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails
 
 from mappings.change import Badge
 from mappings.conditions import Age, Closed, Condition, Duration, Text, one_of
@@ -141,6 +142,10 @@ class StatusPattern(Pattern):
     id: str = Field(description="the other rule's id")
 
 
+Place: TypeAlias = tuple[str | int, ...]
+"""Where something stands in a rule: `("when", "any", 0)`."""
+
+
 class Item(Closed):
     """One pattern, or a block of further items."""
 
@@ -186,11 +191,15 @@ class Item(Closed):
 
     def leaves(self) -> Iterator[Item]:
         """Every item at any depth that is no block."""
+        return (leaf for _, leaf in self.placed_leaves(()))
+
+    def placed_leaves(self, at: Place) -> Iterator[tuple[Place, Item]]:
+        """The same, each with its place in the rule; `at` is this item's own."""
         if not self.is_block:
-            yield self
-        for items in (self.any, self.all, self.none):
-            for item in items or ():
-                yield from item.leaves()
+            yield at, self
+        for name, items in (("any", self.any), ("all", self.all), ("none", self.none)):
+            for index, item in enumerate(items or ()):
+                yield from item.placed_leaves((*at, name, index))
 
     def patterns(self) -> Iterator[tuple[str, Pattern]]:
         """Every pattern at any depth, but not `subject`."""
@@ -242,12 +251,35 @@ class StatusRule(Closed):
             raise ValueError(f"says: has no {{{sorted(unknown)[0]}}}; the placeholders are {', '.join(sorted(SENTENCE_WORDS))}")
         if self.kind == "favourable" and self.override == "until-episode-ends":
             raise ValueError("override: a favourable status cannot be forced by hand, so only never is possible")
-        for leaf in self.when.leaves():
-            if leaf.subject is not None:
-                self.subject_pattern(leaf.subject)
+        self._check_subjects()
         if self.id in self.rests_on():
             raise ValueError("status: a rule cannot rest on itself")
         return self
+
+    def _check_subjects(self) -> None:
+        """Raises `ValidationError` with every wrong fact of a `subject` item, each at its place."""
+        found: list[InitErrorDetails] = []
+        for at, leaf in self.when.placed_leaves(("when",)):
+            if leaf.subject is not None:
+                found.extend(self._wrong_facts((*at, "subject"), leaf.subject))
+        if found:
+            raise ValidationError.from_exception_data("subject", found)
+
+    def _wrong_facts(self, at: Place, facts: Mapping[str, Any]) -> Iterator[InitErrorDetails]:
+        try:
+            self.subject_pattern(facts)
+        except ValidationError as error:
+            for detail in error.errors(include_url=False):
+                place, kind, context = (*at, *detail["loc"]), detail["type"], detail.get("ctx", {})
+                if kind == "extra_forbidden":
+                    kind, context = "value_error", {"error": self._unknown_fact()}
+                yield InitErrorDetails(type=kind, loc=place, input=detail["input"], ctx=context)
+        except ValueError as error:
+            yield InitErrorDetails(type="value_error", loc=at, input=facts, ctx={"error": error})
+
+    def _unknown_fact(self) -> VocabularyError:
+        known = ", ".join(sorted(PATTERNS[self.subject].model_fields))
+        return VocabularyError(f"is no fact of a {self.subject}; there are {known}")
 
     def subject_pattern(self, facts: Mapping[str, Any]) -> Pattern:
         """The facts of a `subject` item, by the vocabulary of the rule's subject. Raises `ValueError`."""
