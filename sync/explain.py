@@ -1,65 +1,30 @@
-"""Why a ticket, change request or model shows what it shows: its chain of links and the evidence of every verdict, as data."""
+"""Why a ticket, change request or model shows what it shows: its chain of links, the evidence of every verdict about it, what it
+receives from others and what it is evidence for, as data."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import msgspec
 
-from mappings.model import (
-    ChangeRequest,
-    Commit,
-    Dataset,
-    Deployment,
-    Entity,
-    Link,
-    Milestone,
-    ModelVersion,
-    Observation,
-    Project,
-    Ref,
-    Relation,
-    Run,
-    WorkItem,
-)
+from mappings.model import Commit, Dataset, Deployment, Entity, ModelVersion, Observation, Project, Ref, Run
 from mappings.rules import StatusRule
 from sync.assess import Assessment
+from sync.chain import Node, chain, title_of
 from sync.derive import Standing, shown
 from sync.graph import Graph
 from sync.judge import Evidence
 from sync.names import name_of
+from sync.recipients import deliver
 
-MAX_DEPTH = 6
-MAX_BRANCHES = 8
 SHORTEST_PREFIX = 7
 """Of a sha or run id: fewer characters are too likely to mean several."""
 
-Edge: TypeAlias = tuple[Link, Ref, int]
-"""A link, where it leads to, and which way a chain may go on from there: 0 for no further."""
-
-
-class Node(msgspec.Struct, frozen=True, kw_only=True):
-    """One object of the chain, with the link on which it hangs: `outward` when the one above is that link's source. `hidden`
-    further children were left out."""
-
-    ref: Ref
-    kind: str
-    name: str
-    title: str = ""
-    state: str = ""
-    url: str | None = None
-    relation: Relation | None = None
-    outward: bool = False
-    because: str = ""
-    confidence: str = ""
-    children: tuple[Node, ...] = ()
-    hidden: int = 0
-
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What one rule says of the subject, with everything that it rests on."""
+    """What one rule says of a subject, with everything that it rests on."""
 
     rule: str
     title: str
@@ -74,12 +39,26 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[str, ...]
 
 
+class Concern(msgspec.Struct, frozen=True, kw_only=True):
+    """A verdict about something else that concerns what is explained. `direct`: it is received, or it is among the evidence; else
+    it only lies on the way along which the rule looks."""
+
+    subject: Ref
+    name: str
+    title: str
+    url: str | None
+    direct: bool
+    verdict: Verdict
+
+
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that `milepost explain` tells of one subject in one project."""
+    """Everything that `milepost explain` tells of one subject in one project, but for its slots."""
 
     project: str
     subject: Node
     verdicts: tuple[Verdict, ...]
+    received: tuple[Concern, ...]
+    evidence_for: tuple[Concern, ...]
     facts_as_of: datetime | None
 
 
@@ -121,15 +100,75 @@ def _names(entity: Entity) -> Iterator[str]:
 
 
 def explain(assessment: Assessment, subject: Entity) -> Explanation:
-    """The chain from the subject and every verdict about it."""
+    """The chain from the subject, every verdict about it, and the verdicts about others that concern it."""
     rules = {rule.id: rule for rule in assessment.project.rules}
     mine = [one for one in assessment.standings if one.subject == subject.ref]
-    verdicts = sorted((_verdict(one, rules[one.rule], assessment) for one in mine), key=lambda one: -rules[one.rule].rank)
     return Explanation(
         project=assessment.project.key,
-        subject=_Chain(assessment.graph, subject.ref).node(subject.ref),
-        verdicts=tuple(verdicts),
+        subject=chain(assessment.graph, subject.ref),
+        verdicts=tuple(_verdict(one, rules[one.rule], assessment) for one in sorted(mine, key=lambda one: -rules[one.rule].rank)),
+        received=tuple(_received(assessment, subject, rules)),
+        evidence_for=tuple(_evidence_for(assessment, subject, rules)),
         facts_as_of=assessment.freshness.facts_as_of(),
+    )
+
+
+def _received(assessment: Assessment, subject: Entity, rules: Mapping[str, StatusRule]) -> Iterator[Concern]:
+    """What is told on the subject though it is about something else."""
+    delivered = deliver(assessment.graph, assessment.project.view, rules, assessment.standings, now=assessment.now)
+    others = [one.standing for one in delivered if subject.ref in one.targets and one.standing.subject != subject.ref]
+    for standing in _in_order(others, rules):
+        yield _concern(standing, assessment, rules, direct=True)
+
+
+def _evidence_for(assessment: Assessment, subject: Entity, rules: Mapping[str, StatusRule]) -> Iterator[Concern]:
+    """The verdicts that the subject is evidence for, then those on whose chain it only lies."""
+    others = [one for one in assessment.standings if one.subject != subject.ref]
+    direct = [one for one in others if _is_evidence(subject, one)]
+    yield from (_concern(one, assessment, rules, direct=True) for one in _in_order(direct, rules))
+    lies_on = _OnTheWay(assessment, subject, rules)
+    on_the_way = [one for one in others if not _is_evidence(subject, one) and lies_on.the_way_of(one)]
+    yield from (_concern(one, assessment, rules, direct=False) for one in _in_order(on_the_way, rules))
+
+
+def _is_evidence(subject: Entity, standing: Standing) -> bool:
+    """Also where the evidence names the subject by its page alone, as a monitor's result does with the run that made it."""
+    return any(one.ref == subject.ref or (one.url is not None and one.url == subject.url) for one in standing.evidence)
+
+
+class _OnTheWay:
+    """Whether the subject is among what a rule reaches from others; rules that look the same way are walked once."""
+
+    def __init__(self, assessment: Assessment, subject: Entity, rules: Mapping[str, StatusRule]) -> None:
+        self.graph = assessment.graph
+        self.rules = rules
+        self.ref = subject.subject if isinstance(subject, Observation) else subject.ref
+        self.known: dict[tuple[Ref, frozenset[str]], bool] = {}
+
+    def the_way_of(self, standing: Standing) -> bool:
+        rule = self.rules[standing.rule]
+        if rule.subject == "project":
+            return False
+        key = (standing.subject, frozenset(rule.via))
+        if key not in self.known:
+            self.known[key] = self.ref in self.graph.reach(standing.subject, rule.via)
+        return self.known[key]
+
+
+def _in_order(standings: Sequence[Standing], rules: Mapping[str, StatusRule]) -> Sequence[Standing]:
+    """By subject, the highest rank first."""
+    return sorted(standings, key=lambda one: (one.subject, -rules[one.rule].rank))
+
+
+def _concern(standing: Standing, assessment: Assessment, rules: Mapping[str, StatusRule], *, direct: bool) -> Concern:
+    about = assessment.graph.entities[standing.subject]
+    return Concern(
+        subject=about.ref,
+        name=name_of(about),
+        title=title_of(about),
+        url=about.url,
+        direct=direct,
+        verdict=_verdict(standing, rules[standing.rule], assessment),
     )
 
 
@@ -146,93 +185,19 @@ def _verdict(standing: Standing, rule: StatusRule, assessment: Assessment) -> Ve
         rule_version=standing.rule_version,
         recheck_at=standing.recheck_at,
         evidence=standing.evidence,
-        missing=standing.missing,
+        missing=named(standing.missing, assessment.graph),
     )
 
 
-class _Chain:
-    """What hangs on a subject, each object once, on the shortest way to it.
-
-    From the subject the chain goes towards effects and towards intentions, then one way only, so that what merely shares a dataset
-    or commit with it is not shown as its own.
-    """
-
-    def __init__(self, graph: Graph, subject: Ref) -> None:
-        self.graph = graph
-        self.below: dict[Ref, list[Edge]] = {}
-        self.hidden: dict[Ref, int] = {}
-        self.seen = {subject}
-        level: list[tuple[Ref, Sequence[int]]] = [(subject, (1, -1))]
-        for _ in range(MAX_DEPTH):
-            level = [found for ref, ways in level for found in self._grow(ref, ways)]
-
-    def node(self, ref: Ref, link: Link | None = None) -> Node:
-        """One object with everything below it."""
-        entity = self.graph.entities[ref]
-        return Node(
-            ref=ref,
-            kind=ref.kind,
-            name=name_of(entity),
-            title=_title(entity),
-            state=_state(entity),
-            url=entity.url,
-            relation=link.relation if link is not None else None,
-            outward=link is not None and link.target == ref,
-            because=link.because if link is not None else "",
-            confidence=link.confidence if link is not None else "",
-            children=tuple(self.node(other, one) for one, other, _ in self.below.get(ref, ())),
-            hidden=self.hidden.get(ref, 0),
-        )
-
-    def _grow(self, ref: Ref, ways: Sequence[int]) -> Iterator[tuple[Ref, Sequence[int]]]:
-        branches = list(self._branches(ref, ways))
-        self.seen.update(other for _, other, _ in branches)
-        news = _newest_observations(self.graph, branches)
-        self.below[ref] = news[:MAX_BRANCHES]
-        self.hidden[ref] = len(branches) - len(self.below[ref])
-        yield from ((other, (way,) if way else ()) for _, other, way in self.below[ref])
-
-    def _branches(self, ref: Ref, ways: Sequence[int]) -> Iterator[Edge]:
-        """What hangs on one object and was not shown yet, sure links first; without a way to go on, only what observes it."""
-        found: set[Ref] = set()
-        links = [(one, one.source) for one in self.graph.links_to(ref)] + [(one, one.target) for one in self.graph.links_from(ref)]
-        for one, other in sorted(links, key=lambda pair: (pair[0].confidence == "textual", pair[0].relation, pair[1])):
-            if other in self.seen or other in found or other not in self.graph.entities:
-                continue
-            way = self.graph.direction(ref, other)
-            beside = other.kind in ("dataset", "observation") or one.relation in ("blocks", "mentions", "follows")
-            if way in ways or other.kind == "observation" or (beside and ways):
-                found.add(other)
-                yield one, other, 0 if beside else way
+def named(missing: Sequence[str], graph: Graph) -> tuple[str, ...]:
+    """What is missing, with the names of objects instead of their refs."""
+    return tuple(_named(one, graph) for one in missing)
 
 
-def _newest_observations(graph: Graph, branches: Sequence[Edge]) -> list[Edge]:
-    """Without the observations that a newer one of the same monitor has replaced."""
-    newest: dict[str, Observation] = {}
-    for _, ref, _ in branches:
-        one = graph.get(ref, Observation)
-        if one is not None and (one.monitor not in newest or newest[one.monitor].observed_at < one.observed_at):
-            newest[one.monitor] = one
-    return [edge for edge in branches if (one := graph.get(edge[1], Observation)) is None or newest[one.monitor] is one]
-
-
-def _title(entity: Entity) -> str:
-    match entity:
-        case WorkItem() | ChangeRequest():
-            return entity.title
-        case Commit():
-            return entity.message.partition("\n")[0]
-    return ""
-
-
-def _state(entity: Entity) -> str:
-    match entity:
-        case WorkItem() | Run():
-            return entity.status or ""
-        case ChangeRequest() | Milestone() | Deployment():
-            return entity.state
-        case Observation():
-            return entity.outcome
-        case ModelVersion():
-            return ", ".join(entity.aliases)
-    return ""
+def _named(text: str, graph: Graph) -> str:
+    ref, comma, rest = text.partition(", ")
+    try:
+        entity = graph.entities.get(Ref.parse(ref))
+    except ValueError:
+        return text
+    return f"{name_of(entity)}{comma}{rest}" if entity is not None else text

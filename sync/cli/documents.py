@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from mappings.change import Change, Note, Plan
+from sync.cli.age import never_pulled
 from sync.cli.render_plan import summary
 from sync.cli.style import place
 from sync.engine import ProjectRun, RunResult
@@ -59,10 +60,10 @@ def _project(run: ProjectRun) -> Document:
 
 def plan_documents(runs: Sequence[ProjectRun]) -> list[Document]:
     """The plans of `plan` and `demo`."""
-    return [_plan(run.plan, run.refused) for run in runs if run.plan is not None]
+    return [_plan(run.plan, run) for run in runs if run.plan is not None]
 
 
-def _plan(plan: Plan, refused: str | None) -> Document:
+def _plan(plan: Plan, run: ProjectRun) -> Document:
     return {
         "project": plan.project,
         "made_at": plan.made_at,
@@ -71,7 +72,8 @@ def _plan(plan: Plan, refused: str | None) -> Document:
         "changes": [change_document(change) for change in plan.changes],
         "notes": [note_document(note) for note in plan.notes],
         "published": plan.published,
-        "refused": refused,
+        "refused": run.refused,
+        "never_pulled": never_pulled(run.assessment),
         "config_hash": plan.config_hash,
         "verdict_hash": plan.verdict_hash,
     }

@@ -15,7 +15,10 @@ from rich.text import Text
 Cell: TypeAlias = str | Text
 
 NARROWEST = 28
-"""A last column with less room than this goes on lines of its own."""
+"""No text is folded to less than this, however deep its indent."""
+
+READABLE = 40
+"""A last column with less room than this goes on lines of its own, unless all of it fits."""
 
 _GAP = "  "
 _BIDI_CONTROLS = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
@@ -54,13 +57,14 @@ def columns(
         table.insert(0, [Text(head.removeprefix(">").upper(), style="dim") for head in heads])
     sizes = [max(size, least) for size, least in zip_longest(widths(table), like, fillvalue=0)][: len(table[0]) - 1 if table else 0]
     taken = indent + sum(size + len(_GAP) for size in sizes)
+    below = width - taken < READABLE and any(row[-1].cell_len > width - taken for row in table)
     lines: list[Text] = []
     for row in table:
         start = Text(" " * indent)
         for number, (cell, size) in enumerate(zip(row, sizes, strict=False)):
             space = " " * (size - cell.cell_len)
             start += Text.assemble(space, cell, _GAP) if number < len(right) and right[number] else Text.assemble(cell, space, _GAP)
-        lines.extend(_with_last(start, row[-1], width, taken))
+        lines.extend(_below(start, row[-1], width) if below else _beside(start, row[-1], width))
     return lines
 
 
@@ -70,15 +74,20 @@ def widths(rows: Iterable[Sequence[Cell]]) -> list[int]:
     return [max(column) for column in zip(*cells, strict=True)]
 
 
-def _with_last(start: Text, last: Text, width: int, taken: int) -> list[Text]:
-    if not last.plain.strip():
-        start.rstrip()
-        return [start]
-    if width - taken >= NARROWEST or last.cell_len <= width - taken:
+def _beside(start: Text, last: Text, width: int) -> list[Text]:
+    taken = start.cell_len
+    if last.plain.strip():
         first, *more = wrapped(last, width, indent=taken)
         return [start + first[taken:], *more]
     start.rstrip()
-    return [start, *wrapped(last, width, indent=4)]
+    return [start]
+
+
+def _below(start: Text, last: Text, width: int) -> list[Text]:
+    """A row of nothing but its last cell takes no empty line."""
+    start.rstrip()
+    texts = wrapped(last, width, indent=4) if last.plain.strip() else []
+    return [*([start] if start.plain or not texts else []), *texts]
 
 
 def heading(title: str, width: int) -> Text:

@@ -1,4 +1,5 @@
-"""Why something shows what it shows: the chain of links as a tree, then every verdict with its evidence."""
+"""Why something shows what it shows: the chain of links as a tree, every verdict with its evidence, the verdicts about others that
+concern it."""
 
 from __future__ import annotations
 
@@ -8,12 +9,17 @@ from datetime import datetime
 from rich.text import Text
 
 from mappings.model import Ref, Relation
+from sync.chain import Node
 from sync.cli.documents import Document
-from sync.cli.layout import wrapped
+from sync.cli.layout import Cell, columns, wrapped
 from sync.cli.style import KINDS, STATES, ago, link
 from sync.cli.tree import Branch, tree_lines
-from sync.explain import Explanation, Node, Verdict
+from sync.cli.verdicts import look_of, missing_by_reason, words_of
+from sync.explain import Concern, Explanation, Verdict
 from sync.judge import Evidence
+
+MANY_OTHERS = 8
+"""Of so many other objects the verdicts are listed; the rest is counted."""
 
 _KINDS = {"work_item": "ticket", "change_request": "pull request", "model_version": "model version", "observation": "monitor"}
 
@@ -32,16 +38,51 @@ _INWARD: dict[Relation, str] = {
 
 
 def explanation_lines(explanation: Explanation, now: datetime, width: int) -> Iterator[Text]:
-    """One subject in one project."""
+    """One subject in one project: what hangs on it, and every verdict that has to do with it."""
     yield from tree_lines(_branch(explanation.subject), width)
     for verdict in explanation.verdicts:
         yield Text()
         yield from tree_lines(_verdict(verdict, now), width)
-    yield Text()
-    if not explanation.verdicts:
+    yield from _concerns("Received from", explanation.received, width)
+    received = {one.subject for one in explanation.received}
+    others = [one for one in explanation.evidence_for if one.subject not in received]
+    yield from _concerns("Evidence for", [one for one in others if one.direct], width)
+    yield from _concerns("On the way of", [one for one in others if not one.direct], width)
+    if not (explanation.verdicts or explanation.received or explanation.evidence_for):
+        yield Text()
         yield Text("No status applies to it.")
+
+
+def age_line(explanation: Explanation, now: datetime) -> Text:
+    """Which project, and how old its facts are."""
     age = f"facts from {ago(explanation.facts_as_of, now)}" if explanation.facts_as_of else "not all facts were pulled yet"
-    yield from wrapped(Text(f"Project {explanation.project}; {age}.", style="dim"), width)
+    return Text(f"Project {explanation.project}; {age}.", style="dim")
+
+
+def _concerns(heading: str, concerns: Sequence[Concern], width: int) -> Iterator[Text]:
+    """The verdicts by what they are about, with the command that tells everything of it."""
+    by_subject: dict[Ref, list[Concern]] = {}
+    for one in concerns:
+        by_subject.setdefault(one.subject, []).append(one)
+    for ref in sorted(by_subject, key=lambda ref: not any(one.verdict.state != "off" for one in by_subject[ref]))[:MANY_OTHERS]:
+        first = by_subject[ref][0]
+        yield Text()
+        name = Text.assemble(
+            (f"{heading} ", "bold"), link(first.name, first.url, "bold"), f"  {first.title}" if first.title else ""
+        )
+        yield from wrapped(name, width, hanging=4)
+        yield from columns([_concern(one) for one in by_subject[ref]], width, indent=2)
+        yield Text.assemble(("  all of it: ", "dim"), f"milepost explain {first.name}")
+    if len(by_subject) > MANY_OTHERS:
+        yield Text()
+        yield Text(f"{heading} {len(by_subject) - MANY_OTHERS:,} more: milepost explain -o json lists all", style="dim")
+
+
+def _concern(concern: Concern) -> Sequence[Cell]:
+    verdict = concern.verdict
+    sign, color = look_of(verdict.kind, truth=verdict.truth, state=verdict.state)
+    says = words_of(verdict.title, truth=verdict.truth, says=verdict.says, missing=verdict.missing)
+    return Text(f"{sign} {verdict.title}", style=color), says
 
 
 def _branch(node: Node) -> Branch:
@@ -69,18 +110,18 @@ def _head(node: Node) -> Text:
 
 
 def _verdict(verdict: Verdict, now: datetime) -> Branch:
-    state = "unknown" if verdict.truth is None and verdict.state == "off" else verdict.state
-    color = KINDS[verdict.kind] if state == "on" else "yellow" if state == "unknown" else "dim"
+    sign, color = look_of(verdict.kind, truth=verdict.truth, state=verdict.state)
     by_page: dict[tuple[Ref, str | None], list[Evidence]] = {}
     pages = {one.ref: one.url for one in reversed(verdict.evidence) if one.url is not None}
     for one in verdict.evidence:
         by_page.setdefault((one.ref, one.url or pages.get(one.ref)), []).append(one)
+    says = words_of(verdict.title, truth=verdict.truth, says=verdict.says, missing=verdict.missing)
     return Branch(
-        head=Text.assemble((f"{STATES[state]} {verdict.title}", f"bold {color}"), f"  {verdict.says}"),
+        head=Text.assemble((f"{sign} {verdict.title}", f"bold {color}"), f"  {says}"),
         notes=[Text(f"since {ago(verdict.since, now)}; rule {verdict.rule}, version {verdict.rule_version}", style="dim")],
         children=[
             *(_object(evidence, url, KINDS[verdict.kind]) for (_, url), evidence in by_page.items()),
-            *(Branch(head=Text(f"? missing: {missing}", style="yellow")) for missing in verdict.missing),
+            *(Branch(head=Text(f"? missing: {one}", style="yellow")) for one in missing_by_reason(verdict.missing)),
         ],
     )
 
@@ -106,6 +147,19 @@ def explanation_document(explanation: Explanation) -> Document:
         "facts_as_of": explanation.facts_as_of,
         "subject": _node_document(explanation.subject),
         "verdicts": [_verdict_document(one) for one in explanation.verdicts],
+        "received": [_concern_document(one) for one in explanation.received],
+        "evidence_for": [_concern_document(one) for one in explanation.evidence_for],
+    }
+
+
+def _concern_document(concern: Concern) -> Document:
+    return {
+        "subject": str(concern.subject),
+        "name": concern.name,
+        "title": concern.title,
+        "url": concern.url,
+        "direct": concern.direct,
+        "verdict": _verdict_document(concern.verdict),
     }
 
 

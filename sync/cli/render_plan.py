@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from rich.text import Text
 
 from mappings.change import Change, Note, Plan, grouped
+from sync.cli.age import facts_age, is_unread, unread_words
 from sync.cli.layout import wrapped
 from sync.cli.markdown import escaped, linked
-from sync.cli.style import NOTES, SIGNS, ago, change_words, distinct_reasons, link, place, plural
+from sync.cli.style import NOTES, SIGNS, change_words, distinct_reasons, link, place, plural
 from sync.engine import ProjectRun
 
 
@@ -20,17 +21,19 @@ def plan_lines(runs: Sequence[ProjectRun], width: int) -> Iterator[Text]:
         if run.plan is not None:
             yield from _project(run.plan, run, width)
             yield Text()
-    if len(plans) > 1:
+    if len(plans) > 1 and not all(is_unread(run.assessment) for run in runs):
         changes = [change for plan in plans for change in plan.changes]
         yield Text.assemble(("Together", "bold"), f": {counted(changes) if changes else 'no changes'}.")
 
 
 def _project(plan: Plan, run: ProjectRun, width: int) -> Iterator[Text]:
-    age = f"facts from {ago(plan.facts_as_of, plan.made_at)}" if plan.facts_as_of else "not all facts were pulled yet"
-    head = Text.assemble((run.assessment.project.view.name, "bold"), f"  {plan.project}", (f"  {age}", "dim"))
-    yield from wrapped(head, width)
+    name = (run.assessment.project.view.name, "bold")
+    yield from wrapped(Text.assemble(name, f"  {plan.project}", (f"  {facts_age(run.assessment)}", "dim")), width)
     said = summary(plan)
-    yield from wrapped(f"{said[0].upper()}{said[1:]}.", width, indent=2)
+    if not is_unread(run.assessment) or plan.changes or plan.notes:
+        yield from wrapped(f"{said[0].upper()}{said[1:]}.", width, indent=2)
+    for text in unread_words(run.assessment):
+        yield from wrapped(Text(f"! {text}", style="yellow"), width, indent=2, hanging=4)
     for changes in grouped(plan.changes).values():
         yield Text()
         yield from target_lines(changes, width)
@@ -88,7 +91,10 @@ def plan_markdown(runs: Sequence[ProjectRun]) -> str:
 
 
 def _markdown(plan: Plan, run: ProjectRun) -> Iterator[str]:
-    yield f"### {escaped(run.assessment.project.view.name)}: {summary(plan)}\n"
+    said = "nothing was pulled yet" if is_unread(run.assessment) else summary(plan)
+    yield f"### {escaped(run.assessment.project.view.name)}: {said}\n"
+    for text in unread_words(run.assessment):
+        yield f"> {escaped(text)}\n"
     if plan.changes:
         yield "| | target | change | why |"
         yield "|---|---|---|---|"

@@ -1,152 +1,174 @@
-"""The statuses of a project, how fresh its facts are, and which slots are left alone."""
+"""The statuses of a project, where people see them, how fresh its facts are, and which slots are left alone."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 
 import msgspec
 from rich.text import Text
 
+from mappings.change import Slot, Value
 from mappings.model import Entity, Ref
 from mappings.rules import StatusRule
 from sync.assess import Assessment, ScopedProject, assess
+from sync.cli.age import facts_age, is_unread
 from sync.cli.documents import Document
 from sync.cli.layout import Cell, columns, widths, wrapped
-from sync.cli.style import KINDS, NOTES, STATES, ago, link, place, plural, shown_value
+from sync.cli.render_sources import counted_statuses, source_lines
+from sync.cli.style import NOTES, ago, link, listed, place, shown_value
+from sync.cli.verdicts import is_only_unread, look_of, sources_of, words_of
 from sync.derive import Standing, shown
+from sync.explain import named
 from sync.names import name_of
 from sync.recipients import Delivery, deliver
-from sync.store import publishing
+from sync.showing import can_show, shown_on
+from sync.store import entities, publishing
 from sync.store.connect import Database
 from sync.store.publishing import Hold
 
 
 class ProjectStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """A project as it stands, who is told what, and the slots that Milepost leaves alone for now."""
+    """A project as it stands, who is told what, what our slots there held when last seen, and those that Milepost leaves alone."""
 
     assessment: Assessment
     deliveries: Sequence[Delivery]
     holds: Sequence[Hold]
+    slots: Mapping[Slot, Value]
+
+
+class _Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One status: whose it is, where it is told, and where people see it now. In `state`, what was never known counts as unknown,
+    though nothing of it is published."""
+
+    standing: Standing
+    rule: StatusRule
+    state: str
+    subject: Entity | None
+    told: Sequence[Ref]
+    seen: Sequence[Ref]
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether it is not known for no other reason than that sources were not read: that is said once for all."""
+        return self.standing.truth is None and self.state == "unknown" and is_only_unread(self.standing.missing)
+
+    @property
+    def is_worth_a_line(self) -> bool:
+        return self.state != "off" and not self.is_unread
 
 
 def look_at(database: Database, project: ScopedProject) -> ProjectStatus:
     """Judges the stored facts; writes nothing."""
-    assessment = assess(database, project, looking_up=False, stop=threading.Event(), save=False)
+    assessment = assess(database, project, stop=threading.Event(), save=False)
+    deliveries = deliver(assessment.graph, project.view, _rules(assessment), assessment.standings, now=assessment.now)
     with database.read() as tx:
         held = publishing.held(tx, project.key)
-    rules = _rules(assessment)
-    deliveries = deliver(assessment.graph, project.view, rules, assessment.standings, now=assessment.now)
-    return ProjectStatus(assessment=assessment, deliveries=deliveries, holds=[held[slot] for slot in sorted(held)])
+        slots = entities.slots_of(tx, {target for one in deliveries for target in one.targets})
+    return ProjectStatus(assessment=assessment, deliveries=deliveries, holds=[held[slot] for slot in sorted(held)], slots=slots)
 
 
 def status_lines(projects: Sequence[ProjectStatus], width: int, *, everything: bool) -> Iterator[Text]:
-    """Every project: its statuses, what is left alone, whom an alert does not reach, how fresh the facts are."""
-    rows = {one.assessment.project.key: list(_rows(one, everything=everything)) for one in projects}
-    like = widths([row for each in rows.values() for row in each])
+    """Every project: its statuses, what is left alone, whom an alert does not reach; then what is wrong with the sources."""
+    rows = {one.assessment.project.key: _rows(one) for one in projects}
+    chosen = {key: [row for row in some if everything or row.is_worth_a_line] for key, some in rows.items()}
+    tables = {
+        one.assessment.project.key: [
+            *(cells for row in chosen[one.assessment.project.key] for cells in _cells(row, one.assessment)),
+            *(_hold(hold, one.assessment) for hold in one.holds),
+        ]
+        for one in projects
+    }
+    like = widths([row for table in tables.values() for row in table])
     for number, one in enumerate(projects):
         if number:
             yield Text()
         project = one.assessment.project
-        yield Text.assemble((project.view.name, "bold"), f"  {project.key}", ("  " + _age(one.assessment), "dim"))
-        if rows[project.key]:
-            yield from columns(rows[project.key], width, indent=2, like=like)
-        else:
-            yield Text("  no status stands", style="dim")
-        for hold in one.holds:
-            yield from wrapped(_hold(hold, one.assessment), width, indent=2, hanging=4)
+        yield Text.assemble((project.view.name, "bold"), f"  {project.key}", ("  " + facts_age(one.assessment), "dim"))
+        unread = [] if everything else [row.standing for row in rows[project.key] if row.is_unread]
+        if tables[project.key]:
+            yield from columns(tables[project.key], width, indent=2, like=like)
+        elif not unread:
+            yield Text("  no status is known yet" if is_unread(one.assessment) else "  no status stands", style="dim")
+        if unread:
+            sources = listed(sorted({source for standing in unread for source in sources_of(standing.missing)}))
+            text = f"? {counted_statuses(len(unread))} not known without {sources}"
+            yield from wrapped(Text(text, style="yellow"), width, indent=2, hanging=4)
         for text in unheard(one):
             yield from wrapped(Text(f"! {text}", style="yellow"), width, indent=2, hanging=4)
-        yield from _stale(one.assessment, width)
-
-
-def _rows(project: ProjectStatus, *, everything: bool) -> Iterator[Sequence[Cell]]:
-    assessment, rules = project.assessment, _rules(project.assessment)
-    for standing, subject, targets in _worth_showing(project, everything=everything):
-        rule, state = rules[standing.rule], state_of(assessment, standing)
-        color = KINDS[rule.kind] if state == "on" else "yellow" if state == "unknown" else "dim"
-        name = link(name_of(subject), subject.url, "bold") if subject is not None else Text(str(standing.subject))
-        since = ago(standing.opened_at or standing.since, assessment.now)
-        told = f", told on {', '.join(targets.values())}" if targets and standing.subject not in targets else ""
-        yield Text(f"{STATES[state]} {rule.title}", style=color), name, Text.assemble(standing.says, (f"  {since}{told}", "dim"))
+    yield from source_lines([one.assessment for one in projects], width)
 
 
 def _rules(assessment: Assessment) -> Mapping[str, StatusRule]:
     return {rule.id: rule for rule in assessment.project.rules}
 
 
-def _worth_showing(project: ProjectStatus, *, everything: bool) -> Sequence[tuple[Standing, Entity | None, Mapping[Ref, str]]]:
-    """The standings, the highest rank first, each with its subject and the names of those that it is told on."""
+def _rows(project: ProjectStatus) -> Sequence[_Row]:
+    """Every status, the highest rank first."""
     assessment, rules = project.assessment, _rules(project.assessment)
-    entities = assessment.graph.entities
-    chosen = [one for one in project.deliveries if everything or state_of(assessment, one.standing) != "off"]
-    ordered = sorted(chosen, key=lambda one: (-rules[one.standing.rule].rank, one.standing.subject))
-    return [
-        (one.standing, entities.get(one.standing.subject), {ref: name_of(entities[ref]) for ref in one.targets}) for one in ordered
-    ]
+    rows = []
+    for one in project.deliveries:
+        rule, standing = rules[one.standing.rule], one.standing
+        state = shown(standing, rule, now=assessment.now, unknown_after=assessment.project.view.unknown_after)
+        rows.append(
+            _Row(
+                standing=standing,
+                rule=rule,
+                state="unknown" if standing.truth is None and state == "off" else state,
+                subject=assessment.graph.entities.get(standing.subject),
+                told=one.targets if state != "off" else (),
+                seen=shown_on(assessment.project.view, rule, one.targets, project.slots),
+            )
+        )
+    return sorted(rows, key=lambda row: (-row.rule.rank, row.standing.subject))
 
 
-def state_of(assessment: Assessment, standing: Standing) -> str:
-    """As people see it; what was never known counts as unknown here, though nothing of it is published."""
-    rule = _rules(assessment)[standing.rule]
-    state = shown(standing, rule, now=assessment.now, unknown_after=assessment.project.view.unknown_after)
-    return "unknown" if standing.truth is None and state == "off" else state
+def _cells(row: _Row, assessment: Assessment) -> Iterator[Sequence[Cell]]:
+    """The sign and title, whose it is, since when, why; below it where people see it, where that is not plain."""
+    standing, rule = row.standing, row.rule
+    sign, color = look_of(rule.kind, truth=standing.truth, state=row.state)
+    name = link(name_of(row.subject), row.subject.url, "bold") if row.subject is not None else Text(str(standing.subject))
+    since = Text(ago(standing.opened_at or standing.since, assessment.now), style="dim")
+    missing = named(standing.missing, assessment.graph)
+    says = words_of(rule.title, truth=standing.truth, says=standing.says, missing=missing)
+    yield Text(f"{sign} {rule.title}", style=color), name, since, says + _held(row, assessment)
+    where = _where(row, assessment)
+    if where:
+        yield "", "", "", Text(where, style="dim")
 
 
-def _age(assessment: Assessment) -> str:
-    """One age where all sources were read at about the same time, else one for each source."""
-    ages = {source: ago(moment, assessment.now) for source, moment in _pulled(assessment).items()}
-    if not ages:
-        return "no source"
-    if len(set(ages.values())) == 1:
-        age = next(iter(ages.values()))
-        return "nothing was pulled yet" if age == "never" else f"facts from {age}"
-    return "facts: " + ", ".join(f"{source} {age}" for source, age in ages.items())
+def _held(row: _Row, assessment: Assessment) -> str:
+    """How long what is shown from before stays."""
+    standing = row.standing
+    if standing.truth is not None or row.state != "on":
+        return ""
+    if row.rule.kind == "alarm" or standing.unknown_since is None:
+        return "; an alarm stays until it is known"
+    until = standing.unknown_since + assessment.project.view.unknown_after
+    return f"; what is shown stays until {until:%Y-%m-%d %H:%M} UTC"
 
 
-def _pulled(assessment: Assessment) -> Mapping[str, datetime | None]:
-    """When each source was last read whole: the oldest of its streams counts."""
-    oldest: dict[str, datetime | None] = {}
-    for stream in assessment.freshness.streams:
-        known = oldest.get(stream.source, stream.pulled_at)
-        oldest[stream.source] = min(known, stream.pulled_at) if known is not None and stream.pulled_at is not None else None
-    return oldest
+def _where(row: _Row, assessment: Assessment) -> str:
+    """Where people see it now, or that they do not. Nothing where it is just on its own ticket."""
+    if row.seen:
+        return "" if list(row.seen) == [row.standing.subject] else f"shown on {_names(row.seen, assessment)}"
+    told = [target for target in row.told if can_show(assessment.project.view, target)]
+    if not told or row.state != "on":
+        return ""
+    others = [target for target in told if target != row.standing.subject]
+    to = f"; meant for {_names(others, assessment)}" if others else ""
+    return f"not shown now{to}: see milepost explain {_names(told[:1], assessment)}"
 
 
-def _stale(assessment: Assessment, width: int) -> Iterator[Text]:
-    """What failed, what was never read, and what was not understood, each said once a source."""
-    failed: dict[tuple[str, str], list[str]] = {}
-    never: dict[str, list[str]] = {}
-    for stream in assessment.freshness.streams:
-        name = stream.stream.replace("_", " ")
-        if stream.failed:
-            failed.setdefault((stream.source, stream.failed), []).append(name)
-        elif stream.pulled_at is None:
-            never.setdefault(stream.source, []).append(name)
-        if stream.rejected:
-            text = f"! {stream.source} {name}: {plural(stream.rejected, 'record')} could not be translated and set aside"
-            yield from wrapped(Text(text, style="yellow"), width, indent=2, hanging=4)
-    for (source, why), streams in failed.items():
-        text = f"✗ {source} could not be read ({', '.join(streams)}): {why.removeprefix(f'{source}: ')}"
-        yield from wrapped(Text(text, style="red"), width, indent=2, hanging=4)
-    for source, streams in never.items():
-        text = f"! {source} was never read ({', '.join(streams)}); run milepost pull"
-        yield from wrapped(Text(text, style="yellow"), width, indent=2, hanging=4)
+def _names(refs: Sequence[Ref], assessment: Assessment) -> str:
+    return listed([name_of(assessment.graph.entities[ref]) for ref in refs])
 
 
-def _hold(hold: Hold, assessment: Assessment) -> Text:
+def _hold(hold: Hold, assessment: Assessment) -> Sequence[Cell]:
     target = assessment.graph.entities.get(hold.slot.target)
     name = link(name_of(target), target.url, "bold") if target is not None else Text(str(hold.slot.target))
-    age = ago(hold.since, assessment.now)
-    return Text.assemble(
-        (f"! {hold.kind}", NOTES[hold.kind]),
-        "  ",
-        name,
-        f"  {place(hold.slot)}: ",
-        _why_held(hold, name.plain),
-        (f"  {age}", "dim"),
-    )
+    age = Text(ago(hold.since, assessment.now), style="dim")
+    return Text(f"! {hold.kind}", style=NOTES[hold.kind]), name, age, f"{place(hold.slot)}: {_why_held(hold, name.plain)}"
 
 
 def _why_held(hold: Hold, name: str) -> str:
@@ -183,18 +205,20 @@ def _document(project: ProjectStatus, *, everything: bool) -> Document:
         "facts_as_of": assessment.freshness.facts_as_of(),
         "statuses": [
             {
-                "rule": standing.rule,
-                "subject": str(standing.subject),
-                "name": name_of(subject) if subject is not None else None,
-                "url": subject.url if subject is not None else None,
-                "truth": standing.truth,
-                "state": state_of(assessment, standing),
-                "says": standing.says,
-                "since": standing.opened_at or standing.since,
-                "missing": standing.missing,
-                "told_on": list(targets.values()),
+                "rule": row.rule.id,
+                "subject": str(row.standing.subject),
+                "name": name_of(row.subject) if row.subject is not None else None,
+                "url": row.subject.url if row.subject is not None else None,
+                "truth": row.standing.truth,
+                "state": row.state,
+                "says": row.standing.says,
+                "since": row.standing.opened_at or row.standing.since,
+                "missing": row.standing.missing,
+                "told_on": [name_of(assessment.graph.entities[target]) for target in row.told],
+                "shown_on": [name_of(assessment.graph.entities[target]) for target in row.seen],
             }
-            for standing, subject, targets in _worth_showing(project, everything=everything)
+            for row in _rows(project)
+            if everything or row.state != "off"
         ],
         "held": [_held_document(hold, assessment) for hold in project.holds],
         "unheard": unheard(project),

@@ -77,8 +77,14 @@ def link(text: str, url: str | None, style: str = "") -> Text:
     return Text(text, style=found)
 
 
-def plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+def plural(count: int, noun: str, several: str | None = None) -> str:
+    """`1 record`, `2 records`; `several` is for nouns that take more than an s."""
+    return f"{count:,} {noun if count == 1 else several or f'{noun}s'}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """`jira`, `jira and mlflow`, `github, jira and mlflow`"""
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
 
 
 def distinct_reasons(reasons: Sequence[str]) -> list[str]:

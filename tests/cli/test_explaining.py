@@ -7,8 +7,9 @@ from datetime import timedelta
 
 from mappings.model import Entity
 from sync.assess import Assessment, ScopedProject
+from sync.chain import MAX_BRANCHES, Node
 from sync.cli.render_explain import explanation_lines
-from sync.explain import MAX_BRANCHES, Explanation, Node, explain, find_subjects
+from sync.explain import Explanation, explain, find_subjects
 from tests.core.worlds import DAY, NOW, World, shipped
 
 

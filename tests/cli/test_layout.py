@@ -20,7 +20,7 @@ def plain(lines: list[Text]) -> list[str]:
 
 
 def test_columns_are_as_wide_as_their_widest_cell_and_the_last_one_folds() -> None:
-    assert plain(columns([("●", "LOAN-2", SAYS), ("?", "A-1", "no")], 50)) == [
+    assert plain(columns([("●", "LOAN-2", SAYS), ("?", "A-1", "no")], 52)) == [
         "●  LOAN-2  its run finished, its metrics meet the",
         "           thresholds and its commit is merged",
         "?  A-1     no",
@@ -40,6 +40,17 @@ def test_a_last_column_without_room_goes_on_lines_of_its_own() -> None:
         "a-name-of-thirty-characters-ok",
         "    its run finished, its metrics meet the",
         "    thresholds and its commit is merged",
+    ]
+
+
+def test_where_one_row_has_no_room_all_last_cells_stand_below_and_no_line_is_empty() -> None:
+    assert plain(columns([("● Model ready", "LOAN-2", SAYS), ("", "", "shown on LOAN-2"), ("?", "A-1", "no")], 50)) == [
+        "● Model ready  LOAN-2",
+        "    its run finished, its metrics meet the",
+        "    thresholds and its commit is merged",
+        "    shown on LOAN-2",
+        "?              A-1",
+        "    no",
     ]
 
 

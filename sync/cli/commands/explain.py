@@ -47,7 +47,7 @@ def run(globals_: Globals, *, subject: str) -> ExitCode:
     names: set[str] = set()
     with session.workspace() as workspace:
         for project in session.chosen(workspace):
-            assessed = assess(workspace.database, project, looking_up=False, stop=threading.Event(), save=False)
+            assessed = assess(workspace.database, project, stop=threading.Event(), save=False)
             names.update(all_names(assessed))
             found.extend(_answers(workspace, assessed, find_subjects(assessed, subject)))
     if not found:

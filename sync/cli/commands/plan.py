@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from sync.cli.age import never_pulled
 from sync.cli.commands.pull import pull_limits
 from sync.cli.consoles import write_out
 from sync.cli.documents import plan_documents
@@ -16,7 +17,7 @@ from sync.cli.render_plan import plan_lines, plan_markdown
 from sync.cli.render_run import finding_lines
 from sync.cli.session import Session
 from sync.cli.stopping import stoppable
-from sync.engine import Permission, Run, RunResult
+from sync.engine import Permission, ProjectRun, Run, RunResult
 from sync.outcome import ExitCode
 from sync.savedplan import write_plan
 
@@ -31,13 +32,19 @@ def run(globals_: Globals, *, pull: bool, out: Path | None, exit_code: bool, ado
             if pull:
                 one.pull()
             one.plan(Permission(adopt=adopt))
-        changes = any(project.plan and not project.plan.is_empty for project in one.done)
-        result = one.finish(ExitCode.CHANGES if exit_code and changes else ExitCode.DONE)
+        result = one.finish(*(_outcome(project) for project in one.done if exit_code))
         if out is not None:
             _save(out, result, workspace.config_hash)
     show(session.err, finding_lines(result.pulled, session.err.width))
     _show(session, result, out, adopt=adopt)
     return result.exit_code
+
+
+def _outcome(run: ProjectRun) -> ExitCode:
+    """With `--exit-code`: what was never pulled is not said to be in step."""
+    if run.plan is not None and not run.plan.is_empty:
+        return ExitCode.CHANGES
+    return ExitCode.PARTIAL if never_pulled(run.assessment) else ExitCode.DONE
 
 
 def _save(path: Path, result: RunResult, config_hash: str) -> None:

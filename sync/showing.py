@@ -1,0 +1,105 @@
+"""What the slots of ours show now, and why a status that is true is not among it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from mappings.change import Change, Note, Owned, Plan, Slot, Value
+from mappings.model import Entity, Ref
+from mappings.rules import StatusRule
+from sync.assess import Assessment
+from sync.derive import Standing
+from sync.display import Shown, gather, holds_several, statuses_of
+from sync.names import name_of
+from sync.project import ProjectView
+from sync.recipients import deliver
+
+
+class SlotState(msgspec.Struct, frozen=True, kw_only=True):
+    """One slot of ours: what it holds now, the change that is planned there, what is left alone and why, and which true statuses
+    a field of one value does not show beside a higher one."""
+
+    slot: Slot
+    value: Value
+    change: Change | None = None
+    notes: tuple[Note, ...] = ()
+    outranked: tuple[str, ...] = ()
+
+
+def shown_on(project: ProjectView, rule: StatusRule, targets: Iterable[Ref], actual: Mapping[Slot, Value]) -> Sequence[Ref]:
+    """The targets on which people can see the status now. A property is not seen where a field or labels say the same."""
+    return [target for target in targets if any(_shows(slot, rule, project, actual) for slot in _seen(project, target))]
+
+
+def can_show(project: ProjectView, target: Ref) -> bool:
+    """Whether anything of ours is on the target for people to see."""
+    return any(True for _ in _seen(project, target))
+
+
+def _seen(project: ProjectView, target: Ref) -> Iterator[Slot]:
+    owned = project.owned.get(target.source, Owned())
+    yield from (Slot(target, "label", label) for label in owned.labels)
+    if owned.field is not None:
+        yield Slot(target, "field", owned.field)
+    elif owned.property is not None and not owned.labels:
+        yield Slot(target, "property", owned.property)
+
+
+def _shows(slot: Slot, rule: StatusRule, project: ProjectView, actual: Mapping[Slot, Value]) -> bool:
+    value = actual.get(slot)
+    match slot.kind:
+        case "label":
+            return value is True and project.label_rules.get(slot.target.source, {}).get(slot.name) == rule.id
+        case "field":
+            return rule.title == value or (isinstance(value, list) and rule.title in value)
+        case "property":
+            said = statuses_of(value) if isinstance(value, dict) else []
+            return any(one.get("id") == rule.id and one.get("state") == "on" for one in said)
+
+
+def slot_states(assessment: Assessment, target: Ref, actual: Mapping[Slot, Value], plan: Plan) -> Sequence[SlotState]:
+    """Every slot of ours on the target that holds something, should, or is spoken of; a field and a property always."""
+    owned = assessment.project.view.owned.get(target.source, Owned())
+    changes = {one.slot: one for one in plan.changes if one.slot.target == target}
+    notes = [(one.slot, one) for one in plan.notes if one.slot is not None and one.slot.target == target]
+    always = [
+        *([Slot(target, "field", owned.field)] if owned.field is not None else []),
+        *([Slot(target, "property", owned.property)] if owned.property is not None else []),
+    ]
+    held = [slot for slot, value in actual.items() if slot.target == target and value is not None and owned.covers(slot)]
+    return [
+        SlotState(
+            slot=slot,
+            value=actual.get(slot),
+            change=changes.get(slot),
+            notes=tuple(note for place, note in notes if place == slot),
+            outranked=tuple(_outranked(slot, assessment, actual.get(slot))),
+        )
+        for slot in sorted({*always, *held, *changes, *(slot for slot, _ in notes)})
+    ]
+
+
+def findings_about(plan: Plan, subject: Entity) -> Sequence[Note]:
+    """What the plan says of the subject that concerns no slot, such as an alert of it that reaches nobody."""
+    return [one for one in plan.notes if one.slot is None and one.key == name_of(subject) and one.url == subject.url]
+
+
+def _outranked(slot: Slot, assessment: Assessment, value: Value) -> Iterator[str]:
+    """Why a field that holds one value does not show all statuses that are true."""
+    if slot.kind != "field" or holds_several(assessment.graph, slot.target.source, slot.name):
+        return
+    highest: Shown | None = None
+    for one in _entries(slot.target, assessment):
+        if highest is not None and one.standing.truth is True and one.rule.title != value:
+            yield f"{one.rule.title} is true as well; the field holds one value, and {highest.rule.title} ranks higher"
+        if highest is None and one.state == "on":
+            highest = one
+
+
+def _entries(target: Ref, assessment: Assessment) -> Sequence[Shown]:
+    rules = {rule.id: rule for rule in assessment.project.rules}
+    delivered = deliver(assessment.graph, assessment.project.view, rules, assessment.standings, now=assessment.now)
+    told: list[Standing] = [one.standing for one in delivered if target in one.targets]
+    return gather({target: told}, assessment.project.view, rules, now=assessment.now)[target]
