@@ -72,16 +72,14 @@ class MlflowReader:
     def outside(self, refs: Sequence[Ref], scope: Options) -> Collection[Ref]:
         """Experiments and versions by the names that they have now, runs by their experiments and the aliases in front of them."""
         assert isinstance(scope, MlflowScope)
-        names = {experiment.ref.id: experiment.name for experiment in _experiments_of(self._list_experiments())}
-        left: set[Ref] = set()
-        for ref in refs:
-            match ref.kind:
-                case "experiment" if ref.id in names and not matches(names[ref.id], scope.experiments):
-                    left.add(ref)
-                case "model_version" if not matches(ref.id.rpartition("/")[0], scope.models):
-                    left.add(ref)
-        runs = [ref.id for ref in refs if ref.kind == "run"]
-        return left | self._runs_outside(runs, names, scope) if runs else left
+        versions = [ref for ref in refs if ref.kind == "model_version"]
+        left = {ref for ref in versions if not matches(ref.id.rpartition("/")[0], scope.models)}
+        experiments, runs = ([ref for ref in refs if ref.kind == kind] for kind in ("experiment", "run"))
+        if experiments or runs:
+            known = {one.ref.id: one.name for one in _experiments_of(self._list_experiments())}
+            left.update(ref for ref in experiments if ref.id in known and not matches(known[ref.id], scope.experiments))
+            left.update(self._runs_outside([ref.id for ref in runs], known, scope))
+        return left
 
     def close(self) -> None:
         self._api.close()
@@ -147,16 +145,16 @@ class MlflowReader:
             self._leave_if_stopped()
             yield run_records(self._site, page.runs)
 
-    def _runs_outside(self, run_ids: Sequence[str], names: Mapping[str, str], scope: MlflowScope) -> set[Ref]:
-        """Runs of other experiments that no alias of the scope's models leads to. `names` are those of all experiments."""
-        found = [run for records in self._read_again(list(names), run_ids) for run in _runs_of(records)]
-        elsewhere = {run.ref for run in found if not matches(names.get(run.experiment, ""), scope.experiments)}
-        if not elsewhere:
+    def _runs_outside(self, run_ids: Sequence[str], experiments: Mapping[str, str], scope: MlflowScope) -> set[Ref]:
+        """Runs of other experiments that no alias of the scope's models leads to. `experiments` are all that there are, by id."""
+        found = [run for records in self._read_again(list(experiments), run_ids) for run in _runs_of(records)]
+        elsewhere = {run.ref for run in found if not matches(experiments.get(run.experiment, ""), scope.experiments)}
+        if not elsewhere or not scope.models:
             return elsewhere
-        live: set[str] = set()
-        for records in self._versions(scope) if scope.models else ():
-            live.update(_runs_behind_aliases(records))
-        self._listed.pop("models", None)
+        try:
+            live = {run_id for records in self._versions(scope) for run_id in _runs_behind_aliases(records)}
+        finally:
+            self._listed.pop("models", None)
         return {ref for ref in elsewhere if ref.id not in live}
 
     def _models(self, scope: MlflowScope) -> Iterator[Batch]:

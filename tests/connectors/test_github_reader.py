@@ -493,6 +493,46 @@ def test_a_renamed_repository_is_read_by_its_id(hub: GitHub, reader: GithubReade
     assert answer.key == f"example/churn-model#{issue}"
 
 
+# -- what a scope still holds ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("scope", "leaves"),
+    [
+        ({"repositories": ["example/churn*"]}, False),
+        ({"repositories": ["Example/CHURN"]}, False),
+        ({"repositories": ["example/other*", "example/churn-old"]}, True),
+        ({"repositories": ["example/*"], "exclude": ["example/churn"]}, True),
+        ({"repositories": ["example/gone"]}, True),
+    ],
+    ids=["by a glob", "by its name", "not named", "excluded", "not named, and what is named is not there"],
+)
+def test_a_repository_s_records_belong_to_a_scope_that_names_it(
+    hub: GitHub, reader: GithubReader, scope: dict[str, Any], leaves: bool
+) -> None:
+    refs = [ref(hub, "work_item", hub.add_issue(REPO, f"Issue {number}")) for number in range(5)]
+    asked(hub)
+    assert set(reader.outside(refs, GithubScope.model_validate(scope))) == (set(refs) if leaves else set())
+    assert asked(hub) <= 3, "the repository once, and each plain name that is not its own"
+
+
+def test_a_renamed_repository_is_still_named_by_its_former_name(hub: GitHub, reader: GithubReader) -> None:
+    wanted = ref(hub, "work_item", hub.add_issue(REPO, "Issue"))
+    hub.rename(REPO, "retention")
+    assert reader.outside([wanted], SCOPE) == []
+    assert reader.outside([wanted], GithubScope(repositories=("example/churn*",))) == [wanted]
+
+
+def test_of_a_repository_that_cannot_be_seen_nothing_is_told(hub: GitHub) -> None:
+    hidden = hub.add_repository("example/hidden", private=True)
+    hub.add_token("narrow", login="ada-example", kind="fine-grained", repositories=[REPO])
+    narrow = open_reader(hub, "narrow")
+    try:
+        assert narrow.outside([Ref("github", "work_item", f"{hidden}/1")], SCOPE) == []
+    finally:
+        narrow.close()
+
+
 # -- errors -----------------------------------------------------------------------------------------------------------------------
 
 

@@ -429,3 +429,72 @@ def test_other_kinds_and_impossible_ids(site: JiraCloud) -> None:
     assert isinstance(found[refs[2]], Field)
     assert found[refs[3]] == Missing(ref=refs[3])
     assert len(found) == 4
+
+
+AI = JiraScope(jql="project = ML AND labels = ai")
+
+
+def outside(site: JiraCloud, scope: JiraScope, *refs: Ref) -> set[Ref]:
+    with opened(site) as reader:
+        return set(reader.outside(refs, scope))
+
+
+def test_what_a_search_no_longer_finds_is_outside_whatever_the_index_knows(site: JiraCloud) -> None:
+    for key in ("ML-1", "ML-2"):
+        site.edit(key, labels=["ai"])
+    site.lag = float("inf")
+    site.edit("ML-1", labels=[])
+    site.edit("ML-3", labels=["ai"])
+    refs = [ident(site, f"ML-{number}") for number in (1, 2, 3)]
+    assert outside(site, AI, *refs) == {refs[0]}
+    assert outside(site, ML, *refs) == set()
+
+
+def test_a_search_of_alternatives_is_asked_as_one_condition(site: JiraCloud) -> None:
+    site.edit("ML-1", labels=["ai"])
+    refs = [ident(site, f"ML-{number}") for number in (1, 2, 3)]
+    assert outside(site, JiraScope(jql="labels = ai OR key = ML-2"), *refs) == {refs[2]}
+
+
+def test_what_moved_or_was_archived_is_outside_its_project(site: JiraCloud) -> None:
+    site.add_project("OPS", "Operations")
+    refs = [ident(site, f"ML-{number}") for number in (1, 2, 3)]
+    site.move("ML-1", "OPS")
+    site.archive("ML-2")
+    assert outside(site, ML, *refs) == set(refs[:2])
+
+
+def test_who_is_outside_is_asked_for_fifty_at_a_time_with_the_same_ids_to_reconcile(site: JiraCloud) -> None:
+    refs = [ident(site, site.add_issue("ML", f"Issue {number}")) for number in range(120)]
+    before = len(searches(site))
+    assert outside(site, AI, *refs) == set(refs)
+    asked = searches(site)[before:]
+    assert [len(body["reconcileIssues"]) for body in asked] == [50, 50, 20]
+    assert sorted(ident for body in asked for ident in body["reconcileIssues"]) == sorted(int(ref.id) for ref in refs)
+
+
+def test_an_answer_in_several_pages_is_read_to_its_end(site: JiraCloud) -> None:
+    refs = [ident(site, f"ML-{number}") for number in (1, 2, 3)]
+    first = {"issues": [{"id": refs[0].id}], "nextPageToken": "more", "isLast": False}
+    second = {"issues": [{"id": refs[1].id}], "isLast": True}
+    site.faults += [Fault(answers(200, page), path="*/search/jql", times=1) for page in (first, second)]
+    assert outside(site, ML, *refs) == {refs[2]}
+
+
+def test_a_refused_question_tells_nothing_of_its_group(site: JiraCloud) -> None:
+    refs = [ident(site, "ML-1"), Ref("jira", "work_item", "99999")]
+    assert outside(site, AI, *refs) == set()
+
+
+def test_a_question_that_is_not_answered_is_an_error(site: JiraCloud) -> None:
+    ref = ident(site, "ML-1")
+    site.faults.append(Fault(answers(200, {"issues": "none"}), path="*/search/jql"))
+    with pytest.raises(Unavailable):
+        outside(site, AI, ref)
+
+
+def test_other_kinds_belong_and_are_not_asked_for(site: JiraCloud) -> None:
+    refs = [Ref("jira", "field", "customfield_10050"), Ref("jira", "work_item", "1) OR (1 = 1")]
+    before = len(site.requests)
+    assert outside(site, AI, *refs) == set()
+    assert len(site.requests) == before

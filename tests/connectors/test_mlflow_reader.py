@@ -354,6 +354,64 @@ def test_a_deleted_version_and_what_cannot_be_read(team: Team, desk: Desk) -> No
     assert desk.reader.read([gone, Ref("mlflow", "dataset", "d@x1"), Ref("mlflow", "model_version", "x/y")]) == [Missing(ref=gone)]
 
 
+def test_experiments_and_versions_are_outside_by_the_names_that_they_have_now(team: Team, desk: Desk) -> None:
+    kept, renamed = team.experiment("kept"), team.experiment("renamed")
+    runs = [Ref("mlflow", "run", team.run(experiment)) for experiment in (kept, renamed)]
+    team.post("experiments/update", experiment_id=renamed, new_name=f"elsewhere-{team.name}")
+    experiments = [Ref("mlflow", "experiment", ident) for ident in (kept, renamed)]
+    mine, other = (Ref("mlflow", "model_version", f"{name}/1") for name in (f"{team.name}-m", "other-m"))
+    unknown = [Ref("mlflow", "experiment", "999999"), Ref("mlflow", "run", "0" * 32), Ref("mlflow", "dataset", "d@x1")]
+    asked = [*experiments, *runs, mine, other, *unknown]
+    assert set(desk.reader.outside(asked, team.scope)) == {experiments[1], runs[1], other}
+
+
+def test_a_run_elsewhere_belongs_while_an_alias_of_the_scope_leads_to_it(team: Team, desk: Desk) -> None:
+    elsewhere = team.post("experiments/create", name=f"elsewhere-{team.name}")["experiment_id"]
+    live, plain, shared = (Ref("mlflow", "run", team.run(elsewhere)) for _ in range(3))
+    name = team.model()
+    for run in (live, plain):
+        team.version(name, source="s3://bucket/m", run_id=run.id)
+    other = team.post("registered-models/create", name=f"other-{team.name}")["registered_model"]["name"]
+    team.version(other, source="s3://bucket/m", run_id=shared.id)
+    team.post("registered-models/alias", name=name, alias="champion", version="1")
+    team.post("registered-models/alias", name=other, alias="champion", version="1")
+    listed = {entity.ref for entity in entities(desk.pull("models", team.scope)) if isinstance(entity, Run)}
+    asked = [live, plain, shared]
+    assert set(desk.reader.outside(asked, team.scope)) == set(asked) - listed == {plain, shared}
+    team.post("registered-models/alias", name=name, alias="champion", version="2")
+    assert set(desk.reader.outside(asked, team.scope)) == {live, shared}
+    without_models = MlflowScope(experiments=team.scope.experiments)
+    assert set(desk.reader.outside(asked, without_models)) == set(asked)
+
+
+def test_a_run_that_an_alias_leads_to_through_its_logged_model_belongs(
+    team: Team, desk: Desk, mlflow_server: RunningServer
+) -> None:
+    elsewhere = team.post("experiments/create", name=f"elsewhere-{team.name}")["experiment_id"]
+    run = Ref("mlflow", "run", team.run(elsewhere))
+    made = team.post("logged-models", experiment_id=elsewhere, name="model", source_run_id=run.id)["model"]["info"]["model_id"]
+    name = team.model()
+    team.version(name, source=f"models:/{made}", model_id=made)
+    team.post("registered-models/alias", name=name, alias="champion", version="1")
+    with closing(sqlite3.connect(mlflow_server.folder / "mlflow.db", timeout=30)) as store, store:
+        store.execute("UPDATE model_versions SET run_id = NULL WHERE name = ?", (name,))
+    assert list(desk.reader.outside([run], team.scope)) == []
+    team.post("runs/set-tag", run_id=run.id, key="milepost.issue", value="ML-7")
+    assert list(desk.reader.outside([run], MlflowScope(models=(f"{team.name}-other",)))) == [run]
+
+
+def test_what_is_outside_costs_a_few_requests_however_much_is_asked_for(team: Team, desk: Desk) -> None:
+    elsewhere = team.post("experiments/create", name=f"elsewhere-{team.name}")["experiment_id"]
+    runs = [Ref("mlflow", "run", team.run(elsewhere, status="RUNNING")) for _ in range(30)]
+    team.version(team.model(), source="s3://bucket/m", run_id=runs[0].id)
+    desk.meter.requests = 0
+    assert set(desk.reader.outside(runs, team.scope)) == set(runs)
+    assert desk.meter.requests == 4, "the experiments, the runs, the models, their versions"
+    desk.meter.requests = 0
+    assert list(desk.reader.outside([Ref("mlflow", "model_version", f"{team.name}-m/1")], team.scope)) == []
+    assert desk.meter.requests == 0
+
+
 def test_a_stopped_reader_leaves(team: Team, desk: Desk) -> None:
     team.run(team.experiment())
     desk.stop.set()

@@ -88,6 +88,10 @@ class Session:
         """How many were answered for."""
         return len(self._reader.read(refs))
 
+    def outside(self, scope: Options, *refs: Ref) -> int:
+        """How many of them the scope does not hold."""
+        return len(self._reader.outside(refs, scope))
+
     def write(self, values: Mapping[Slot, Value]) -> None:
         """Each change must be made."""
         assert self._connection.publisher is not None
@@ -138,7 +142,10 @@ def test_what_we_ask_of_jira_is_in_its_contract(jira: JiraCloud, kind: str) -> N
         session.check(projects)
         assert session.pull(projects) > len(issues)
         session.pull(projects)
-        session.pull(JIRA_CONNECTION.scope.model_validate({"jql": "labels = data"}))
+        searched = JIRA_CONNECTION.scope.model_validate({"jql": "labels = data"})
+        session.pull(searched)
+        jira.edit(keys[1], labels=[])
+        assert session.outside(searched, *issues) == 1
         session.write(dict.fromkeys(field, on))
         session.write(dict.fromkeys(field[:2], None))
         for value in ({"version": 1, "statuses": []}, None):
@@ -187,6 +194,7 @@ def test_what_we_ask_of_github_is_in_its_contract(github: GitHub) -> None:
             Ref("github", "label", f"{home}/1"),
         ]
         assert session.read(*refs) == len(refs)
+        assert session.outside(named, *refs) == 0
     assert _methods(github) >= {"GET", "POST", "DELETE"}
     _name_repositories(github)
     assert check_log(github, official) == []
