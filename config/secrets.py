@@ -74,7 +74,9 @@ def _read(source: str, model: type[BaseModel], environ: Mapping[str, str]) -> tu
         secrets = model.model_validate(values)
     except ValidationError as error:
         details: list[Any] = error.errors(include_url=False, include_input=False)
-        problems.extend(_invalid(source, model, detail, tuple(values.values())) for detail in details)
+        # What is wrong with all of them together concerns those that are set, or the first where none is.
+        concerned = [variable(source, field) for field in values or list(model.model_fields)[:1]]
+        problems.extend(_invalid(source, model, detail, concerned, tuple(values.values())) for detail in details)
     return secrets, problems
 
 
@@ -88,10 +90,10 @@ def _unknown(source: str, model: type[BaseModel], environ: Mapping[str, str]) ->
     ]
 
 
-def _invalid(source: str, model: type[BaseModel], detail: Any, values: Sequence[str]) -> Problem:
+def _invalid(source: str, model: type[BaseModel], detail: Any, concerned: Sequence[str], values: Sequence[str]) -> Problem:
     if not detail["loc"]:
         explained = explain(detail, model, "…")
-        return Problem(path=f"{prefix(source)}…", message=_without(explained.message, values), fix=explained.fix)
+        return Problem(path=", ".join(concerned), message=_without(explained.message, values), fix=explained.fix)
     name = variable(source, str(detail["loc"][0]))
     if detail["type"] == "missing":
         return Problem(path=name, message="is not set", fix=f"set it, or {name}{FILE_SUFFIX} to a file that holds it")

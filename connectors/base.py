@@ -79,6 +79,20 @@ class SourceContext(msgspec.Struct, frozen=True, kw_only=True):
     meter: Meter
     stop: threading.Event
 
+    def variable(self, secret: str) -> str:
+        """The environment variable of one of the secrets, for messages."""
+        return f"MILEPOST_{self.name.upper().replace('-', '_')}__{secret.upper()}"
+
+    def credentials_fix(self) -> str:
+        """What to do when the source refuses to let us in: names the variables that hold what it was shown."""
+        secrets: Options = self.secrets
+        # A webhook's secret signs what the source sends; nobody signs in with it.
+        fields = [name for name in type(secrets).model_fields if name != "webhook_secret"]
+        shown = [self.variable(name) for name in fields if getattr(secrets, name) is not None]
+        if shown:
+            return f"check {' and '.join(shown)}, and what that account may do"
+        return f"set {' or '.join(map(self.variable, fields))}" if fields else "check what stands in front of it"
+
 
 class Connector(Protocol):
     """Reads one source; blocking. Raises the errors of `connectors.errors` only."""

@@ -96,6 +96,7 @@ class Client:
 
     def __init__(self, context: SourceContext, client: httpx.Client, budget: Callable[[httpx.Headers], Budget | None]) -> None:
         self._source = context.name
+        self._credentials_fix = context.credentials_fix()
         self._stop = context.stop
         self._meter = context.meter
         self._client = client
@@ -182,7 +183,7 @@ class Client:
         except (httpx.LocalProtocolError, UnicodeError) as error:
             # The error's own text would quote the header, and with it the secret.
             raise AuthError(
-                self._source, "the credentials hold characters that no HTTP header can carry", fix=_credentials_fix(self._source)
+                self._source, "the credentials hold characters that no HTTP header can carry", fix=self._credentials_fix
             ) from error
         except TooLarge as error:
             self._meter.request()
@@ -214,7 +215,7 @@ class Client:
         if is_rate_limit(response):
             raise self._limited(response, what)
         if status in (401, 403):
-            raise AuthError(self._source, what, fix=_credentials_fix(self._source))
+            raise AuthError(self._source, what, fix=self._credentials_fix)
         if status in (404, 410):
             raise NotFound(self._source, what, fix="check that it exists and that the account may see it")
         if status >= 500:
@@ -308,10 +309,6 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
 
 def _name_of(url: httpx.URL) -> str:
     return f"{url.scheme}://{url.host}" + (f":{url.port}" if url.port else "")
-
-
-def _credentials_fix(source: str) -> str:
-    return f"check the secrets MILEPOST_{source.upper().replace('-', '_')}__… and what that account may do"
 
 
 def _words_for(error: Exception) -> str:

@@ -44,12 +44,8 @@ def sdk_auth(context: SourceContext) -> Auth:
     if secrets.token is not None and (token := secrets.token.get_secret_value().strip()):
         return Auth.Token(token)
     if not (secrets.app_id and secrets.installation_id and secrets.private_key):
-        name = f"MILEPOST_{context.name.upper().replace('-', '_')}"
-        raise AuthError(
-            context.name,
-            "there are no credentials",
-            fix=f"set {name}__TOKEN, or {name}__APP_ID, __INSTALLATION_ID and __PRIVATE_KEY_FILE",
-        )
+        app = ", ".join(map(context.variable, ("app_id", "installation_id", "private_key")))
+        raise AuthError(context.name, "there are no credentials", fix=f"set {context.variable('token')}, or all of {app}")
     return Auth.AppAuth(secrets.app_id, secrets.private_key.get_secret_value()).get_installation_auth(secrets.installation_id)
 
 

@@ -44,10 +44,14 @@ RepositoryPattern = Annotated[str, AfterValidator(_repository_pattern)]
 
 
 class GithubOptions(Options):
-    """`url` is the API's; `write_pause` the seconds between two writes, of which GitHub wants at least one."""
+    """Which API is asked, and how fast it is written to."""
 
-    url: Annotated[str, AfterValidator(_api_url)] = "https://api.github.com"
-    write_pause: float = Field(default=1.0, ge=0, le=60)
+    url: Annotated[str, AfterValidator(_api_url)] = Field(
+        "https://api.github.com",
+        description="The API's address.",
+        examples=["https://api.github.com", "https://github.example.com/api/v3"],
+    )
+    write_pause: float = Field(1.0, ge=0, le=60, description="Seconds between two writes; GitHub asks for at least one.")
 
 
 class GithubSecrets(Options):
@@ -64,6 +68,8 @@ class GithubSecrets(Options):
         app = (self.app_id, self.installation_id, self.private_key)
         if any(part is not None for part in app) and None in app:
             raise ValueError("an App needs its app_id, installation_id and private_key together")
+        if self.token is None and self.app_id is None:
+            raise ValueError("there are no credentials: give a token, or a GitHub App's app_id, installation_id and private_key")
         if self.token is not None and self.app_id is not None:
             raise ValueError("give a token, or a GitHub App's credentials, not both")
         return self
@@ -72,8 +78,14 @@ class GithubSecrets(Options):
 class GithubScope(Options):
     """Repositories as `owner/name`, or `owner/glob*` for all that match now. Names have no case."""
 
-    repositories: tuple[RepositoryPattern, ...] = Field(min_length=1)
-    exclude: tuple[RepositoryPattern, ...] = ()
+    repositories: tuple[RepositoryPattern, ...] = Field(
+        min_length=1,
+        description="Repositories as owner/name, or owner/glob* for all that match now.",
+        examples=[["example/churn*"]],
+    )
+    exclude: tuple[RepositoryPattern, ...] = Field(
+        (), description="Repositories or globs to leave out.", examples=[["example/churn-old"]]
+    )
 
     def excludes(self, full_name: str) -> bool:
         return any(matches(full_name, pattern) for pattern in self.exclude)
@@ -82,7 +94,12 @@ class GithubScope(Options):
 class GithubPublish(PublishOptions):
     """Each status becomes the label `<prefix><its label>`."""
 
-    prefix: str = Field(default="ml/", max_length=30, pattern=r"^(?:[^\s,\x00-\x1f][^,\x00-\x1f]*)?$")
+    prefix: str = Field(
+        "ml/",
+        max_length=30,
+        description="What the labels start with; it may be empty.",
+        pattern=r"^(?:[^\s,\x00-\x1f][^,\x00-\x1f]*)?$",
+    )
 
     def owned(self, badges: Sequence[Badge]) -> Owned:
         """Raises `ValueError` for a label that GitHub would refuse or take for another one of ours."""

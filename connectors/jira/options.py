@@ -26,7 +26,7 @@ def _site_url(url: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("expected the site's address, such as https://example.atlassian.net")
     if parts.username or parts.password:
-        raise ValueError("the address must not hold credentials: use MILEPOST_<SOURCE>__USER and …__TOKEN")
+        raise ValueError("the address must not hold credentials: use MILEPOST_<SOURCE>__USER and MILEPOST_<SOURCE>__TOKEN")
     if parts.hostname == GATEWAY and not re.fullmatch(r"/ex/jira/[A-Za-z0-9-]+/?", parts.path):
         raise ValueError(f"expected https://{GATEWAY}/ex/jira/<cloud id>; <site>/_edge/tenant_info shows the cloud id")
     return url.rstrip("/")
@@ -58,12 +58,17 @@ def _search(jql: str) -> str:
 
 
 class JiraOptions(Options):
-    """`url` is the site's, or the gateway's for scoped tokens. `fields` names further fields to read, by name or id."""
+    """Which site is read, and what of it."""
 
-    type: Literal["jira"] = "jira"
-    url: Annotated[str, AfterValidator(_site_url)]
-    deployment: Literal["cloud", "data-center"] | None = None
-    fields: tuple[str, ...] = Field(default=(), max_length=50)
+    type: Literal["jira"] = Field("jira", description="A source of type jira.")
+    url: Annotated[str, AfterValidator(_site_url)] = Field(
+        description=f"The site's address; for scoped tokens https://{GATEWAY}/ex/jira/ and the cloud id.",
+        examples=["https://example.atlassian.net"],
+    )
+    deployment: Literal["cloud", "data-center"] | None = Field(
+        None, description="cloud, which is asked where it is not said; data-center is not supported by this version."
+    )
+    fields: tuple[str, ...] = Field((), max_length=50, description="Further fields to read, by name or id.")
 
     @model_validator(mode="after")
     def _is_supported(self) -> JiraOptions:
@@ -87,8 +92,15 @@ class JiraSecrets(Options):
 class JiraScope(Options):
     """Whole projects, or what a search finds. Exactly one of them."""
 
-    projects: tuple[Annotated[str, AfterValidator(_project_key)], ...] = ()
-    jql: Annotated[str, AfterValidator(_search)] | None = Field(default=None, max_length=5000)
+    projects: tuple[Annotated[str, AfterValidator(_project_key)], ...] = Field(
+        (), description="The keys of whole Jira projects; this or jql.", examples=[["CHURN"]]
+    )
+    jql: Annotated[str, AfterValidator(_search)] | None = Field(
+        None,
+        max_length=5000,
+        description="A search, without ORDER BY; this or projects.",
+        examples=["project = ML AND component = Model"],
+    )
 
     @model_validator(mode="after")
     def _names_one(self) -> JiraScope:
@@ -98,10 +110,18 @@ class JiraScope(Options):
 
 
 class JiraPublish(PublishOptions):
-    """The field is a single or multiple select, labels or a line of text, named by name or id. The property is for machines."""
+    """How statuses are shown on issues."""
 
-    field: str | None = Field(default=None, min_length=1, max_length=255)
-    property: bool = True
+    field: str | None = Field(
+        None,
+        min_length=1,
+        max_length=255,
+        description="The field that shows the status, by name or id: a single or multiple select, labels, or text.",
+        examples=["ML Status"],
+    )
+    property: bool = Field(
+        True, description=f"Whether all statuses with their evidence go into the issue property {PROPERTY}, for machines."
+    )
 
     def owned(self, badges: Sequence[Badge]) -> Owned:
         options = (*(badge.title for badge in badges), UNKNOWN) if self.field else ()

@@ -24,7 +24,10 @@ def _tracking_address(url: str) -> str:
     if scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("expected an http or https address such as https://mlflow.example.com")
     if "@" in parts.netloc:
-        raise ValueError("no credentials in the address: they belong in MILEPOST_<SOURCE>__USER and __PASSWORD, or __TOKEN")
+        raise ValueError(
+            "no credentials in the address: they belong in MILEPOST_<SOURCE>__TOKEN, or in MILEPOST_<SOURCE>__USER and "
+            "MILEPOST_<SOURCE>__PASSWORD"
+        )
     if parts.query or parts.fragment:
         raise ValueError("the address must end before any ? or #")
     return url.rstrip("/")
@@ -34,7 +37,7 @@ class MlflowOptions(Options):
     """Where the tracking server is."""
 
     url: Annotated[str, AfterValidator(_tracking_address)] = Field(
-        description="Address of the tracking server", examples=["https://mlflow.example.com"]
+        description="The address of the tracking server: http or https.", examples=["https://mlflow.example.com"]
     )
 
 
@@ -60,8 +63,8 @@ Globs = tuple[Annotated[str, Field(min_length=1)], ...]
 class MlflowScope(Options):
     """What belongs to a project: names, in which `*`, `?` and `[…]` match as in file names, upper and lower case told apart."""
 
-    experiments: Globs = Field((), description="Names of experiments whose runs are read", examples=[["churn*"]])
-    models: Globs = Field((), description="Names of registered models", examples=[["churn-classifier"]])
+    experiments: Globs = Field((), description="Names of experiments whose runs are read; * and ? match.", examples=[["churn*"]])
+    models: Globs = Field((), description="Names of registered models; * and ? match.", examples=[["churn-classifier"]])
 
     @model_validator(mode="after")
     def _names_something(self) -> MlflowScope:

@@ -63,6 +63,13 @@ def test_a_source_that_the_chosen_projects_do_not_scope_needs_none(office: Offic
     assert office.desk.call("sync").code == 0
 
 
+def test_a_github_without_any_credentials_names_both_ways(office: Office) -> None:
+    ended = office.desk.call("pull", MILEPOST_GITHUB__TOKEN=None)
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "MILEPOST_GITHUB__TOKEN: there are no credentials: give a token, or a GitHub App's app_id, installation_id" in ended.err
+
+
 def test_check_lists_a_missing_secret_and_asks_the_other_sources(office: Office) -> None:
     table = office.desk.run("check", MILEPOST_JIRA__TOKEN=None)
     answer = office.desk.run("check", "-o", "json", MILEPOST_JIRA__TOKEN=None)

@@ -552,11 +552,11 @@ def test_no_error_holds_the_token(hub: GitHub) -> None:
         chain = chain.__cause__ or chain.__context__
 
 
-def test_without_credentials_nothing_opens(hub: GitHub) -> None:
+def test_with_a_blank_token_nothing_opens(hub: GitHub) -> None:
     context = SourceContext(
         name="git-hub",
         options=GithubOptions(url=hub.url),
-        secrets=GithubSecrets(),
+        secrets=GithubSecrets.model_validate({"token": " "}),
         owned=OWNED,
         meter=Requests(),
         stop=threading.Event(),

@@ -16,7 +16,7 @@ import httpx
 import msgspec
 import pytest
 
-from connectors.base import SourceContext
+from connectors.base import Options, SourceContext
 from connectors.bodies import LARGEST_ANSWER
 from connectors.errors import AuthError, Cancelled, NotFound, RateLimited, Unavailable
 from connectors.http import Client, decode, open_client
@@ -25,6 +25,10 @@ from mappings.change import Owned
 
 Answer = tuple[int, dict[str, str], bytes]
 SECRET = "s3cr3t-token"
+
+
+class HubSecrets(Options):
+    token: str = SECRET
 
 
 class Clockless(threading.Event):
@@ -98,7 +102,7 @@ def talking_to(
     site = Site(list(script))
     meter = Counter()
     stop = stop or Clockless()
-    context = SourceContext(name="jira-eu", options=None, secrets=None, owned=Owned(), meter=meter, stop=stop)
+    context = SourceContext(name="jira-eu", options=None, secrets=HubSecrets(), owned=Owned(), meter=meter, stop=stop)
     client = open_client(context, site.url + path, auth=httpx.BasicAuth("ada@example.com", SECRET))
     try:
         yield client, site, meter, stop
@@ -295,7 +299,7 @@ def test_a_redirect_loop_ends() -> None:
 
 def test_a_secret_that_no_header_can_carry_is_not_quoted() -> None:
     site = Site([OK])
-    context = SourceContext(name="hub", options=None, secrets=None, owned=Owned(), meter=Counter(), stop=Clockless())
+    context = SourceContext(name="hub", options=None, secrets=HubSecrets(), owned=Owned(), meter=Counter(), stop=Clockless())
 
     class Bearer(httpx.Auth):
         def auth_flow(self, request: httpx.Request) -> Iterator[httpx.Request]:  # type: ignore[override]  # a generator is an iterator
@@ -310,11 +314,11 @@ def test_a_secret_that_no_header_can_carry_is_not_quoted() -> None:
         client.close()
         site.close()
     assert SECRET not in str(caught.value)
-    assert "MILEPOST_HUB__" in str(caught.value)
+    assert "check MILEPOST_HUB__TOKEN, and what that account may do" in str(caught.value)
 
 
 def test_unusable_settings_of_the_environment_are_named_not_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
-    context = SourceContext(name="hub", options=None, secrets=None, owned=Owned(), meter=Counter(), stop=Clockless())
+    context = SourceContext(name="hub", options=None, secrets=HubSecrets(), owned=Owned(), meter=Counter(), stop=Clockless())
     monkeypatch.setenv("HTTPS_PROXY", f"nonsense://ada:{SECRET}@proxy.example.com")
     with pytest.raises(Unavailable, match="HTTPS_PROXY") as caught:
         open_client(context, "https://jira.example.com")

@@ -91,7 +91,7 @@ def test_all_is_well(site: JiraCloud) -> None:
 
 def test_wrong_credentials_are_the_first_and_last_finding(site: JiraCloud) -> None:
     findings = check(site, token="wrong-token")
-    assert "MILEPOST_JIRA__" in the_problem(findings, "identity")
+    assert "check MILEPOST_JIRA__USER and MILEPOST_JIRA__TOKEN" in the_problem(findings, "identity")
     assert "wrong-token" not in repr(findings)
 
 

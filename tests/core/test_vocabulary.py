@@ -68,7 +68,7 @@ def test_the_shipped_rules_are_sound_and_in_order() -> None:
         ({"any": [{"run": {"framework": [""]}}]}, "write a text or a list of texts"),
         ({"any": [{"status": {}}]}, "Field required"),
         ({"any": [{"status": {"id": "a-rule"}}]}, "a rule cannot rest on itself"),
-        ({"any": [{"subject": {"wrong": True}}]}, "Extra inputs are not permitted"),
+        ({"any": [{"subject": {"wrong": True}}]}, "is no fact of a work_item"),
         ({"work_item": {"open": True}}, "when: starts with any, all or none"),
     ],
 )  # fmt: skip
