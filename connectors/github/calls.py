@@ -69,7 +69,7 @@ class Calls:
         if self._context.stop.is_set():
             raise Cancelled
         try:
-            with translated(self._context.name, what):
+            with translated(self._context, what):
                 return call()
         finally:
             self._report()
@@ -88,12 +88,13 @@ class Calls:
 
 
 @contextmanager
-def translated(source: str, what: str) -> Iterator[None]:
+def translated(context: SourceContext, what: str) -> Iterator[None]:
     """Raises our errors for PyGithub's: `AuthError`, `NotFound`, `RateLimited`, `Refused`, `Unavailable`. None quotes a request."""
+    source = context.name
     try:
         yield
     except GithubException as error:
-        raise _translate(source, what, error) from error
+        raise _translate(context, what, error) from error
     except requests.RequestException as error:
         raise Unavailable(
             source, f"{what}: the connection failed", fix="check the source's url, the network and the proxy"
@@ -107,7 +108,8 @@ def translated(source: str, what: str) -> Iterator[None]:
         raise Unavailable(source, f"{what}: GitHub's answer made no sense", fix="check the source's url") from error
 
 
-def _translate(source: str, what: str, error: GithubException) -> SourceError:
+def _translate(context: SourceContext, what: str, error: GithubException) -> SourceError:
+    source = context.name
     status, said, headers = error.status, _said(error.data), error.headers or {}
     what = f"{what}: GitHub answered {status}"
     if _is_rate_limit(error):
@@ -115,7 +117,7 @@ def _translate(source: str, what: str, error: GithubException) -> SourceError:
         until = now + (wait if wait is not None else LONGEST_WAIT)
         return RateLimited(source, f"{what}: rate limit until {until:%Y-%m-%d %H:%M:%S} UTC", until=until, fix="run again then")
     if status == 401:
-        return AuthError(source, f"{what}: {said}", fix=f"check MILEPOST_{source.upper().replace('-', '_')}__TOKEN")
+        return AuthError(source, f"{what}: {said}", fix=context.credentials_fix())
     if status in (404, 410):
         return NotFound(source, what, fix="check that it exists and that the account may see it")
     if status >= 500:

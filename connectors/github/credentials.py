@@ -68,7 +68,7 @@ def _installation_token(context: SourceContext) -> Callable[[], str]:
 
     def token() -> str:
         try:
-            with translated(context.name, "installation token"):
+            with translated(context, "installation token"):
                 current = sdk.requester.auth
                 assert current is not None
                 return current.token
