@@ -6,7 +6,7 @@ Absence alone proves nothing: a search index lags, a permission is lost, a ticke
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 
@@ -14,11 +14,11 @@ import msgspec
 
 from connectors.base import Connector, Options
 from connectors.errors import Cancelled
-from mappings.model import Entity, Missing, Ref
+from mappings.model import Entity, Missing, Ref, Run, WorkItem
 from sync.source import guarded
 from sync.store import entities, leases, streams
 from sync.store.bulk import chunks
-from sync.store.connect import Database
+from sync.store.connect import Connection, Database
 from sync.store.leases import Lease
 from sync.store.promoted import promoted
 from sync.store.streams import StreamKey
@@ -71,6 +71,7 @@ def confirm_deletions(
     scope: Options,
     lease: Lease,
     *,
+    along: AbstractSet[str],
     share: float,
     force: bool,
     stop: threading.Event,
@@ -82,6 +83,7 @@ def confirm_deletions(
       otherwise they are kept, and what rests on them is unknown until they are seen again.
     - Not gone, and still listed by another stream of the scope, as a run that no model stands behind: leaves this stream alone.
     - Still there, and changed since the listing began: it may have slipped through, and stays.
+    - Of a kind that comes `along` with others, and not named by any that stays: leaves with them, and is not counted beside them.
     - Still there for no reason that is seen, or not answered for: stays, and what rests on it is unknown until it is listed again.
       A search index with a gap, or a search that answers nothing, takes nothing away.
 
@@ -108,7 +110,10 @@ def confirm_deletions(
         now = database.now(tx)
         entities.save_direct(tx, [*answers.late, *answers.hidden], now=now)
         entities.leave_scope(tx, key, answers.surplus)
-        entities.mark_missing(tx, [*answers.unsure, *(one.ref for one in answers.hidden)], now)
+        orphans = frozenset() if too_many else _orphans(tx, answers, along)
+        hidden = {one.ref for one in answers.hidden} - orphans
+        entities.leave_scope(tx, key, orphans)
+        entities.mark_missing(tx, {*answers.unsure, *hidden} - orphans, now)
         if too_many:
             # What is stored of those that left stays as it was: it is what tells the next time that they have moved.
             entities.mark_missing(tx, [*answers.gone, *(one.ref for one in answers.left)], now)
@@ -117,8 +122,25 @@ def confirm_deletions(
             entities.leave_scope(tx, key, [one.ref for one in answers.left])
             entities.tombstone(tx, answers.gone, now)
     if not too_many:
-        return Deletions(buried=len(answers.gone), hidden=len(answers.hidden))
-    return Deletions(refused=_too_many(answers, members, share), hidden=len(answers.hidden))
+        return Deletions(buried=len(answers.gone), hidden=len(hidden))
+    return Deletions(refused=_too_many(answers, members, share), hidden=len(hidden))
+
+
+def _orphans(tx: Connection, answers: _Answers, along: AbstractSet[str]) -> AbstractSet[Ref]:
+    """What came along with others and was not listed any more: what was listed does not name it, so only what was not can."""
+    unlisted = {ref for ref in (*answers.unsure, *(one.ref for one in answers.hidden)) if ref.kind in along}
+    if not unlisted:
+        return unlisted
+    staying = [*answers.late, *answers.hidden, *entities.get(tx, set(answers.unsure) - unlisted)]
+    return unlisted.difference(*map(_named_by, staying))
+
+
+def _named_by(entity: Entity) -> Iterator[Ref]:
+    match entity:
+        case Run():
+            yield from (use.dataset for use in entity.datasets)
+        case WorkItem():
+            yield from entity.milestones
 
 
 def _too_many(answers: _Answers, members: int, share: float) -> str:

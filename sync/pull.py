@@ -229,6 +229,7 @@ class _StreamPull:
             self.key,
             self.scope.options,
             self.lease,
+            along=self.pull.source.connection.along.get(self.key.stream, frozenset()),
             share=limits.max_deletes,
             force=limits.force,
             stop=self.pull.stop,

@@ -30,6 +30,7 @@ CONNECTION = Connection(
         "issues": frozenset({"work_item", "milestone"}),
     },
     sweeps=frozenset({"fields", "versions"}),
+    along={"issues": frozenset({"milestone"})},
     reader=_reader,
     publish=JiraPublish,
     publisher=_publisher,

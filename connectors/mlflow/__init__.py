@@ -24,5 +24,6 @@ CONNECTION = Connection(
         "models": frozenset({"model_version", "run", "dataset"}),
     },
     sweeps=frozenset({"experiments", "models"}),
+    along={"runs": frozenset({"dataset"}), "models": frozenset({"dataset"})},
     reader=_open_reader,
 )

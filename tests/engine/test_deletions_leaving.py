@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from mappings.model import Dataset, Ref
+from mappings.model import Dataset, DatasetUse, Ref, Run
 from sync.engine import RunResult
 from sync.outcome import ExitCode
 from sync.store import entities
@@ -204,7 +204,7 @@ def test_too_many_that_stop_matching_go_once_a_person_confirms(searched: Office)
 
 
 def test_who_left_is_asked_for_in_groups(searched: Office) -> None:
-    """60 candidates: one page of the listing, one bulk read, and two questions of at most 50 ids."""
+    """Of 60 candidates: a page of the listing, a bulk read, and two questions of at most 50 ids."""
     tickets = [searched.ticket("ai") for _ in range(90)]
     searched.pull()
     for ticket in tickets[:60]:
@@ -269,3 +269,79 @@ def test_what_another_stream_still_lists_only_leaves_the_stream_and_needs_no_que
     office.pull()
     assert office.shelf.questions == []
     assert members(office, "shelf", "dataset") == {"d1", "d2"}
+
+
+# -- what comes along with others ------------------------------------------------------------------------------------------
+
+
+def run(ident: str, *datasets: str) -> Run:
+    uses = tuple(DatasetUse(dataset=dataset(one).ref) for one in datasets)
+    return Run(ref=Ref("shelf", "run", ident), run_id=ident, experiment="e", status="finished", datasets=uses)
+
+
+@pytest.fixture
+def lab(office: Office) -> Office:
+    """A source of runs whose data sets come along with them."""
+    office.only_the_shelf()
+    office.limits = msgspec.structs.replace(office.limits, full_every=timedelta())
+    office.connection = office.shelf.connection(along={"things": frozenset({"dataset"})})
+    office.shelf.put(run("r1", "d1", "shared"), run("r2", "d2", "shared"), *map(dataset, ("d1", "d2", "shared")))
+    office.pull()
+    return office
+
+
+def test_a_data_set_leaves_with_the_last_run_that_names_it(lab: Office) -> None:
+    del lab.shelf.things[run("r1").ref]
+    lab.shelf.unlisted.add(dataset("d1").ref)
+    result = lab.pull()
+    assert (result.exit_code, notices(result)) == (ExitCode.DONE, [])
+    assert members(lab, "shelf", "dataset") == {"d2", "shared"}
+    assert missing(lab, "shelf") == set()
+    lab.shelf.unlisted.clear()
+    lab.shelf.put(run("r3", "d1"))
+    lab.pull()
+    assert members(lab, "shelf", "dataset") == {"d1", "d2", "shared"}
+
+
+def test_a_data_set_stays_with_a_run_that_was_not_listed(lab: Office) -> None:
+    lab.shelf.unlisted.update({run("r1").ref, dataset("d1").ref})
+    lab.pull()
+    assert members(lab, "shelf", "dataset") == {"d1", "d2", "shared"}
+    assert missing(lab, "shelf") == {"r1", "d1"}
+    lab.shelf.unlisted.clear()
+    lab.pull()
+    assert missing(lab, "shelf") == set()
+
+
+def test_a_data_set_stays_with_runs_that_can_no_longer_be_seen(lab: Office) -> None:
+    lab.shelf.hidden = True
+    lab.pull()
+    assert members(lab, "shelf", "dataset") == {"d1", "d2", "shared"}
+    assert missing(lab, "shelf") == {"r1", "r2", "d1", "d2", "shared"}
+
+
+def test_a_data_set_stays_with_runs_whose_deletion_was_refused(lab: Office) -> None:
+    for ident in ("r1", "r2"):
+        del lab.shelf.things[run(ident).ref]
+    lab.shelf.unlisted.update(dataset(one).ref for one in ("d1", "d2", "shared"))
+    assert lab.pull().exit_code is ExitCode.REFUSED
+    assert members(lab, "shelf", "dataset") == {"d1", "d2", "shared"}
+    assert missing(lab, "shelf") == {"r1", "r2", "d1", "d2", "shared"}
+
+
+def test_a_version_leaves_with_the_last_ticket_that_is_planned_for_it(searched: Office) -> None:
+    searched.jira.add_version("ML", "2026.4")
+    ticket, other = searched.ticket("ai", fix_versions=["2026.4"]), searched.ticket("ai")
+    searched.pull()
+    assert len(members(searched, kind="milestone")) == 1
+    searched.jira.edit(ticket, fix_versions=[])
+    result = searched.pull()
+    assert (result.exit_code, notices(result)) == (ExitCode.DONE, [])
+    assert members(searched, kind="milestone") == set()
+    assert missing(searched) == set()
+    searched.jira.edit(other, fix_versions=["2026.4"])
+    searched.pull()
+    assert len(members(searched, kind="milestone")) == 1
+    searched.jira.searchable.remove(int(searched.ref(other).id))
+    searched.pull()
+    assert len(members(searched, kind="milestone")) == 1
