@@ -16,7 +16,7 @@ from sync.facts import View
 from sync.freshness import Freshness, StreamFacts
 from sync.graph import Graph
 from sync.link import Linked, build_graph, link
-from sync.lookup import look_up, repositories_of
+from sync.lookup import look_up, nowhere, repositories_in
 from sync.observe import observe
 from sync.project import ProjectView
 from sync.source import Scope, Source
@@ -62,7 +62,7 @@ def assess(
     known, linked = _linked(database, project)
     scoped = {source.name for source, _ in project.scopes}
     asked = [source for source in asking if source.name in scoped]
-    if linked.unresolved and look_up(database, asked, known, linked.unresolved, stop=stop):
+    if asked and linked.loose_ends and look_up(database, asked, repositories_in(known), linked.loose_ends, stop=stop):
         known, linked = _linked(database, project)
     with database.read() as tx:
         now = database.now(tx)
@@ -95,26 +95,18 @@ def _linked(database: Database, project: ScopedProject) -> tuple[Sequence[Entity
         now = database.now(tx)
         known = [*_load(tx, project), _project_entity(project.view)]
         history = observations.history(tx, project.key, now - HISTORY)
-        repositories = [(source.name, one) for source, _ in project.scopes for one in repositories_of(known, source.name)]
         found = {one.ref: one for one in [*history, *observe(known, project.view, history, now=now)]}
         linked = link([*known, *found.values()], project.view)
-        asked = [Ref(source, "commit", f"{one}/{sha}") for source, one in repositories for sha in linked.unresolved]
-        missing = entities.known_missing(tx, asked)
-    nowhere = {
-        sha
-        for sha in linked.unresolved
-        if repositories and all(Ref(source, "commit", f"{one}/{sha}") in missing for source, one in repositories)
-    }
-    left = [sha for sha in linked.unresolved if sha not in nowhere]
+        gone = nowhere(tx, repositories_in(known), linked.loose_ends)
+    left = [sha for sha in linked.unresolved if sha not in gone]
     return [*known, *found.values()], msgspec.structs.replace(linked, unresolved=left)
 
 
 def _load(tx: Connection, project: ScopedProject) -> Sequence[Entity]:
     """The live entities of the project's scopes, and the commits that were looked up for them."""
     loaded = entities.load(tx, _keys(tx, project))
-    repositories = [(source.name, one) for source, _ in project.scopes for one in repositories_of(loaded, source.name)]
     have = {entity.ref for entity in loaded}
-    return [*loaded, *(one for one in entities.looked_up_commits(tx, repositories) if one.ref not in have)]
+    return [*loaded, *(one for one in entities.looked_up_commits(tx, repositories_in(loaded)) if one.ref not in have)]
 
 
 def _project_entity(view: ProjectView) -> Project:

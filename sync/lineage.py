@@ -85,9 +85,13 @@ def _is_no_way_in(change: ChangeRequest | None) -> bool:
 def _of_its_repository(found: Sequence[C], entity: Run | ModelVersion) -> Sequence[C]:
     """Those in the repository that the run names, or all where it names none of theirs."""
     url = (entity.git_repository or "") if isinstance(entity, Run) else ""
-    name = url.removesuffix("/").removesuffix(".git").casefold()
-    own = [one for one in found if name.endswith(("/" + one.repository.casefold(), ":" + one.repository.casefold()))]
-    return own or found
+    return [one for one in found if is_address_of(url, one.repository)] or found
+
+
+def is_address_of(url: str, repository: str) -> bool:
+    """Whether a clone address, of whatever protocol, is that of the repository `owner/name`."""
+    address, name = url.removesuffix("/").removesuffix(".git").casefold(), repository.casefold()
+    return address.endswith(("/" + name, ":" + name))
 
 
 def implemented_by(links: Iterable[Link]) -> Mapping[Ref, frozenset[Ref]]:
@@ -171,7 +175,35 @@ def followed(known: Known, merges: Mapping[Ref, Sequence[Ref]], tickets: Mapping
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def unresolved(known: Known, known_missing: frozenset[str]) -> set[str]:
-    """The full shas that nothing known explains. Short ones are not asked for: sources answer for full ones only."""
-    named = {sha for entity in _built(known) for sha in named_shas(entity) if len(sha) == 40}
-    return {sha for sha in named if sha not in known_missing and not known.with_sha(sha)}
+class LooseEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """A full sha that leads to no change request: nothing known explains it, or (`found`) only a commit of no branch and of no
+    change request does. `since` is when it was first built from, as far as that is known, and `addresses` are those of the
+    repositories that it was built in. Short shas are no loose ends: sources answer for full ones only.
+    """
+
+    sha: str
+    found: bool
+    since: datetime | None = None
+    addresses: frozenset[str] = frozenset()
+
+
+def loose_ends(known: Known) -> Sequence[LooseEnd]:
+    """What a source may know more of than its listings tell, now or later: a commit is pushed, and proposed, after it was built."""
+    ends: dict[str, LooseEnd] = {}
+    for entity in _built(known):
+        for sha in named_shas(entity):
+            if len(sha) == 40 and _is_loose(known, sha):
+                end = ends.get(sha) or LooseEnd(sha=sha, found=bool(known.with_sha(sha)))
+                times = [time for time in (end.since, _built_at(entity)) if time is not None]
+                addresses = {entity.git_repository} if isinstance(entity, Run) and entity.git_repository else frozenset()
+                ends[sha] = msgspec.structs.replace(end, since=min(times, default=None), addresses=end.addresses | addresses)
+    return [ends[sha] for sha in sorted(ends)]
+
+
+def _is_loose(known: Known, sha: str) -> bool:
+    commits = known.commits_by_sha.get(sha, ())
+    return sha not in known.changes_by_sha and not any(one.on_default_branch or one.change_requests for one in commits)
+
+
+def _built_at(entity: Run | ModelVersion) -> datetime | None:
+    return (entity.started_at if isinstance(entity, Run) else None) or entity.created_at

@@ -13,18 +13,19 @@ import msgspec
 from mappings.model import Confidence, Entity, Link, Ref
 from sync.graph import Graph
 from sync.known import Known
-from sync.lineage import by_sha, followed, implemented_by, tagged, unresolved, weigh
+from sync.lineage import LooseEnd, by_sha, followed, implemented_by, loose_ends, tagged, weigh
 from sync.mentions import mentions
 from sync.project import DeclaredLink, ProjectView
 
 
 class Linked(msgspec.Struct, frozen=True, kw_only=True):
-    """The links, which change requests brought each run or version onto the default branch, the full shas that nothing known
-    explains (they are looked up once), the blockers of each ticket that cannot be seen, and what a declared link could not be
-    resolved to."""
+    """The links, which change requests brought each run or version onto the default branch, the full shas that lead to no change
+    request, those among them that nobody was asked for yet, the blockers of each ticket that cannot be seen, and what a declared
+    link could not be resolved to."""
 
     links: Sequence[Link]
     merges: Mapping[Ref, Sequence[Ref]]
+    loose_ends: Sequence[LooseEnd]
     unresolved: Sequence[str]
     unseen_blockers: Mapping[Ref, Sequence[Ref]]
     findings: Sequence[str]
@@ -50,10 +51,12 @@ def link(entities: Iterable[Entity], project: ProjectView, *, known_missing: fro
     links += declared
     links += built
     links += followed(known, merges, tickets)
+    loose = loose_ends(known)
     return Linked(
         links=sorted(set(links)),
         merges=merges,
-        unresolved=sorted(unresolved(known, known_missing)),
+        loose_ends=loose,
+        unresolved=[end.sha for end in loose if not end.found and end.sha not in known_missing],
         unseen_blockers=_unseen_blockers(known),
         findings=findings,
     )

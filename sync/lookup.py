@@ -1,23 +1,27 @@
-"""Commits that a run or model version names and that no stored commit has: looked up once, and remembered either way.
+"""Commits that a run or model version names and that lead to no change request: looked up, and remembered either way.
 
 A run that was started on a branch which was squashed later names a commit that no listing shows; the source still knows to which
-change request it belongs.
+change request it belongs. What was not pushed yet when it was built from, or not proposed, is asked for again, ever more rarely.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TypeAlias
 
 import structlog
 
 from connectors.base import Connector
 from connectors.errors import Cancelled, SourceError
-from mappings.model import ChangeRequest, Commit, Entity, Missing, Ref
+from mappings.model import ChangeRequest, Commit, Entity, Ref
+from sync.lineage import LooseEnd, is_address_of
 from sync.source import Gauge, Source, guarded, reading
-from sync.store import entities
+from sync.store import entities, lookups
 from sync.store.bulk import chunks
-from sync.store.connect import Database
+from sync.store.connect import Connection, Database
+from sync.store.lookups import LookedUp
 
 log = structlog.get_logger(__name__)
 
@@ -28,25 +32,65 @@ MOST = 1_000
 """Asked for in one run of a source: years of runs from deleted branches must not use up the rate budget. The rest follows in the
 next runs, and is unknown until then."""
 
+SOONEST = timedelta(hours=1)
+"""Nothing is asked for again earlier."""
 
-def repositories_of(known: Sequence[Entity], source: str) -> Sequence[str]:
-    """The ids of the repositories of one source, as the refs of its commits and change requests have them."""
+Repositories: TypeAlias = Mapping[tuple[str, str], str]
+"""The names of the known repositories, by source and id as the refs of their commits and change requests have it."""
+
+
+def repositories_in(known: Sequence[Entity]) -> Repositories:
     found = {
-        entity.ref.id.partition("/")[0]
+        (entity.ref.source, entity.ref.id.partition("/")[0]): entity.repository
         for entity in known
-        if entity.ref.source == source and isinstance(entity, Commit | ChangeRequest)
+        if isinstance(entity, Commit | ChangeRequest)
     }
-    return sorted(found)
+    return dict(sorted(found.items()))
 
 
 def look_up(
-    database: Database, sources: Sequence[Source], known: Sequence[Entity], shas: Sequence[str], *, stop: threading.Event
+    database: Database, sources: Sequence[Source], repositories: Repositories, ends: Sequence[LooseEnd], *, stop: threading.Event
 ) -> int:
-    """Asks every source that has commits for `shas`, in each of its repositories, and stores what it answers.
+    """Asks every source that has commits for those of `ends` that are due, and stores what it answers.
 
     Returns how many questions were answered, found or not. A source that fails is asked again next time.
     """
-    return sum(_ask(database, source, _unasked(database, source, known, shas)[:MOST], stop) for source in sources)
+    answered = 0
+    for source in sources:
+        if any("commit" in kinds for kinds in source.connection.streams.values()):
+            with database.read() as tx:
+                wanted = list(_due(tx, source.name, repositories, ends, database.now(tx)))
+            answered += _ask(database, source, wanted[:MOST], stop)
+    return answered
+
+
+def nowhere(tx: Connection, repositories: Repositories, ends: Sequence[LooseEnd]) -> frozenset[str]:
+    """The shas that were looked up wherever they could be, and found in no place."""
+    places = {end.sha: list(_places(end, repositories)) for end in ends}
+    asked = lookups.asked(tx, [ref for refs in places.values() for ref in refs])
+    absent = {ref for ref, answer in asked.items() if not answer.found}
+    return frozenset(sha for sha, refs in places.items() if refs and absent.issuperset(refs))
+
+
+def _places(end: LooseEnd, repositories: Repositories) -> Iterator[Ref]:
+    """The commit in the repositories whose addresses are named, or in all of them where none of theirs is."""
+    named = [place for place, name in repositories.items() if any(is_address_of(address, name) for address in end.addresses)]
+    for source, repository in named or repositories:
+        yield Ref(source, "commit", f"{repository}/{end.sha}")
+
+
+def _due(tx: Connection, source: str, repositories: Repositories, ends: Sequence[LooseEnd], now: datetime) -> Iterator[Ref]:
+    """Sha by sha, so that a run that ends early has answered as many shas as it could in full; first what was never asked for."""
+    places = [(ref, end.since) for end in ends for ref in _places(end, repositories) if ref.source == source]
+    asked = lookups.asked(tx, [ref for ref, _ in places])
+    yield from (ref for ref, _ in places if ref not in asked)
+    yield from (ref for ref, since in places if ref in asked and _is_due(asked[ref], since, now))
+
+
+def _is_due(last: LookedUp, since: datetime | None, now: datetime) -> bool:
+    """Again once as much time has passed as had when it was last asked for: a dozen questions cover years."""
+    age = last.asked_at - since if since is not None else timedelta(days=1)
+    return now - last.asked_at >= max(age, SOONEST)
 
 
 def _ask(database: Database, source: Source, wanted: Sequence[Ref], stop: threading.Event) -> int:
@@ -70,17 +114,5 @@ def _ask_chunk(database: Database, source: Source, reader: Connector, refs: Sequ
     with database.write() as tx:
         now = database.now(tx)
         entities.save_direct(tx, [answer for answer in answers if isinstance(answer, Entity)], now=now)
-        entities.remember_missing(tx, [answer.ref for answer in answers if isinstance(answer, Missing)], now)
+        lookups.remember(tx, [(answer.ref, isinstance(answer, Entity)) for answer in answers], now)
     return len(answers)
-
-
-def _unasked(database: Database, source: Source, known: Sequence[Entity], shas: Sequence[str]) -> Sequence[Ref]:
-    """Sha by sha, so that a run that ends early has answered as many shas as it could in full."""
-    if not any("commit" in kinds for kinds in source.connection.streams.values()):
-        return []
-    repositories = repositories_of(known, source.name)
-    refs = [Ref(source.name, "commit", f"{repository}/{sha}") for sha in shas for repository in repositories]
-    with database.read() as tx:
-        missing = entities.known_missing(tx, refs)
-        found = {one.ref for one in entities.get(tx, refs)}
-    return [ref for ref in refs if ref not in missing and ref not in found]

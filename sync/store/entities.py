@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sync.store.absent import known_missing, remember_missing
 from sync.store.loading import find, get, load, looked_up_commits
 from sync.store.members import (
     buried,
@@ -30,7 +29,6 @@ __all__ = [
     "find",
     "get",
     "in_other_streams",
-    "known_missing",
     "leave_scope",
     "listed_containers",
     "listed_in_other_scopes",
@@ -40,7 +38,6 @@ __all__ = [
     "mark_missing",
     "members_among",
     "missing",
-    "remember_missing",
     "restore",
     "save_batch",
     "save_direct",

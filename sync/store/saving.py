@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, update
 from connectors.base import Batch
 from mappings.change import Reading
 from mappings.model import Entity, Ref, Rejected
-from sync.store import absent, quarantine
+from sync.store import lookups, quarantine
 from sync.store.bulk import CHUNK, bulk, chunks, read
 from sync.store.columns import to_micros
 from sync.store.folding import Stored, Verdict, compare, latest
@@ -152,7 +152,7 @@ def _save_group(
     bulk(tx, _BRING_BACK, back)
     bulk(tx, _JOIN, members)
     if new:
-        absent.forget(tx, source, kind, new)
+        lookups.forget(tx, source, kind, new)
     understood = [Ref(source, kind, row.id) for row in rows]
     quarantine.clear(tx, source, DIRECT, understood)
     if place is not None:

@@ -79,12 +79,13 @@ membership = Table(
     sqlite_with_rowid=False,
 )
 
-absent = Table(
-    "absent",
+looked_up = Table(
+    "looked_up",
     metadata,
     *_ref(),
-    Column("checked_at", Moment, nullable=False),
-    PrimaryKeyConstraint("source", "kind", "id", name="absent_pk"),
+    Column("asked_at", Moment, nullable=False),
+    Column("found", Boolean, nullable=False),
+    PrimaryKeyConstraint("source", "kind", "id", name="looked_up_pk"),
 )
 
 quarantine = Table(

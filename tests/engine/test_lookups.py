@@ -1,20 +1,24 @@
-"""Commits that no listing shows: looked up once, remembered either way, and a run on a squashed branch finds its ticket."""
+"""Commits that no listing shows: looked up, remembered either way, asked for again ever more rarely, and a run finds its ticket."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from sqlalchemy import update
 
 from connectors.errors import RateLimited
-from mappings.model import Commit, Ref, Run
+from mappings.model import Ref, Run
 from sandbox.faults import Fault, answers
 from sync import lookup
-from sync.lookup import CHUNK, look_up
+from sync.lineage import LooseEnd
+from sync.lookup import CHUNK, SOONEST, look_up
 from sync.outcome import ExitCode
+from sync.store.schema import looked_up
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Office
@@ -63,6 +67,96 @@ def test_a_commit_that_is_nowhere_is_asked_for_once(office: Office) -> None:
     assert asked(office, NOWHERE) == 1
 
 
+def train_now(office: Office, sha: str) -> None:
+    version = office.train("churn-classifier", sha)
+    assert version.run is not None
+    run = office.shelf.things[version.run]
+    office.shelf.put(msgspec.structs.replace(run, started_at=datetime.now(UTC)))
+
+
+def pass_time(office: Office, by: timedelta) -> None:
+    """Everything that was looked up was so by that much earlier."""
+    with office.database.write() as tx:
+        tx.execute(update(looked_up).values(asked_at=office.database.now(tx) - by))
+
+
+def test_a_commit_that_is_pushed_after_it_was_built_from_finds_its_ticket(office: Office) -> None:
+    with_shelf(office)
+    ticket = office.ticket()
+    office.propose(office.ticket())
+    branch = f"feature/{ticket.lower()}"
+    sha = office.github.commit("example/churn", f"{ticket} Train", branch=branch)
+    train_now(office, sha)
+    not_pushed = answers(422, {"message": f"No commit found for SHA: {sha}", "status": "422"})
+    office.github.faults.append(Fault(not_pushed, path=f"*/commits/{sha}"))
+    office.sync()
+    assert (office.field(ticket), asked(office, sha)) == (None, 1)
+    office.github.commit("example/churn", "More", branch=branch)
+    number = office.github.open_pull("example/churn", f"{ticket} Train", branch)
+    office.github.merge("example/churn", number, "squash")
+    office.sync()
+    assert (office.field(ticket), asked(office, sha)) == (None, 1)
+    pass_time(office, SOONEST)
+    office.sync()
+    assert (office.field(ticket), asked(office, sha)) == ("Model ready", 2)
+
+
+def test_a_commit_that_is_proposed_after_it_was_looked_up_finds_its_ticket(office: Office) -> None:
+    with_shelf(office)
+    ticket = office.ticket()
+    office.propose(office.ticket())
+    branch = f"feature/{ticket.lower()}"
+    sha = office.github.commit("example/churn", f"{ticket} Train", branch=branch)
+    train_now(office, sha)
+    office.sync()
+    office.github.commit("example/churn", "More", branch=branch)
+    number = office.github.open_pull("example/churn", f"{ticket} Train", branch)
+    office.github.merge("example/churn", number, "squash")
+    pass_time(office, SOONEST)
+    office.sync()
+    assert (office.field(ticket), asked(office, sha)) == ("Model ready", 2)
+    pass_time(office, timedelta(days=400))
+    office.sync()
+    assert asked(office, sha) == 2
+
+
+def test_questions_grow_rare_with_the_age_of_what_was_built(office: Office) -> None:
+    with_shelf(office)
+    office.propose(office.ticket())
+    office.shelf.put(
+        Run(
+            ref=Ref("shelf", "run", "old"),
+            run_id="old",
+            experiment="training",
+            git_commit=NOWHERE,
+            started_at=datetime.now(UTC) - timedelta(days=40),
+        )
+    )
+    office.sync()
+    pass_time(office, timedelta(days=10))
+    office.sync()
+    assert asked(office, NOWHERE) == 1
+    pass_time(office, timedelta(days=21))
+    office.sync()
+    assert asked(office, NOWHERE) == 2
+
+
+def test_a_commit_is_looked_up_in_the_repository_that_its_run_names(office: Office) -> None:
+    with_shelf(office)
+    office.github.add_repository("example/other")
+    office.scopes["github"] = {"repositories": ["example/*"]}
+    office.propose(office.ticket())
+    office.propose(office.ticket(), "example/other")
+    run = Run(ref=Ref("shelf", "run", "r"), run_id="r", experiment="training", git_commit=NOWHERE)
+    office.shelf.put(msgspec.structs.replace(run, git_repository="git@git.example.com:example/other.git"))
+    office.sync()
+    assert asked(office, NOWHERE) == 1
+    unnamed = NOWHERE.replace("0", "f")
+    office.shelf.put(msgspec.structs.replace(run, git_commit=unnamed, git_repository="git@git.example.com:nobody/knows.git"))
+    office.sync()
+    assert asked(office, unnamed) == 2
+
+
 def test_a_commit_is_asked_for_again_after_a_failure(office: Office) -> None:
     with_shelf(office)
     ticket = office.ticket()
@@ -89,12 +183,12 @@ def test_a_plan_without_a_pull_asks_nobody(office: Office) -> None:
 
 
 def shelved(office: Office, shas: Sequence[str]) -> tuple[list[Ref], int]:
-    """Looks `shas` up on the shelf, of which one commit is known; returns what was asked for, and how much was answered."""
+    """Looks `shas` up on the shelf, of which one repository is known; returns what was asked for, and how much was answered."""
     office.only_the_shelf()
     workspace = office.workspace()
-    known = [Commit(ref=Ref("shelf", "commit", f"7/{NOWHERE}"), sha=NOWHERE, repository="example/churn")]
+    ends = [LooseEnd(sha=sha, found=False) for sha in shas]
     before = len(office.shelf.reads)
-    answered = look_up(office.database, list(workspace.sources.values()), known, shas, stop=office.stop)
+    answered = look_up(office.database, list(workspace.sources.values()), {("shelf", "7"): "example/churn"}, ends, stop=office.stop)
     return office.shelf.reads[before:], answered
 
 

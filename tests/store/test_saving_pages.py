@@ -15,10 +15,11 @@ from sqlalchemy import select
 from connectors.base import Batch
 from mappings.change import Reading, Slot
 from mappings.model import AnyEntity, Commit, Entity, Observation, Ref, Rejected, WorkItem
-from sync.store import entities, quarantine, streams
+from sync.store import entities, lookups, quarantine, streams
 from sync.store.connect import Database
 from sync.store.entities import Saved
 from sync.store.errors import StoreError
+from sync.store.lookups import LookedUp
 from sync.store.schema import entity as entity_table
 from sync.store.streams import StreamKey
 
@@ -110,7 +111,7 @@ import os, sys
 from datetime import UTC, datetime
 from connectors.base import Batch
 from mappings.model import Ref, WorkItem
-from sync.store import entities
+from sync.store import entities, lookups
 from sync.store.connect import open_database
 from sync.store.streams import StreamKey
 
@@ -251,17 +252,17 @@ def loaded_ids(found: list[AnyEntity]) -> list[str]:
     return [one.ref.id for one in found]
 
 
-def test_looked_up_objects_that_do_not_exist_are_remembered_until_they_do(
+def test_what_was_looked_up_is_remembered_until_it_is_stored(
     database: Database, key: StreamKey, later: Callable[[int], datetime]
 ) -> None:
     here, gone, odd = item(key, 1), Ref(key.source, "work_item", "2"), Ref(key.source, "work_item", "\0")
     with database.write() as tx:
-        entities.remember_missing(tx, [here.ref, gone, gone, odd], NOON)
-        entities.remember_missing(tx, [gone], later(1))
-        assert entities.known_missing(tx, [here.ref, gone, odd]) == {here.ref: NOON, gone: later(1)}
+        lookups.remember(tx, [(here.ref, False), (gone, True), (gone, False), (odd, False)], NOON)
+        lookups.remember(tx, [(gone, True)], later(1))
+        assert lookups.asked(tx, [here.ref, gone, odd]) == {here.ref: LookedUp(NOON, False), gone: LookedUp(later(1), True)}
     save(database, key, here)
     with database.read() as tx:
-        assert entities.known_missing(tx, [here.ref, gone]) == {gone: later(1)}
+        assert lookups.asked(tx, [here.ref, gone]) == {gone: LookedUp(later(1), True)}
 
 
 def test_a_document_of_another_schema_is_named(database: Database, key: StreamKey) -> None:

@@ -73,10 +73,11 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
-        "absent",
+        "looked_up",
         *ref(),
-        sa.Column("checked_at", MOMENT, nullable=False),
-        sa.PrimaryKeyConstraint("source", "kind", "id", name="absent_pk"),
+        sa.Column("asked_at", MOMENT, nullable=False),
+        sa.Column("found", sa.Boolean, nullable=False),
+        sa.PrimaryKeyConstraint("source", "kind", "id", name="looked_up_pk"),
     )
     op.create_table(
         "quarantine",
