@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from sandbox.world import Cast
 
 MARK = ".milepost-demo"
+_PLOTS = "MPLCONFIGDIR"
 
 
 class FolderTaken(Exception):
@@ -42,6 +44,7 @@ def running(folder: Path) -> Iterator[Sandbox]:
     """
     with ExitStack() as stack:
         stack.enter_context(_own(folder))
+        stack.enter_context(_plots_cached_in(folder / "matplotlib"))
         mlflow = stack.enter_context(server.launch(folder / "mlflow"))
         jira, github = stack.enter_context(JiraCloud()), stack.enter_context(GitHub())
         # What imports for seconds does so now, while the server starts.
@@ -85,6 +88,20 @@ def _own(folder: Path) -> Iterator[None]:
             elif child != mark:
                 child.unlink()
         yield
+
+
+@contextmanager
+def _plots_cached_in(folder: Path) -> Iterator[None]:
+    """Matplotlib, which MLflow imports here and in its server, keeps its cache of fonts there instead of in the user's home."""
+    before = os.environ.get(_PLOTS)
+    os.environ[_PLOTS] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_PLOTS]
+        else:
+            os.environ[_PLOTS] = before
 
 
 _PROJECTS = (

@@ -41,14 +41,13 @@ def is_unread(assessment: Assessment) -> bool:
 
 
 def unread_words(assessment: Assessment) -> Iterator[str]:
-    """What was never read, and what to run: a plan without it is none, or only a part of one."""
-    if is_unread(assessment) and not any(stream.failed for stream in assessment.freshness.streams):
+    """What was never read or failed lately, and what to run: a plan without it is none, or only a part of one."""
+    failed = list(dict.fromkeys(stream.source for stream in assessment.freshness.streams if stream.failed))
+    if is_unread(assessment) and not failed:
         yield "nothing can be planned yet: run milepost pull, or milepost plan --pull"
         return
-    sources = never_pulled(assessment)
-    failed = [one for one in sources if any(stream.failed for stream in assessment.freshness.streams if stream.source == one)]
     if failed:
-        yield f"{listed(failed)} could not be read yet, so what rests on that is not known: milepost status tells why"
-    new = [one for one in sources if one not in failed]
+        yield f"{listed(failed)} could not be read, so what rests on that is not known: milepost status tells why"
+    new = [one for one in never_pulled(assessment) if one not in failed]
     if new:
         yield f"{listed(new)} was never pulled whole, so what rests on that is not known: run milepost pull"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import zip_longest
 
 from rich.text import Text
 
@@ -80,12 +81,14 @@ def _budgets(pulled: Mapping[str, Pulled]) -> Iterator[Text]:
 def finding_lines(pulled: Mapping[str, Pulled], width: int) -> Iterator[Text]:
     """What failed or was refused, with the fix; what is not known for sure, or could not be translated."""
     for name, one in pulled.items():
-        for finding in dict.fromkeys(one.findings):  # scopes often fail alike
+        findings = list(dict.fromkeys(one.findings))  # scopes often fail alike
+        for finding, following in zip_longest(findings, findings[1:]):
             where = name if finding.stream == "*" else f"{name}/{finding.stream}"
             if finding.notice:
                 yield from wrapped(Text(f"! {where}: {finding.text}", style="yellow"), width, hanging=2)
             else:
-                yield from problem_lines(where, finding.text, finding.fix, width)
+                said_below = following is not None and following.fix == finding.fix and not following.notice
+                yield from problem_lines(where, finding.text, None if said_below else finding.fix, width)
         rejected = sum(event.rejected for event in one.events)
         if rejected:
             text = f"! {name}: {plural(rejected, 'record')} could not be translated and set aside; the rest was read"

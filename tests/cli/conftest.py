@@ -65,8 +65,8 @@ def held_demo() -> Iterator[HeldDemo]:
         for name in (".milepost-demo", "milepost.db", "mlflow/mlflow.db"):
             (folder / name).write_text("of an earlier demo\n", encoding="utf-8")
         with Desk(Path(outside)).start("demo", "--hold", "-o", "json", "--folder", str(folder)) as process:
-            answer = _read_until(process.stdout, "}\n")
-            told = _read_until(process.stderr, "  milepost explain LOAN-2\n")
+            answer = _read_until(process.stdout, r"\}\n")
+            told = _read_until(process.stderr, r"  .* explain LOAN-2\n")
             exports = [shlex.split(line)[1] for line in told.splitlines() if line.startswith("  export ")]
             yield HeldDemo(json.loads(answer), folder, dict(one.split("=", 1) for one in exports), told)
             ended = end(process, signal.SIGINT)
@@ -77,8 +77,9 @@ def held_demo() -> Iterator[HeldDemo]:
 
 
 def _read_until(stream: IO[str] | None, last: str) -> str:
+    """All lines up to the first that matches."""
     lines: list[str] = []
-    while stream is not None and (not lines or lines[-1] != last):
+    while stream is not None and (not lines or not re.fullmatch(last, lines[-1])):
         lines.append(stream.readline())
         if not lines[-1]:
             pytest.fail(f"the demo ended before it said {last!r}: {''.join(lines)}")

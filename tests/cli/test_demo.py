@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import time
 from collections import Counter
 from pathlib import Path
@@ -60,10 +61,20 @@ def test_every_source_was_read_without_a_failure(held_demo: HeldDemo) -> None:
     assert {one["state"] for one in held_demo.answer["sources"]} == {"done"}
 
 
-def test_it_tells_how_to_go_on_from_a_second_terminal(held_demo: HeldDemo) -> None:
-    assert f"cd '{held_demo.folder}'" in held_demo.told
+def test_the_commands_that_it_tells_run_from_a_second_terminal_as_they_are(held_demo: HeldDemo, tmp_path: Path) -> None:
+    commands = [line.strip() for line in held_demo.told.splitlines() if line.endswith((" status", " explain LOAN-2"))]
+    shell = {"HOME": str(tmp_path), **held_demo.environ}
+    ended = [subprocess.run(["/bin/sh", "-c", one], cwd=tmp_path, env=shell, capture_output=True, check=False) for one in commands]
+
+    assert [one.returncode for one in ended] == [0, 0]
+    assert [b"LOAN-2" in one.stdout for one in ended] == [True, True]
+    assert "milepost demo --hold" not in held_demo.told
     assert set(held_demo.environ) == {"MILEPOST_JIRA__USER", "MILEPOST_JIRA__TOKEN", "MILEPOST_GITHUB__TOKEN"}
     assert (held_demo.folder / "milepost.schema.json").is_file()
+
+
+def test_what_it_finds_out_about_fonts_stays_in_its_folder(held_demo: HeldDemo) -> None:
+    assert (held_demo.folder / "matplotlib").is_dir()
 
 
 def test_a_second_demo_does_not_take_the_folder_of_a_running_one(held_demo: HeldDemo, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from mappings.model import Entity
 from sync.assess import Assessment, ScopedProject
 from sync.chain import MAX_BRANCHES, Node
-from sync.cli.render_explain import explanation_lines
+from sync.cli.render_explain import MANY_OTHERS, explanation_lines
 from sync.explain import Explanation, explain, find_subjects
 from tests.core.worlds import DAY, NOW, World, shipped
 
@@ -120,3 +120,80 @@ def test_names_in_any_case_find_their_things_and_nothing_finds_nothing() -> None
     assert find_subjects(everything, str(run.ref)) == [run]
     assert find_subjects(everything, "") == []
     assert find_subjects(everything, "nothing of the kind") == []
+
+
+def test_an_open_pull_request_receives_the_statuses_of_the_ticket_that_it_implements() -> None:
+    world = World()
+    item, *_ = world.whole()
+    open_change = world.change(8, branch="feature/ml-42-again")
+    others, *_ = world.whole("ML-43", number=9, version=4)
+
+    explanation = explained(world, open_change)
+    text = "\n".join(line.plain for line in explanation_lines(explanation, NOW, 100))
+
+    assert explanation.verdicts == ()
+    assert {one.subject for one in explanation.received} == {item.ref}
+    assert [one.verdict for one in explanation.received] == list(explained(world, item).verdicts)
+    assert others.ref not in {one.subject for one in explanation.evidence_for}
+    assert "Received from ML-42" in text
+    assert "all of it: milepost explain ML-42" in text
+    assert "Evidence for" not in text, "what is received is not told twice"
+
+
+def test_what_lies_on_a_verdicts_way_names_it_and_what_is_its_evidence_comes_first() -> None:
+    world = World()
+    item, change, run, version = world.whole()
+    world.whole("ML-43", number=9, version=4)
+
+    of_version = {one.verdict.rule: one for one in explained(world, version).evidence_for}
+    of_change = explained(world, change).evidence_for
+
+    assert {one.subject for one in [*of_version.values(), *of_change]} == {item.ref}
+    assert of_version["model-ready"].direct
+    assert of_version["model-ready"].verdict.truth is True
+    assert [one.direct for one in of_change] == sorted((one.direct for one in of_change), reverse=True)
+    assert {"model-ready"} <= {one.verdict.rule for one in explained(world, run).evidence_for}
+    text = "\n".join(line.plain for line in explanation_lines(explained(world, version), NOW, 100))
+    assert "Evidence for ML-42" in text
+    assert "No status applies to it." not in text
+
+
+def test_a_monitors_result_is_evidence_through_its_page() -> None:
+    world = World(aws=True)
+    item, _, _, version = world.whole()
+    endpoint = world.deployment(version)
+    result = world.observation(endpoint, "failed", url="https://monitors.example.com/psi/1")
+
+    found = {one.verdict.rule: one for one in explained(world, result).evidence_for}
+
+    assert found["drift-alert"].subject == item.ref
+    assert found["drift-alert"].direct
+
+
+def test_with_many_others_the_first_are_listed_and_the_rest_counted() -> None:
+    world = World()
+    world.item("ML-1")
+    for number in range(MANY_OTHERS + 3):
+        closed = world.item(f"ML-{number + 100}", status_category="done", closed_at=NOW - 90 * DAY)
+        world.merged(number + 1, branch=f"{closed.key.lower()}-x")
+    feed = world.item("ML-99", labels=("data",))
+    for item in [one for one in world.entities.values() if one.ref.kind == "work_item" and one.ref != feed.ref]:
+        world.change_of(item, blocked_by=(feed.ref,))
+
+    explanation = explained(world, world.graph().work_items_by_key["jira", "ML-1"])
+    text = "\n".join(line.plain for line in explanation_lines(explanation, NOW, 100))
+
+    assert len({one.subject for one in explanation.received}) == MANY_OTHERS + 3
+    assert text.count("Received from") == MANY_OTHERS + 1
+    assert "Received from 3 more: milepost explain -o json lists all" in text
+
+
+def test_what_is_missing_is_told_by_name() -> None:
+    world = World()
+    item, _, _, version = world.whole()
+    world.missing.add(version.ref)
+
+    missing = {text for verdict in explained(world, item).verdicts for text in verdict.missing}
+
+    assert any(text.startswith("churn-classifier v3, which was not found") for text in missing)
+    assert not any(str(version.ref) in text for text in missing)

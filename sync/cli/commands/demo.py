@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import sys
 import threading
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from rich.text import Text
 from sync.build import ConnectionTypes, build_workspace, open_store, project_file_schema, read_project_file
 from sync.cli.documents import plan_documents, stream_documents
 from sync.cli.errors import UsageProblem
-from sync.cli.layout import heading
+from sync.cli.layout import heading, wrapped
 from sync.cli.options import Globals
 from sync.cli.progress import watching
 from sync.cli.render_plan import plan_lines
@@ -67,7 +68,7 @@ def run(globals_: Globals, *, hold: bool, folder: Path | None) -> ExitCode:
     try:
         with interruptible(), _loopback_without_proxy(), running((folder or FOLDER).absolute()) as sandbox:
             shown = _sync_twice(session, sandbox)
-            _show(session, shown, sandbox.config)
+            _show(session, shown, sandbox.config, holding=hold)
             if hold:
                 _hold(sandbox)
     except ModuleNotFoundError as error:
@@ -141,7 +142,7 @@ def _writes(sandbox: Sandbox) -> int:
     return len(sandbox.cast.jira.writes) + len(sandbox.cast.github.writes)
 
 
-def _show(session: Session, shown: Shown, config: Path) -> None:
+def _show(session: Session, shown: Shown, config: Path, *, holding: bool) -> None:
     if session.wants_json:
         session.answer(
             {
@@ -155,6 +156,9 @@ def _show(session: Session, shown: Shown, config: Path) -> None:
         )
     else:
         session.show_all(_lines(shown, config, session.width))
+        if not holding:
+            again = f"{_program()} demo --hold --folder {shlex.quote(str(config.parent))}"
+            session.show(f"Next: {again}", "Then try any other command from a second terminal.")
 
 
 def _lines(shown: Shown, config: Path, width: int) -> Iterator[Text]:
@@ -180,21 +184,26 @@ def _lines(shown: Shown, config: Path, width: int) -> Iterator[Text]:
     yield Text()
     values = sum(run.applied.count("done") for run in shown.first.projects if run.applied is not None)
     made = f"The first sync wrote {values} values in {shown.writes_first} requests, which also made the labels"
-    yield Text(f"{made}; the second made {shown.writes_second} requests to write.", style="bold")
+    yield from wrapped(Text(f"{made}; the second made {shown.writes_second} requests to write.", style="bold"), width)
     yield Text(f"The project file: {config}")
-    yield Text("Next: milepost demo --hold, then try any other command from a second terminal.")
 
 
 def _hold(sandbox: Sandbox) -> None:
     """Keeps the sandbox running until Ctrl-C or SIGTERM."""
     environ = {**sandbox.environ, **({"NO_PROXY": os.environ["NO_PROXY"]} if _behind_a_proxy() else {})}
-    exports = "".join(f"  export {name}={value}\n" for name, value in environ.items())
+    exports = "".join(f"  export {name}={shlex.quote(value)}\n" for name, value in environ.items())
+    milepost = f"{_program()} -c {shlex.quote(str(sandbox.config))}"
     sys.stderr.write(
-        f"\nThe sandbox runs until Ctrl-C. In a second terminal:\n\n  cd {shlex.quote(str(sandbox.config.parent))}\n{exports}"
-        "  milepost status\n  milepost explain LOAN-2\n\n"
+        f"\nThe sandbox runs until Ctrl-C. In a second terminal:\n\n{exports}  {milepost} status\n  {milepost} explain LOAN-2\n\n"
     )
     sys.stderr.flush()
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
         sys.stderr.write("\nStopping the sandbox.\n")
+
+
+def _program() -> str:
+    """What a shell runs to start this program again, from any folder and whatever its PATH."""
+    found = shutil.which(sys.argv[0])
+    return shlex.quote(str(Path(found).absolute())) if found else shlex.join([sys.executable, str(Path(sys.argv[0]).absolute())])

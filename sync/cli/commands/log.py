@@ -34,24 +34,25 @@ def run(globals_: Globals, *, subject: str | None, since: str, limit: int) -> Ex
 
 
 def _lines(entries: Sequence[Entry], width: int) -> Iterator[Text]:
-    """One paragraph for what a run did to one target."""
-    grouped: dict[tuple[str, Ref], list[Entry]] = {}
+    """One paragraph for each run, and in it what it did to each target."""
+    by_run: dict[str, dict[Ref, list[Entry]]] = {}
     for entry in entries:
-        grouped.setdefault((entry.run_id, entry.slot.target), []).append(entry)
-    for number, group in enumerate(grouped.values()):
+        by_run.setdefault(entry.run_id, {}).setdefault(entry.slot.target, []).append(entry)
+    for number, (run, targets) in enumerate(by_run.items()):
         if number:
             yield Text()
-        yield from _paragraph(group, width)
+        first = next(iter(targets.values()))[0]
+        yield Text.assemble((_moment(first.at), "bold"), (f"  run {run}", "dim"))
+        for group in targets.values():
+            yield from _paragraph(group, width)
 
 
 def _paragraph(entries: Sequence[Entry], width: int) -> Iterator[Text]:
-    first = entries[0]
-    at = Text(_moment(first.at), style="dim")
-    yield from wrapped(Text.assemble(at, "  ", (first.key, "bold"), (f"  run {first.run_id}", "dim")), width)
+    yield from wrapped(Text(entries[0].key, style="bold"), width, indent=2, hanging=6)
     for entry in entries:
-        yield from wrapped(_entry(entry), width, indent=2, hanging=6)
+        yield from wrapped(_entry(entry), width, indent=4, hanging=8)
     for reason in distinct_reasons([entry.reason for entry in entries if entry.action is not None]):
-        yield from wrapped(Text(reason, style="dim"), width, indent=4)
+        yield from wrapped(Text(reason, style="dim"), width, indent=6)
 
 
 def _entry(entry: Entry) -> Text:
@@ -62,8 +63,11 @@ def _entry(entry: Entry) -> Text:
         return Text.assemble((f"{sign} {words}", color), forced)
     if entry.action is not None:
         return Text(f"✗ {entry.kind}  {words}", style="red")
-    said = f"! {entry.kind}  {place(entry.slot)}: {shown_value(entry.before)}; {entry.reason}"
-    return Text(said, style="magenta")
+    holding = f", holding {shown_value(entry.before)}" if entry.kind in _ABOUT_A_VALUE else ""
+    return Text(f"! {entry.kind}  {place(entry.slot)}{holding}: {entry.reason}", style="magenta")
+
+
+_ABOUT_A_VALUE = ("adopted", "override", "contested", "conflict")
 
 
 def _moment(at: datetime) -> str:

@@ -1,0 +1,107 @@
+"""`milepost status` and `milepost plan` where facts are missing: each cause is told once, and nothing is said to be shown or in
+step that is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sync.cli.render_sources import counted_statuses
+from tests.cli.office import Office
+
+
+def words(text: str) -> str:
+    return " ".join(text.split())
+
+
+def statuses(office: Office, *arguments: str) -> dict[tuple[str, str], Any]:
+    answer = office.desk.call("status", "-o", "json", *arguments).json()
+    return {(one["name"], one["rule"]): one for one in answer["projects"][0]["statuses"]}
+
+
+def test_nothing_is_told_to_be_shown_before_it_is_written(office: Office) -> None:
+    assert office.desk.call("pull").code == 0
+    before, table = statuses(office)["OPS-2", "data-blocked"], words(office.desk.call("status").out)
+    assert office.desk.call("apply").code == 0
+    after = statuses(office)["OPS-2", "data-blocked"]
+
+    assert (before["told_on"], before["shown_on"]) == (["OPS-2"], [])
+    assert "not shown now: see milepost explain OPS-2" in table
+    assert (after["told_on"], after["shown_on"]) == (["OPS-2"], ["OPS-2"])
+    assert "not shown now" not in office.desk.call("status").out
+
+
+def test_what_is_false_is_told_to_nobody(office: Office) -> None:
+    assert office.desk.call("sync").code == 0
+    office.jira.transition("OPS-3", "Done")
+    assert office.desk.call("pull").code == 0
+
+    over = statuses(office, "--all")["OPS-2", "data-blocked"]
+
+    assert (over["truth"], over["told_on"], over["shown_on"]) == (False, [], ["OPS-2"])
+
+
+def test_a_source_that_is_away_is_told_once_with_how_many_statuses_it_concerns(office: Office) -> None:
+    assert office.desk.call("sync").code == 0
+    office.jira.token = "another by now"
+    assert office.desk.call("pull").code == 3
+
+    table = words(office.desk.call("status").out)
+    whole = words(office.desk.call("status", "--all").out)
+    unknown = [one for one in statuses(office).values() if one["truth"] is None]
+
+    assert f"✗ jira could not be read; last read just now; {len(unknown)} statuses are not known without it" in table
+    assert table.count("the last read failed") == 0
+    assert "◐ Data blocked OPS-2 just now not known without jira; an alarm stays until it is known" in table
+    assert f"? {counted_statuses(len(unknown) - 1)} not known without jira" in table
+    assert " ? Data blocked" not in table
+    assert whole.count("? Data blocked OPS-") > 1
+
+
+def test_no_line_of_a_table_repeats_the_title_of_its_status(office: Office) -> None:
+    office.jira.transition("OPS-3", "Done")
+    assert office.desk.call("sync").code == 0
+
+    lines = office.desk.call("status", "--all").out.splitlines()
+
+    assert any("○ Data blocked" in line for line in lines)
+    assert not any("Data blocked:" in line for line in lines)
+
+
+def test_a_plan_on_nothing_says_what_to_run(office: Office) -> None:
+    ended = office.desk.call("plan")
+    table = words(ended.out)
+
+    assert ended.code == 0
+    assert "nothing can be planned yet: run milepost pull, or milepost plan --pull" in table
+    assert "No changes" not in table
+    assert "nothing was pulled yet" in office.desk.call("plan", "-o", "markdown").out
+    assert office.desk.call("plan", "-o", "json").json()["plans"][0]["never_pulled"] == ["jira", "github"]
+
+
+def test_a_plan_on_nothing_is_not_said_to_be_in_step(office: Office) -> None:
+    assert office.desk.call("plan", "--exit-code").code == 3
+    assert office.desk.call("pull").code == 0
+    assert office.desk.call("plan", "--exit-code").code == 4
+    assert office.desk.call("apply").code == 0
+    assert office.desk.call("plan", "--exit-code").code == 0
+
+
+def test_a_source_that_was_never_read_is_named_beside_the_plan(office: Office) -> None:
+    office.github.add_repository("example/quiet")
+    office.desk.config.write_text(
+        office.desk.config.read_text(encoding="utf-8").replace("projects:\n", "projects:\n" + QUIET), encoding="utf-8"
+    )
+    assert office.desk.call("pull", "--project", "ops").code == 0
+
+    ended = office.desk.call("plan")
+
+    assert "Quiet quiet nothing was pulled yet ! nothing can be planned yet" in words(ended.out)
+    assert "Operations ops facts from just now 2 to add" in words(ended.out)
+
+
+QUIET = """\
+  quiet:
+    name: Quiet
+    scopes:
+      github: {repositories: [example/quiet]}
+"""
