@@ -14,7 +14,7 @@ import msgspec
 
 from connectors.base import Connector, Options
 from connectors.errors import Cancelled
-from mappings.model import Entity, Missing, Ref, Run, WorkItem
+from mappings.model import Commit, Entity, Missing, Ref, Run, WorkItem
 from sync.source import guarded
 from sync.store import entities, leases, streams
 from sync.store.bulk import chunks
@@ -47,14 +47,14 @@ class _Before(msgspec.Struct, frozen=True, kw_only=True):
 class _Answers(msgspec.Struct, kw_only=True):
     """What direct reads said of the candidates.
 
-    `left` lie outside the scope now, `surplus` are still listed by another stream of the scope, `late` changed since the listing
-    began, `hidden` should have been listed, `unsure` were not answered for or cannot be told yet.
+    `left` lie outside the scope now, `surplus` are still listed by another stream of the scope, `staying` belong to it though
+    they were not listed, `hidden` should have been listed, `unsure` were not answered for or cannot be told yet.
     """
 
     gone: list[Ref] = []
     left: list[Entity] = []
     surplus: list[Ref] = []
-    late: list[Entity] = []
+    staying: list[Entity] = []
     hidden: list[Entity] = []
     unsure: list[Ref] = []
     all_asked: bool = True
@@ -82,7 +82,8 @@ def confirm_deletions(
       longer matches: leaves the scope. All that only if they are together not more than `share` of the scope (or with `force`);
       otherwise they are kept, and what rests on them is unknown until they are seen again.
     - Not gone, and still listed by another stream of the scope, as a run that no model stands behind: leaves this stream alone.
-    - Still there, and changed since the listing began: it may have slipped through, and stays.
+    - Still there, and changed since the listing began: it may have slipped through, and stays. So does a commit that was dropped
+      from its branch: that is what must be known of it.
     - Of a kind that comes `along` with others, and not named by any that stays: leaves with them, and is not counted beside them.
     - Still there for no reason that is seen, or not answered for: stays, and what rests on it is unknown until it is listed again.
       A search index with a gap, or a search that answers nothing, takes nothing away.
@@ -108,7 +109,7 @@ def confirm_deletions(
     with database.write() as tx:
         leases.verify(tx, lease)
         now = database.now(tx)
-        entities.save_direct(tx, [*answers.late, *answers.hidden], now=now)
+        entities.save_direct(tx, [*answers.staying, *answers.hidden], now=now)
         entities.leave_scope(tx, key, answers.surplus)
         orphans = frozenset() if too_many else _orphans(tx, answers, along)
         hidden = {one.ref for one in answers.hidden} - orphans
@@ -131,7 +132,7 @@ def _orphans(tx: Connection, answers: _Answers, along: AbstractSet[str]) -> Abst
     unlisted = {ref for ref in (*answers.unsure, *(one.ref for one in answers.hidden)) if ref.kind in along}
     if not unlisted:
         return unlisted
-    staying = [*answers.late, *answers.hidden, *entities.get(tx, set(answers.unsure) - unlisted)]
+    staying = [*answers.staying, *answers.hidden, *entities.get(tx, set(answers.unsure) - unlisted)]
     return unlisted.difference(*map(_named_by, staying))
 
 
@@ -212,8 +213,11 @@ def _sort_in(found: _Answers, one: Entity, before: _Before) -> None:
             found.left.append(one)
         else:
             found.unsure.append(one.ref)  # it may have moved from one listed container to another, between their pages
+    elif isinstance(one, Commit) and not one.on_default_branch:
+        # A branch is listed from its history, not from an index: this one is not on it, whatever brought it in once.
+        found.staying.append(msgspec.structs.replace(one, change_requests=()))
     elif not _is_older(one, before.began):
-        found.late.append(one)
+        found.staying.append(one)
     elif one.ref in before.in_other_streams:
         found.surplus.append(one.ref)
     else:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from mappings.model import Dataset, DatasetUse, Ref, Run
+from mappings.model import Commit, Dataset, DatasetUse, Ref, Run
 from sync.engine import RunResult
 from sync.outcome import ExitCode
 from sync.store import entities
@@ -17,6 +17,7 @@ from sync.store import entities
 if TYPE_CHECKING:
     from tests.engine.conftest import Office
 
+REPO = "example/churn"
 SCOPE = "project = ML AND labels = ai"
 
 
@@ -215,6 +216,26 @@ def test_who_left_is_asked_for_in_groups(searched: Office) -> None:
     assert searches(searched) - before == 3
     assert sum(request.path.endswith("/bulkfetch") for request in searched.jira.requests[asked:]) == 1
     assert len(missing(searched)) == 60
+
+
+# -- commits ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_merge_that_a_forced_push_dropped_is_known_as_dropped(office: Office) -> None:
+    office.limits = msgspec.structs.replace(office.limits, full_every=timedelta())
+    base = [office.github.commit(REPO, f"Step {number}") for number in range(5)]
+    _, proposal = office.propose(office.ticket())
+    dropped = office.github.merge(REPO, proposal)
+    office.pull()
+    office.github.force_push(REPO, "main", base)
+    for _ in range(2):
+        assert notices(office.pull()) == []
+        with office.database.read() as tx:
+            (commit,) = entities.find(tx, dropped)
+        assert isinstance(commit, Commit)
+        assert (commit.on_default_branch, commit.change_requests) == (False, ())
+        assert commit.ref.id in members(office, "github", "commit")
+        assert missing(office, "github") == set()
 
 
 # -- any source ------------------------------------------------------------------------------------------------------------
