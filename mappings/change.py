@@ -48,21 +48,25 @@ class Badge(msgspec.Struct, frozen=True, kw_only=True):
 class Owned(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that Milepost may write on one source for one project: these labels, this field, this property, and no more.
 
-    `labels` maps the full label name (with the project's prefix) to its (colour, description). `options` are the texts that the
-    field may hold.
+    `labels` maps the full label name (with the project's prefix) to its (colour, description). `options` are the texts that a
+    field may hold. Over all projects of a source there may be fields beside `field`: the `others`.
     """
 
     labels: Mapping[str, tuple[str, str]] = {}
     field: str | None = None
+    others: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     property: str | None = None
+
+    def all_fields(self) -> tuple[str, ...]:
+        return (*([self.field] if self.field is not None else []), *self.others)
 
     def covers(self, slot: Slot) -> bool:
         match slot.kind:
             case "label":
                 return slot.name in self.labels
             case "field":
-                return slot.name == self.field
+                return slot.name in self.all_fields()
             case "property":
                 return slot.name == self.property
 

@@ -75,27 +75,33 @@ class Outline(NamedTuple):
 class Translation:
     """Makes one source's entities.
 
-    `site` is the address that people open. `fields` names the custom fields (id to name) that become `WorkItem.fields`; `own` are
-    the ids that our field has (a team-managed project brings its own field of the same name), or `labels`.
+    `site` is the address that people open. `fields` names the custom fields (id to name) that become `WorkItem.fields`; `own` gives
+    for each field of ours the ids that it has (a team-managed project brings its own field of the same name), or `labels`.
     """
 
     def __init__(
-        self, source: str, site: str, owned: Owned, *, fields: Mapping[str, str] = {}, own: Collection[str] = frozenset()
+        self, source: str, site: str, owned: Owned, *, fields: Mapping[str, str] = {}, own: Mapping[str, Collection[str]] = {}
     ) -> None:
         self._source = source
         self._site = site.rstrip("/")
         self._owned = owned
-        self._names = {
-            ident: name for ident, name in fields.items() if ident not in own and ident not in SystemFields.__struct_fields__
+        custom = {
+            name: tuple(ident for ident in idents if ident not in SystemFields.__struct_fields__) for name, idents in own.items()
         }
-        self._own = tuple(ident for ident in own if ident not in SystemFields.__struct_fields__)
-        self._owns_labels = "labels" in own
-        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(issue_shape((*self._names, *self._own)))
+        self._own_ids = tuple(dict.fromkeys(ident for idents in custom.values() for ident in idents))
+        self._in_labels = tuple(name for name, idents in own.items() if "labels" in idents)
+        self._in_fields = {name: idents for name, idents in custom.items() if name not in self._in_labels}
+        self._names = {
+            ident: name
+            for ident, name in fields.items()
+            if ident not in self._own_ids and ident not in SystemFields.__struct_fields__
+        }
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(issue_shape((*self._names, *self._own_ids)))
 
     @property
     def asked_fields(self) -> Sequence[str]:
         """The ids of the fields to ask Jira for."""
-        return (*SYSTEM_FIELDS, *self._names, *self._own)
+        return (*SYSTEM_FIELDS, *self._names, *self._own_ids)
 
     def issue(self, payload: Payload) -> Translated:
         """The whole issue. Raises `Untranslatable`, also when Jira left out what every issue has: an answer without a status says
@@ -170,17 +176,21 @@ class Translation:
             raise Untranslatable(f"without {', '.join(missing)}")
         return record
 
-    def _split(self, fields: Any) -> tuple[Sequence[str], Value]:
-        """The labels that are not ours, and what our field shows."""
+    def _split(self, fields: Any) -> tuple[Sequence[str], Mapping[str, Value]]:
+        """The labels that are not ours, and what each field of ours shows."""
         labels: Sequence[str] = fields.labels or ()
-        if self._owns_labels:
+        shown: dict[str, Value] = {name: self._shown_in(fields, idents) for name, idents in self._in_fields.items()}
+        if self._in_labels:
             ours, labels = split_labels(labels, self._owned.options)
-            return labels, ours or None
-        for ident in self._own:
+            shown.update(dict.fromkeys(self._in_labels, ours or None))
+        return labels, shown
+
+    def _shown_in(self, fields: Any, idents: Iterable[str]) -> Value:
+        for ident in idents:
             value = getattr(fields, ident)
             if value:
-                return labels, split_labels(value, self._owned.options)[0] or None if _is_labels(value) else shown_value(value)
-        return labels, None
+                return split_labels(value, self._owned.options)[0] or None if _is_labels(value) else shown_value(value)
+        return None
 
     def _others(self, fields: Any) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -192,19 +202,18 @@ class Translation:
             value = getattr(fields, ident)
             if value is not None and (known := plain(value)) is not None:
                 found[name] = known
-        for ident in self._own:
-            value = getattr(fields, ident)
-            if value and _is_labels(value) and (rest := split_labels(value, self._owned.options)[1]):
-                found[self._owned.field or ident] = rest
+        for field, idents in self._in_fields.items():
+            for ident in idents:
+                value = getattr(fields, ident)
+                if value and _is_labels(value) and (rest := split_labels(value, self._owned.options)[1]):
+                    found[field] = rest
         return found
 
     def _blockers(self, links: Iterable[LinkRecord]) -> tuple[Ref, ...]:
         return tuple(Ref(self._source, "work_item", ident) for link in links if (ident := _blocker(link)))
 
-    def _readings(self, ref: Ref, shown: Value, properties: Mapping[str, Any] | None) -> Sequence[Reading]:
-        readings = []
-        if shown is not None and self._owned.field:
-            readings.append(Reading(slot=Slot(ref, "field", self._owned.field), value=shown))
+    def _readings(self, ref: Ref, shown: Mapping[str, Value], properties: Mapping[str, Any] | None) -> Sequence[Reading]:
+        readings = [Reading(slot=Slot(ref, "field", field), value=value) for field, value in shown.items() if value is not None]
         name = self._owned.property
         if name and properties and (value := property_value(properties.get(name))) is not None:
             readings.append(Reading(slot=Slot(ref, "property", name), value=value))

@@ -14,7 +14,6 @@ import msgspec
 
 from config.fingerprint import canonical_hash
 from config.load import load_project_file
-from config.problems import ConfigError, Problem
 from config.project import ProjectEntry, ProjectFile, TypeModels
 from config.schema import json_schema
 from config.secrets import load_secrets
@@ -109,7 +108,7 @@ def _sources(
             options=_options(entry.options),
             secrets=partial(_secrets, name, connection, environ),
             owned=owned,
-            scopes=tuple(_scopes(file, name, owned)),
+            scopes=tuple(_scopes(file, name, owned, rules)),
         )
     return found
 
@@ -196,40 +195,43 @@ def _label_rules(options: PublishOptions, rules: Sequence[StatusRule]) -> Mappin
 
 def _owned_anywhere(file: ProjectFile, source: str, rules: Sequence[StatusRule]) -> Owned:
     """Everything of ours on one source over all projects: translation strips it, whichever project it is from."""
+    return _together([*file.projects.values(), file], source, rules)
+
+
+def _together(places: Sequence[ProjectEntry | ProjectFile], source: str, rules: Sequence[StatusRule]) -> Owned:
+    """Everything of ours on one source that these have to say about publishing."""
     badges = [rule.badge() for rule in rules]
-    every = [entry.publish.get(source) for entry in file.projects.values()] + [file.publish.get(source)]
+    every = [one.publish.get(source) for one in places]
     owned = [options.owned(badges) for options in every if isinstance(options, PublishOptions)]
-    fields = list(dict.fromkeys(one.field for one in owned if one.field))
-    if len(fields) > 1:
-        message = f"the projects show their statuses in different fields: {', '.join(fields)}"
-        fix = "name one field for all, or give the project that differs a source of its own for the same site"
-        raise ConfigError([Problem(file=str(file.path), path=f"publish.{source}.field", message=message, fix=fix)])
+    fields = tuple(dict.fromkeys(field for one in owned for field in one.all_fields()))
     return Owned(
         labels={label: look for one in owned for label, look in one.labels.items()},
         field=next(iter(fields), None),
+        others=fields[1:],
         options=next((one.options for one in owned if one.options), ()),
         property=next((one.property for one in owned if one.property), None),
     )
 
 
-def _scopes(file: ProjectFile, source: str, owned: Owned) -> Iterator[Scope]:
+def _scopes(file: ProjectFile, source: str, owned: Owned, rules: Sequence[StatusRule]) -> Iterator[Scope]:
     """Each different scope of a source once, however many projects share it."""
-    seen: dict[str, list[str]] = {}
+    seen: dict[str, list[ProjectEntry]] = {}
     options: dict[str, Options] = {}
     for entry in file.projects.values():
         if source in entry.scopes:
             scope = _options(entry.scopes[source])
             digest = _scope_hash(scope, owned, _options(file.sources[source].options))
-            seen.setdefault(digest, []).append(entry.key)
+            seen.setdefault(digest, []).append(entry)
             options[digest] = scope
-    for digest, keys in seen.items():
-        yield Scope(options=options[digest], hash=digest, label=", ".join(keys))
+    for digest, entries in seen.items():
+        label = ", ".join(entry.key for entry in entries)
+        yield Scope(options=options[digest], hash=digest, label=label, owned=_together(entries, source, rules))
 
 
 def _scope_hash(scope: Options, owned: Owned, options: Options) -> str:
     """What a cursor and a proof of completeness are worth: the scope and where its source is, then what is ours in it."""
     listed = [scope.model_dump(mode="json"), options.model_dump(mode="json")]
-    return f"{_digest(listed)}.{_digest([sorted(owned.labels), owned.field, owned.property])}"
+    return f"{_digest(listed)}.{_digest([sorted(owned.labels), sorted(owned.all_fields()), owned.property])}"
 
 
 def _digest(document: object) -> str:

@@ -54,8 +54,9 @@ def _told(source: Source, stop: threading.Event) -> Iterator[tuple[str | None, F
         yield None, Finding(level="warning", topic="scope", text="no project scopes this source", fix="scope it, or remove it")
     try:
         source.secrets()
-        with reading(source, Gauge(), stop) as reader:
-            for scope in source.scopes:
+        for scope in source.scopes:
+            # What other projects show on the source is no concern of this scope.
+            with reading(msgspec.structs.replace(source, owned=scope.owned), Gauge(), stop) as reader:
                 with guarded(source.name, "checking it"):
                     found = list(reader.check(scope.options))
                 yield from ((scope.label, finding) for finding in found)

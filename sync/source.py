@@ -25,12 +25,14 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     """One scope of a source, as one or several projects name it.
 
     `hash` is two hashes with a dot between them: of what is listed, and of which slots are ours there. A change of either lists
-    everything anew; as long as only the latter changed, what was read before still holds.
+    everything anew; as long as only the latter changed, what was read before still holds. `owned` is what is ours for the projects
+    that name it.
     """
 
     options: Options
     hash: str
     label: str
+    owned: Owned = Owned()
 
     @property
     def listed(self) -> str:

@@ -17,7 +17,7 @@ from connectors.jira.jql import ORDER, in_scope
 from connectors.jira.options import JiraOptions, JiraScope
 from connectors.jira.screens import field_on
 from connectors.jira.sdk import JiraSdk
-from connectors.jira.site import known_zone, own_ids
+from connectors.jira.site import known_zone, own_fields
 from mappings.jira_records import FieldRecord, identity
 from mappings.jira_values import as_label
 
@@ -72,7 +72,8 @@ class Checks:
         readable: list[str] = []
         yield from _guarded("projects", lambda: self._projects(sdk, readable))
         yield from _guarded("permissions", lambda: self._writing(sdk, readable))
-        yield from _guarded("field", lambda: self._field(sdk, readable))
+        if self._owned.all_fields():
+            yield from _guarded("field", lambda: self._fields(sdk, readable))
 
     def _site(self, sdk: JiraSdk) -> Iterator[Finding]:
         parts = urlsplit(self._options.url)
@@ -124,7 +125,7 @@ class Checks:
             yield Finding(level="ok", topic="projects", text=f"the search {_shortened(self._scope.jql)} finds {found} issues")
 
     def _writing(self, sdk: JiraSdk, readable: Sequence[str]) -> Iterator[Finding]:
-        if not (self._owned.field or self._owned.property):
+        if not (self._owned.all_fields() or self._owned.property):
             return
         for key in readable:
             if _may(sdk, "EDIT_ISSUES", key):
@@ -136,7 +137,7 @@ class Checks:
                     text=f"issues in {key} cannot be edited: no status can be shown there",
                     fix=f"let a project admin grant the account Edit Issues in {key}",
                 )
-        if self._owned.field and not _may(sdk, "BULK_CHANGE", None):
+        if self._owned.all_fields() and not _may(sdk, "BULK_CHANGE", None):
             yield Finding(
                 level="info",
                 topic="permissions",
@@ -144,11 +145,11 @@ class Checks:
                 fix="a Jira admin may grant Bulk Change under Settings > System > Global permissions",
             )
 
-    def _field(self, sdk: JiraSdk, readable: Sequence[str]) -> Iterator[Finding]:
-        name = self._owned.field
-        if name is None:
-            return
-        own = own_ids(sdk.ask(lambda jira: jira.fields(), list[FieldRecord]), name)
+    def _fields(self, sdk: JiraSdk, readable: Sequence[str]) -> Iterator[Finding]:
+        for name, own in own_fields(sdk.ask(lambda jira: jira.fields(), list[FieldRecord]), self._owned).items():
+            yield from self._field(sdk, name, own, readable)
+
+    def _field(self, sdk: JiraSdk, name: str, own: tuple[str, ...], readable: Sequence[str]) -> Iterator[Finding]:
         if not own:
             wanted = ", ".join(f'"{option}"' for option in self._owned.options)
             yield Finding(

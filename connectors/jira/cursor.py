@@ -13,14 +13,14 @@ FRESH_FOR = timedelta(hours=6)
 class SiteFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What must be known of a site to ask for its issues, kept in the cursor so that a pull without news is one request.
 
-    `zone` is the account's time zone, None if hidden. `fields` maps the ids of the further fields to their names, `own` are the
-    ids that our field has. `wanted` says for which configuration that was found out.
+    `zone` is the account's time zone, None if hidden. `fields` maps the ids of the further fields to their names, `own` gives the
+    ids of each field of ours. `wanted` says for which configuration that was found out.
     """
 
     url: str
     zone: str | None
     fields: dict[str, str]
-    own: tuple[str, ...]
+    own: dict[str, tuple[str, ...]]
     wanted: str
     asked_at: datetime
 

@@ -75,8 +75,8 @@ class IssueListing:
 
     def _is_usable(self, site: SiteFacts) -> bool:
         """A field of ours that was not there may have been made since; a zone may be unknown where the pull goes on."""
-        has_field = bool(site.own) or not self._context.owned.field
-        return has_field and is_fresh(site, wanted_facts(self._context)) and known_zone(site.zone) == site.zone
+        has_fields = all(site.own.get(field) for field in self._context.owned.all_fields())
+        return has_fields and is_fresh(site, wanted_facts(self._context)) and known_zone(site.zone) == site.zone
 
     def _start(self, site: SiteFacts) -> datetime | None:
         since, before = self._cursor.since, self._cursor.site

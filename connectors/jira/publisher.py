@@ -17,7 +17,7 @@ from connectors.jira.editing import CannotShow, FieldEdit, edit_for, off_screen,
 from connectors.jira.lookup import fetch_issues
 from connectors.jira.screens import Place, Screens, field_on
 from connectors.jira.sdk import JiraSdk
-from connectors.jira.site import own_ids
+from connectors.jira.site import own_fields
 from mappings.change import Change, Slot, Value, Written
 from mappings.jira import Translation
 from mappings.jira_records import FieldRecord, Payload, Untranslatable
@@ -37,20 +37,21 @@ class JiraPublisher:
         self._sdk = JiraSdk(self._api, context.options.url)
         self._screens = Screens(self._api, self._sdk)
         self._bulk = BulkEdits(self._api, context.stop)
-        self._own: tuple[str, ...] | None = None
+        self._own: Mapping[str, tuple[str, ...]] | None = None
         self._failures = 0
 
     def read_slots(self, slots: Sequence[Slot]) -> Mapping[Slot, Value]:
         """Asks Jira now, a hundred issues a request. Slots that are not ours are absent, as are those of issues that are gone."""
         ours = [slot for slot in slots if self._owned.covers(slot)]
-        own = self._own_ids() if any(slot.kind == "field" for slot in ours) else ()
+        own = self._own_fields() if any(slot.kind == "field" for slot in ours) else {}
+        idents = dict.fromkeys(ident for field in own.values() for ident in field)
         translation = Translation(self._api.source, "", self._owned, own=own)
         properties = [self._owned.property] if self._owned.property else []
         by_target: dict[Ref, list[Slot]] = {}
         for slot in ours:
             by_target.setdefault(slot.target, []).append(slot)
         found: dict[Slot, Value] = {}
-        for ref, payload in self._fetch(by_target, (*own, "project"), properties):
+        for ref, payload in self._fetch(by_target, (*idents, "project"), properties):
             if payload is not None and (held := _held(translation, payload)) is not None:
                 found.update({slot: held.get(slot) for slot in by_target[ref]})
         return found
@@ -93,7 +94,7 @@ class JiraPublisher:
             yield from self._write_group(edit, members)
 
     def _edit(self, change: Change, place: Place) -> FieldEdit | Written:
-        own = self._own_ids()
+        own = self._own_fields().get(change.slot.name, ())
         if not own:
             return _failed(change, f'Jira has no field "{change.slot.name}" that could show a status; a Jira admin creates it')
         screen = self._screens.shared(place)
@@ -178,10 +179,10 @@ class JiraPublisher:
 
     # -- facts ----------------------------------------------------------------------------------------------------------------
 
-    def _own_ids(self) -> tuple[str, ...]:
+    def _own_fields(self) -> Mapping[str, tuple[str, ...]]:
         if self._own is None:
             records = self._sdk.ask(lambda jira: jira.fields(), list[FieldRecord])
-            self._own = own_ids(records, self._owned.field)
+            self._own = own_fields(records, self._owned)
         return self._own
 
     def _places(self, changes: Sequence[Change]) -> Mapping[Ref, Place]:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from connectors.base import SourceContext
 from connectors.jira.api import JiraApi
 from connectors.jira.cursor import SiteFacts
+from mappings.change import Owned
 from mappings.jira_records import FieldRecord
 
 LABELS = "labels"
@@ -16,30 +17,33 @@ LABELS = "labels"
 
 def wanted_facts(context: SourceContext) -> str:
     """The configuration that the facts depend on, as one text."""
-    return "\n".join([context.options.url, context.owned.field or "", *context.options.fields])
+    return "\n".join([context.options.url, *context.owned.all_fields(), "", *context.options.fields])
 
 
 def ask_site(api: JiraApi, context: SourceContext) -> SiteFacts:
     """Asks for the account's time zone, and for field definitions where the configuration names any."""
     names = context.options.fields
-    records = api.fields() if names or context.owned.field else ()
-    own = own_ids(records, context.owned.field)
+    records = api.fields() if names or context.owned.all_fields() else ()
+    own = own_fields(records, context.owned)
+    ours = {ident for idents in own.values() for ident in idents}
     site = (api.site_url() if context.options.is_gateway else None) or context.options.url
     return SiteFacts(
         url=site,
         zone=known_zone(api.time_zone()),
-        fields={record.id: record.name or record.id for record in named(records, names) if record.id not in own},
+        fields={record.id: record.name or record.id for record in named(records, names) if record.id not in ours},
         own=own,
         wanted=wanted_facts(context),
         asked_at=datetime.now(UTC),
     )
 
 
-def own_ids(records: Iterable[FieldRecord], field: str | None) -> tuple[str, ...]:
-    """The ids of the field that is ours, by name or id: custom ones, or the system's labels. No other system field can be ours."""
-    if field is None:
-        return ()
-    return tuple(record.id for record in named(records, (field,)) if record.custom or record.id == LABELS)
+def own_fields(records: Iterable[FieldRecord], owned: Owned) -> dict[str, tuple[str, ...]]:
+    """The ids of each field that is ours, by name or id: custom ones, or the system's labels. No other system field can be ours."""
+    known = list(records)
+    return {
+        field: tuple(record.id for record in named(known, (field,)) if record.custom or record.id == LABELS)
+        for field in owned.all_fields()
+    }
 
 
 def named(records: Iterable[FieldRecord], names: Sequence[str]) -> Sequence[FieldRecord]:

@@ -24,7 +24,7 @@ OWN = "customfield_10050"
 
 
 def translation(**fields: str) -> Translation:
-    return Translation("jira", "https://example.atlassian.net/", OWNED, fields=fields, own={OWN})
+    return Translation("jira", "https://example.atlassian.net/", OWNED, fields=fields, own={"ML Status": [OWN]})
 
 
 ALWAYS = {"updated": "2026-11-01T09:00:00.000+0000", "status": {"name": "Open"}, "project": {"id": "10000", "key": "ML"}}
@@ -184,14 +184,14 @@ def test_other_labels_in_our_labels_field_stay() -> None:
 
 def test_the_system_labels_as_our_field() -> None:
     owned = Owned(field="Labels", options=("Drift alert", "Unknown"))
-    ours = Translation("jira", "https://example.atlassian.net", owned, own={"labels"})
+    ours = Translation("jira", "https://example.atlassian.net", owned, own={"Labels": ["labels"]})
     result = ours.issue(issue(labels=["urgent", "Drift-alert", "drift-alert"]))
     assert result.item.labels == ("urgent", "drift-alert")
     assert [(reading.slot.name, reading.value) for reading in result.slots] == [("Labels", ["Drift alert"])]
 
 
 def test_our_field_in_a_team_managed_project_has_another_id() -> None:
-    both = Translation("jira", "https://example.atlassian.net", OWNED, own=("customfield_1", "customfield_2"))
+    both = Translation("jira", "https://example.atlassian.net", OWNED, own={"ML Status": ("customfield_1", "customfield_2")})
     result = both.issue(issue(customfield_1=None, customfield_2={"value": "Unknown"}))
     assert list(result.slots) == [field_slot("Unknown")]
 

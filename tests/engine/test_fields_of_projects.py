@@ -1,0 +1,121 @@
+"""Two projects on one Jira source, each with a field of its own: each shows its statuses there, and touches the other's nowhere."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mappings.model import WorkItem
+from sync.check import check_sources
+from sync.outcome import ExitCode
+from sync.store import entities
+from tests.engine.conftest import FIELD
+
+if TYPE_CHECKING:
+    from tests.engine.conftest import Office
+
+OTHER = "Ops Status"
+
+
+@pytest.fixture
+def dialect() -> str:
+    """Which field is whose is decided before the store is asked."""
+    return "sqlite"
+
+
+@pytest.fixture
+def two(office: Office) -> tuple[Office, str, str]:
+    """A ticket of each project, both bad, before the first sync."""
+    office.jira.add_project("OPS", "Operations")
+    office.jira.add_field(OTHER, "select", options=("Good", "Bad", "Model ready", "Data blocked", "Drift alert", "Unknown"))
+    office.without = {"github", "shelf"}
+    office.top["publish"] = {"jira": {"field": FIELD}}
+    office.projects = {
+        "churn": {"scopes": {"jira": {"projects": ["ML"]}}},
+        "ops": {"scopes": {"jira": {"projects": ["OPS"]}}, "publish": {"jira": {"field": OTHER}}},
+    }
+    return office, office.ticket("bad"), office.jira.add_issue("OPS", "A ticket", labels=["bad"])
+
+
+def fields(office: Office, key: str) -> tuple[str | None, str | None]:
+    return office.field(key), office.field(key, OTHER)
+
+
+def test_each_shows_its_statuses_in_its_own_field_and_a_second_sync_writes_nothing(two: tuple[Office, str, str]) -> None:
+    office, churn, ops = two
+    assert office.sync().exit_code is ExitCode.DONE
+    assert (fields(office, churn), fields(office, ops)) == (("Bad", None), (None, "Bad"))
+    written = office.writes
+    assert office.sync().exit_code is ExitCode.DONE
+    assert all(run.plan is not None and run.plan.is_empty for run in office.plan().projects)
+    assert office.writes == written
+
+
+def test_what_each_shows_follows_its_own_tickets(two: tuple[Office, str, str]) -> None:
+    office, churn, ops = two
+    office.sync()
+    office.jira.edit(ops, labels=["good"])
+    office.jira.edit(churn, labels=[])
+    office.sync()
+    assert (fields(office, churn), fields(office, ops)) == ((None, None), (None, "Good"))
+
+
+def test_both_fields_are_ours_and_no_news_wherever_they_are_read(two: tuple[Office, str, str]) -> None:
+    office, churn, ops = two
+    office.sync()
+    office.pull()
+    with office.database.read() as tx:
+        items = [item for item in entities.get(tx, [office.ref(churn), office.ref(ops)]) if isinstance(item, WorkItem)]
+    assert len(items) == 2
+    assert all(FIELD not in item.fields and OTHER not in item.fields for item in items)
+
+
+def test_a_person_s_change_of_the_overriding_field_is_kept(two: tuple[Office, str, str]) -> None:
+    office, _, ops = two
+    office.sync()
+    office.set_field(ops, "Drift alert", OTHER)
+    run = office.sync()
+    notes = [note.kind for one in run.projects if one.plan is not None for note in one.plan.notes if note.key == ops]
+    assert notes == ["override"]
+    assert fields(office, ops) == (None, "Drift alert")
+
+
+def test_what_another_put_in_the_other_project_s_field_is_left_alone(two: tuple[Office, str, str]) -> None:
+    office, churn, _ = two
+    office.set_field(churn, "Good", OTHER)
+    assert office.sync().exit_code is ExitCode.DONE
+    assert fields(office, churn) == ("Bad", "Good")
+
+
+def test_projects_that_swap_their_fields_are_told_of_the_former_ones_which_can_be_taken_back(two: tuple[Office, str, str]) -> None:
+    office, churn, ops = two
+    office.sync()
+    office.projects["churn"]["publish"] = {"jira": {"field": OTHER}}
+    office.projects["ops"]["publish"] = {"jira": {"field": FIELD}}
+    run = office.sync()
+    notes = [note for one in run.projects if one.plan is not None for note in one.plan.notes]
+    assert [(note.kind, note.slot and note.slot.name) for note in notes] == [("skipped", FIELD), ("skipped", OTHER)]
+    assert (fields(office, churn), fields(office, ops)) == (("Bad", "Bad"), ("Bad", "Bad"))
+    back = office.run("unpublish")
+    back.unpublish(["churn", "ops"], write=True)
+    assert back.finish().exit_code is ExitCode.DONE
+    assert (fields(office, churn), fields(office, ops)) == ((None, None), (None, None))
+
+
+def test_one_project_is_taken_back_without_the_other(two: tuple[Office, str, str]) -> None:
+    office, churn, ops = two
+    office.sync()
+    run = office.run("unpublish")
+    run.unpublish(["ops"], write=True)
+    assert run.finish().exit_code is ExitCode.DONE
+    assert (fields(office, churn), fields(office, ops)) == (("Bad", None), (None, None))
+
+
+def test_check_asks_each_scope_for_the_field_of_its_own_projects(two: tuple[Office, str, str]) -> None:
+    office, _, _ = two
+    office.projects["ops"]["publish"] = {"jira": {"field": "Not There"}}
+    (checked,) = check_sources(list(office.workspace().sources.values()), stop=threading.Event())
+    about = [(one.level, one.scope, FIELD in one.text, "Not There" in one.text) for one in checked.findings if one.topic == "field"]
+    assert about == [("ok", "churn", True, False), ("error", "ops", False, True)]
