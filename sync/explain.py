@@ -3,14 +3,14 @@ receives from others and what it is evidence for, as data."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Literal
+from functools import cached_property
+from typing import Literal, TypeVar
 
 import msgspec
 
 from mappings.model import Commit, Dataset, Deployment, Entity, ModelVersion, Observation, Project, Ref, Run
-from mappings.rules import StatusRule
 from sync.assess import Assessment
 from sync.chain import Node, chain, title_of
 from sync.derive import Standing, shown
@@ -18,6 +18,8 @@ from sync.graph import Graph
 from sync.judge import Evidence
 from sync.names import name_of
 from sync.recipients import deliver
+
+K = TypeVar("K", bound=Hashable)
 
 SHORTEST_PREFIX = 7
 """Of a sha or run id: fewer characters are too likely to mean several."""
@@ -99,94 +101,103 @@ def _names(entity: Entity) -> Iterator[str]:
             yield entity.endpoint
 
 
-def explain(assessment: Assessment, subject: Entity) -> Explanation:
-    """The chain from the subject, every verdict about it, and the verdicts about others that concern it."""
-    rules = {rule.id: rule for rule in assessment.project.rules}
-    mine = [one for one in assessment.standings if one.subject == subject.ref]
-    return Explanation(
-        project=assessment.project.key,
-        subject=chain(assessment.graph, subject.ref),
-        verdicts=tuple(_verdict(one, rules[one.rule], assessment) for one in sorted(mine, key=lambda one: -rules[one.rule].rank)),
-        received=tuple(_received(assessment, subject, rules)),
-        evidence_for=tuple(_evidence_for(assessment, subject, rules)),
-        facts_as_of=assessment.freshness.facts_as_of(),
-    )
+class Explainer:
+    """Explains the subjects of one project; what has to be looked through for each is looked through once."""
+
+    def __init__(self, assessment: Assessment) -> None:
+        self.assessment = assessment
+        self.rules = {rule.id: rule for rule in assessment.project.rules}
+
+    def explain(self, subject: Entity) -> Explanation:
+        """The chain from the subject, every verdict about it, and the verdicts about others that concern it."""
+        ref = subject.ref
+        evidence = {id(one): one for key in (ref, subject.url) if key is not None for one in self._by_evidence.get(key, ())}
+        led_from = self._by_way.get(subject.subject if isinstance(subject, Observation) else ref, ())
+        return Explanation(
+            project=self.assessment.project.key,
+            subject=chain(self.assessment.graph, ref),
+            verdicts=tuple(self._verdict(one) for one in self._in_order(self._about.get(ref, ()))),
+            received=tuple(self._concerns(ref, self._told.get(ref, ()), direct=True)),
+            evidence_for=(
+                *self._concerns(ref, list(evidence.values()), direct=True),
+                *self._concerns(ref, [one for one in led_from if id(one) not in evidence], direct=False),
+            ),
+            facts_as_of=self.assessment.freshness.facts_as_of(),
+        )
+
+    @cached_property
+    def _about(self) -> Mapping[Ref, Sequence[Standing]]:
+        return _indexed((one.subject, one) for one in self.assessment.standings)
+
+    @cached_property
+    def _told(self) -> Mapping[Ref, Sequence[Standing]]:
+        """By those who receive them."""
+        graph, view = self.assessment.graph, self.assessment.project.view
+        delivered = deliver(graph, view, self.rules, self.assessment.standings, now=self.assessment.now)
+        return _indexed((target, one.standing) for one in delivered for target in one.targets)
+
+    @cached_property
+    def _by_evidence(self) -> Mapping[Ref | str, Sequence[Standing]]:
+        """By the objects of their evidence, and by its pages: a monitor's result is known by the page of the run that made it."""
+        return _indexed((key, one) for one in self.assessment.standings for key in set(_pages(one)))
+
+    @cached_property
+    def _by_way(self) -> Mapping[Ref, Sequence[Standing]]:
+        """By everything that their rules reach; a rule about the whole project looks at all there is, and leads nowhere."""
+        ways = ((one, self.rules[one.rule]) for one in self.assessment.standings)
+        return _indexed(
+            (ref, one)
+            for one, rule in ways
+            if rule.subject != "project"
+            for ref in self.assessment.graph.reach(one.subject, rule.via)
+        )
+
+    def _concerns(self, ref: Ref, standings: Sequence[Standing], *, direct: bool) -> Iterator[Concern]:
+        """Those that are about others."""
+        for standing in self._in_order([one for one in standings if one.subject != ref]):
+            about = self.assessment.graph.entities[standing.subject]
+            yield Concern(
+                subject=about.ref,
+                name=name_of(about),
+                title=title_of(about),
+                url=about.url,
+                direct=direct,
+                verdict=self._verdict(standing),
+            )
+
+    def _in_order(self, standings: Sequence[Standing]) -> Sequence[Standing]:
+        """By subject, the highest rank first."""
+        return sorted(standings, key=lambda one: (one.subject, -self.rules[one.rule].rank))
+
+    def _verdict(self, standing: Standing) -> Verdict:
+        rule, view = self.rules[standing.rule], self.assessment.project.view
+        return Verdict(
+            rule=rule.id,
+            title=rule.title,
+            kind=rule.kind,
+            truth=standing.truth,
+            state=shown(standing, rule, now=self.assessment.now, unknown_after=view.unknown_after),
+            says=standing.says,
+            since=standing.opened_at or standing.since,
+            rule_version=standing.rule_version,
+            recheck_at=standing.recheck_at,
+            evidence=standing.evidence,
+            missing=named(standing.missing, self.assessment.graph),
+        )
 
 
-def _received(assessment: Assessment, subject: Entity, rules: Mapping[str, StatusRule]) -> Iterator[Concern]:
-    """What is told on the subject though it is about something else."""
-    delivered = deliver(assessment.graph, assessment.project.view, rules, assessment.standings, now=assessment.now)
-    others = [one.standing for one in delivered if subject.ref in one.targets and one.standing.subject != subject.ref]
-    for standing in _in_order(others, rules):
-        yield _concern(standing, assessment, rules, direct=True)
+def _pages(standing: Standing) -> Iterator[Ref | str]:
+    for one in standing.evidence:
+        yield one.ref
+        if one.url is not None:
+            yield one.url
 
 
-def _evidence_for(assessment: Assessment, subject: Entity, rules: Mapping[str, StatusRule]) -> Iterator[Concern]:
-    """The verdicts that the subject is evidence for, then those on whose chain it only lies."""
-    others = [one for one in assessment.standings if one.subject != subject.ref]
-    direct = [one for one in others if _is_evidence(subject, one)]
-    yield from (_concern(one, assessment, rules, direct=True) for one in _in_order(direct, rules))
-    lies_on = _OnTheWay(assessment, subject, rules)
-    on_the_way = [one for one in others if not _is_evidence(subject, one) and lies_on.the_way_of(one)]
-    yield from (_concern(one, assessment, rules, direct=False) for one in _in_order(on_the_way, rules))
-
-
-def _is_evidence(subject: Entity, standing: Standing) -> bool:
-    """Also where the evidence names the subject by its page alone, as a monitor's result does with the run that made it."""
-    return any(one.ref == subject.ref or (one.url is not None and one.url == subject.url) for one in standing.evidence)
-
-
-class _OnTheWay:
-    """Whether the subject is among what a rule reaches from others; rules that look the same way are walked once."""
-
-    def __init__(self, assessment: Assessment, subject: Entity, rules: Mapping[str, StatusRule]) -> None:
-        self.graph = assessment.graph
-        self.rules = rules
-        self.ref = subject.subject if isinstance(subject, Observation) else subject.ref
-        self.known: dict[tuple[Ref, frozenset[str]], bool] = {}
-
-    def the_way_of(self, standing: Standing) -> bool:
-        rule = self.rules[standing.rule]
-        if rule.subject == "project":
-            return False
-        key = (standing.subject, frozenset(rule.via))
-        if key not in self.known:
-            self.known[key] = self.ref in self.graph.reach(standing.subject, rule.via)
-        return self.known[key]
-
-
-def _in_order(standings: Sequence[Standing], rules: Mapping[str, StatusRule]) -> Sequence[Standing]:
-    """By subject, the highest rank first."""
-    return sorted(standings, key=lambda one: (one.subject, -rules[one.rule].rank))
-
-
-def _concern(standing: Standing, assessment: Assessment, rules: Mapping[str, StatusRule], *, direct: bool) -> Concern:
-    about = assessment.graph.entities[standing.subject]
-    return Concern(
-        subject=about.ref,
-        name=name_of(about),
-        title=title_of(about),
-        url=about.url,
-        direct=direct,
-        verdict=_verdict(standing, rules[standing.rule], assessment),
-    )
-
-
-def _verdict(standing: Standing, rule: StatusRule, assessment: Assessment) -> Verdict:
-    state = shown(standing, rule, now=assessment.now, unknown_after=assessment.project.view.unknown_after)
-    return Verdict(
-        rule=rule.id,
-        title=rule.title,
-        kind=rule.kind,
-        truth=standing.truth,
-        state=state,
-        says=standing.says,
-        since=standing.opened_at or standing.since,
-        rule_version=standing.rule_version,
-        recheck_at=standing.recheck_at,
-        evidence=standing.evidence,
-        missing=named(standing.missing, assessment.graph),
-    )
+def _indexed(pairs: Iterable[tuple[K, Standing]]) -> Mapping[K, Sequence[Standing]]:
+    found: dict[K, list[Standing]] = {}
+    for key, one in pairs:
+        found.setdefault(key, []).append(one)
+    return found
 
 
 def named(missing: Sequence[str], graph: Graph) -> tuple[str, ...]:

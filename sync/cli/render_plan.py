@@ -39,8 +39,8 @@ def _project(plan: Plan, run: ProjectRun, width: int) -> Iterator[Text]:
         yield from target_lines(changes, width)
         for reason in distinct_reasons([change.reason for change in changes]):
             yield from wrapped(Text(reason, style="dim"), width, indent=6)
-    for note in plan.notes:
-        yield Text()
+    for number, note in enumerate(plan.notes):
+        yield from () if number else [Text()]
         yield from note_lines(note, width)
     if run.refused:
         yield Text()

@@ -49,7 +49,7 @@ def _change(state: SlotState, width: int) -> Iterator[Text]:
 
 def _note(note: Note) -> Text:
     text = Text.assemble((f"! {note.kind}", NOTES[note.kind]), f"  {note.text}")
-    if note.kind in ("override", "contested"):
+    if note.kind in ("override", "contested") and note.desired != note.actual:
         text.append(f"; the statuses ask for {shown_value(note.desired)}: milepost release {note.key} lets them")
     return text
 

@@ -168,10 +168,11 @@ def _hold(hold: Hold, assessment: Assessment) -> Sequence[Cell]:
     target = assessment.graph.entities.get(hold.slot.target)
     name = link(name_of(target), target.url, "bold") if target is not None else Text(str(hold.slot.target))
     age = Text(ago(hold.since, assessment.now), style="dim")
-    return Text(f"! {hold.kind}", style=NOTES[hold.kind]), name, age, f"{place(hold.slot)}: {_why_held(hold, name.plain)}"
+    return Text(f"! {hold.kind}", style=NOTES[hold.kind]), name, age, f"{place(hold.slot)}: {why_held(hold, name.plain)}"
 
 
-def _why_held(hold: Hold, name: str) -> str:
+def why_held(hold: Hold, name: str) -> str:
+    """Why a slot is left alone, and what ends that."""
     value = shown_value(hold.value)
     match hold.kind:
         case "override":

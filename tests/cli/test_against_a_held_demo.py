@@ -141,7 +141,8 @@ def test_explain_tells_why_a_field_is_not_what_the_statuses_ask_for(desk: Desk) 
     out = " ".join(desk.call("explain", "LOAN-2").out.split())
 
     assert [one["kind"] for one in slots["field ML Status"]["notes"]] == ["override"]
-    assert "the statuses ask for Drift alert: milepost release LOAN-2 lets them" in out
+    assert "! override a person set it to nothing; kept until" in out
+    assert "milepost release LOAN-2" in out
     assert "Model ready is true as well; the field holds one value, and Drift alert ranks higher" in out
 
 

@@ -9,7 +9,7 @@ from mappings.model import Entity
 from sync.assess import Assessment, ScopedProject
 from sync.chain import MAX_BRANCHES, Node
 from sync.cli.render_explain import MANY_OTHERS, explanation_lines
-from sync.explain import Explanation, explain, find_subjects
+from sync.explain import Explainer, Explanation, find_subjects
 from tests.core.worlds import DAY, NOW, World, shipped
 
 
@@ -27,7 +27,7 @@ def assessed(world: World) -> Assessment:
 
 
 def explained(world: World, subject: Entity) -> Explanation:
-    return explain(assessed(world), subject)
+    return Explainer(assessed(world)).explain(subject)
 
 
 def nodes(node: Node) -> Iterator[Node]:

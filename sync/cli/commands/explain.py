@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 from rich.text import Text
 
 from config.problems import nearest
-from mappings.change import Note
+from mappings.change import Note, Plan, Slot
 from mappings.model import Entity
 from sync.assess import Assessment, assess
 from sync.cli.documents import Document, note_document
@@ -18,13 +18,16 @@ from sync.cli.errors import UsageProblem
 from sync.cli.options import Globals
 from sync.cli.render_explain import age_line, explanation_document, explanation_lines
 from sync.cli.render_slots import finding_lines, slot_document, slot_lines
+from sync.cli.render_status import why_held
 from sync.cli.session import Session
-from sync.explain import Explanation, all_names, explain, find_subjects
+from sync.explain import Explainer, Explanation, all_names, find_subjects
+from sync.names import name_of
 from sync.outcome import ExitCode
 from sync.ownership import TARGETS, Ownership
 from sync.planning import plan_project
 from sync.showing import SlotState, findings_about, slot_states
-from sync.store import entities
+from sync.store import entities, publishing
+from sync.store.publishing import Hold
 from sync.workspace import Workspace
 
 MANY = 10
@@ -44,22 +47,25 @@ def run(globals_: Globals, *, subject: str) -> ExitCode:
     project that knows it."""
     session = Session(globals_)
     found: list[_Answer] = []
+    count = 0
     names: set[str] = set()
     with session.workspace() as workspace:
         for project in session.chosen(workspace):
             assessed = assess(workspace.database, project, stop=threading.Event(), save=False)
             names.update(all_names(assessed))
-            found.extend(_answers(workspace, assessed, find_subjects(assessed, subject)))
+            subjects = find_subjects(assessed, subject)
+            count += len(subjects)
+            found.extend(_answers(workspace, assessed, subjects if session.wants_json else subjects[: MANY - len(found)]))
     if not found:
         raise unknown_subject(subject, names)
     if session.wants_json:
         session.answer({"explanations": [_document(one) for one in found]})
         return ExitCode.DONE
-    for number, one in enumerate(found[:MANY]):
+    for number, one in enumerate(found):
         session.show(*([""] if number else []))
         session.show_all(_lines(one, session.width))
-    if len(found) > MANY:
-        session.show("", f"{subject} names {len(found) - MANY:,} more; name one of them exactly to see it.")
+    if count > len(found):
+        session.show("", f"{subject} names {count - len(found):,} more; name one of them exactly to see it.")
     return ExitCode.DONE
 
 
@@ -78,13 +84,35 @@ def _answers(workspace: Workspace, assessed: Assessment, subjects: Sequence[Enti
         targets = {one.ref for one in subjects if one.ref.kind in TARGETS}
         targets -= Ownership(assessed.project, workspace.projects).foreign(tx, targets)
         actual = entities.slots_of(tx, targets)
+        plan = _with_holds(plan, publishing.held(tx, assessed.project.key), assessed)
+    explainer = Explainer(assessed)
     for one in subjects:
         yield _Answer(
-            explanation=explain(assessed, one),
+            explanation=explainer.explain(one),
             slots=slot_states(assessed, one.ref, actual, plan) if one.ref in targets else (),
             findings=findings_about(plan, one),
             now=assessed.now,
         )
+
+
+def _with_holds(plan: Plan, holds: Mapping[Slot, Hold], assessed: Assessment) -> Plan:
+    """The plan with a note of every slot that is left alone: soon after a write it still counts on our own value there."""
+    spoken_of = {one.slot for one in plan.notes} | {one.slot for one in plan.changes}
+    notes = [
+        Note(
+            kind=hold.kind,
+            project=plan.project,
+            text=why_held(hold, name_of(target)),
+            slot=slot,
+            key=name_of(target),
+            url=target.url,
+            actual=hold.value,
+            desired=hold.value,
+        )
+        for slot, hold in sorted(holds.items())
+        if slot not in spoken_of and (target := assessed.graph.entities.get(slot.target)) is not None
+    ]
+    return msgspec.structs.replace(plan, notes=(*plan.notes, *notes))
 
 
 def _lines(answer: _Answer, width: int) -> Iterator[Text]:
