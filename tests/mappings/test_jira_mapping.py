@@ -196,6 +196,21 @@ def test_our_field_in_a_team_managed_project_has_another_id() -> None:
     assert list(result.slots) == [field_slot("Unknown")]
 
 
+def test_every_field_of_ours_is_a_slot_of_its_own_under_each_name_that_it_goes_by() -> None:
+    owned = Owned(field="ML Status", others=("Labels", "customfield_1"), options=("Drift alert", "Unknown"))
+    own = {"ML Status": ["customfield_1"], "Labels": ["labels"], "customfield_1": ["customfield_1"]}
+    several = Translation("jira", "https://example.atlassian.net", owned, own=own)
+
+    result = several.issue(issue(labels=["urgent", "Drift-alert"], customfield_1={"value": "Unknown"}))
+
+    assert result.item.labels == ("urgent",)
+    assert {reading.slot.name: reading.value for reading in result.slots} == {
+        "ML Status": "Unknown",
+        "Labels": ["Drift alert"],
+        "customfield_1": "Unknown",
+    }
+
+
 @pytest.mark.parametrize(
     ("value", "known"),
     [
