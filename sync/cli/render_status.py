@@ -184,10 +184,12 @@ def why_held(hold: Hold, name: str) -> str:
 
 
 def unheard(project: ProjectStatus) -> Sequence[str]:
-    """The alarms that reach nobody."""
+    """The alarms that reach nobody, and what to do about it."""
     rules, view = _rules(project.assessment), project.assessment.project.view
+    named = ", ".join(f"{source}: {key}" for source, key in sorted(view.watch.items()))
+    what = f"({named}) is not among the tickets that its scopes read" if named else "names no ticket yet"
     return [
-        f"this alert reaches nobody: {one.standing.says}; name a watch ticket under projects.{view.key}.watch"
+        f"this alert reaches nobody: {one.standing.says}; projects.{view.key}.watch {what}"
         for one in project.deliveries
         if not one.targets and rules[one.standing.rule].kind == "alarm" and one.standing.known and one.standing.truth is not False
     ]

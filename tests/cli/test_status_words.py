@@ -5,8 +5,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from sync.assess import Assessment, ScopedProject
 from sync.cli.render_sources import counted_statuses
+from sync.cli.render_status import ProjectStatus, unheard
+from sync.recipients import deliver
 from tests.cli.office import Office
+from tests.core.worlds import DAY, NOW, World, shipped
 
 
 def words(text: str) -> str:
@@ -105,3 +111,35 @@ QUIET = """\
     scopes:
       github: {repositories: [example/quiet]}
 """
+
+
+@pytest.mark.parametrize(
+    ("watch", "what"),
+    [
+        ({}, "projects.churn.watch names no ticket yet"),
+        ({"jira": "ML-1"}, "projects.churn.watch (jira: ML-1) is not among the tickets that its scopes read"),
+    ],
+)
+def test_an_alert_that_reaches_nobody_is_told_with_what_is_wrong_with_the_watch_ticket(watch: dict[str, str], what: str) -> None:
+    world = World()
+    item, _, _, version = world.whole()
+    world.change_of(item, status_category="done", closed_at=NOW - 90 * DAY)
+    world.observation(version, "failed", source="mlflow")
+    world.set_project(watch=watch)
+    rules, view = tuple(shipped()), world.view()
+    standings = world.derive(rules).standings
+    assessment = Assessment(
+        project=ScopedProject(view=world.project, rules=rules, scopes=(), fresh_within=DAY),
+        now=world.now,
+        graph=view.graph,
+        freshness=view.freshness,
+        standings=standings,
+        findings=(),
+    )
+    deliveries = deliver(view.graph, world.project, {rule.id: rule for rule in rules}, standings, now=world.now)
+
+    told = unheard(ProjectStatus(assessment=assessment, deliveries=deliveries, holds=(), slots={}))
+
+    assert len(told) == 1
+    assert told[0].startswith("this alert reaches nobody: churn-classifier v3 has drifted")
+    assert told[0].endswith(what)
