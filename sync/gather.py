@@ -6,29 +6,29 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from connectors.base import Batch
+from sync.store.rows import PageRows
 
-ENOUGH = 500
-"""How many records make a group: more would save little, and cost memory."""
+ENOUGH = 1_000
+"""How many records make a group, as many as one statement writes: more would save little, and cost memory."""
 
 LONGEST = 1.0
 """Seconds of reading that may be lost to a kill, apart from the page under way. They are read again, which is harmless."""
 
 
 def gathered(
-    pages: Iterator[Batch], stop: threading.Event, *, clock: Callable[[], float] = time.monotonic
-) -> Iterator[Sequence[Batch]]:
+    pages: Iterator[PageRows], stop: threading.Event, *, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Sequence[PageRows]]:
     """`pages` in their order, in groups that are never empty: `ENOUGH` records, or what came within `LONGEST`.
 
     A set `stop` ends a group at once. When `pages` raises, what came before is given first. The last page of a group holds the
     cursor that is true once all of them are stored.
     """
-    group: list[Batch] = []
+    group: list[PageRows] = []
     began, records = clock(), 0
     try:
         for page in pages:
             group.append(page)
-            records += len(page.entities) + len(page.rejected)
+            records += page.received
             if records >= ENOUGH or clock() - began >= LONGEST or stop.is_set():
                 yield group
                 group, records, began = [], 0, clock()

@@ -21,6 +21,7 @@ from sync.source import Gauge, Scope, Source, each, reading
 from sync.store import entities, leases, quarantine, streams
 from sync.store.connect import Database
 from sync.store.leases import Lease, LeaseLost
+from sync.store.rows import PageRows, page_rows
 from sync.store.streams import StreamState
 
 __all__ = ["Gauge", "PullFinding", "PullLimits", "Pulled", "Scope", "Source", "SourcePull", "pull_all"]
@@ -202,19 +203,19 @@ class _StreamPull:
         complete = False
         doing = f"pulling {self.key.stream}"
         with closing(each(self.key.source, doing, _pulled(self.reader, self.key.stream, self.scope, cursor))) as pages:
-            for group in gathered(pages, self.pull.stop):
+            for group in gathered((page_rows(page, source=self.key.source) for page in pages), self.pull.stop):
                 self._store(group)
                 complete = complete or any(page.complete for page in group)
                 if self.pull.stop.is_set() and not complete:
                     raise Cancelled
         return complete
 
-    def _store(self, group: Sequence[Batch]) -> None:
+    def _store(self, group: Sequence[PageRows]) -> None:
         with self.database.write() as tx:
             leases.verify(tx, self.lease)
             saved = entities.save_pages(tx, self.key, group, now=self.database.now(tx), run_id=self.pull.run_id)
         self._tell(
-            records=self.event.records + sum(len(page.entities) for page in group),
+            records=self.event.records + sum(page.entities for page in group),
             pages=self.event.pages + len(group),
             changed=self.event.changed + saved.new + saved.changed,
             rejected=self.event.rejected + saved.rejected,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 import msgspec
 
+from connectors.base import Batch
 from mappings.change import Reading, SlotKind, Value
-from mappings.model import Entity, Ref, encode
+from mappings.model import Entity, Ref, Rejected, encode
 from sync.store.columns import to_micros
 from sync.store.promoted import promoted
 from sync.store.text import is_storable, printable
@@ -37,6 +39,21 @@ class EntityRow(NamedTuple):
     slots: bytes | None
 
 
+class PageRows(NamedTuple):
+    """A page as the store takes it: made before the transaction, which keeps other writers waiting, and smaller than its entities.
+
+    `entities` counts those that came, `received` also what the source's reader rejected; `rejected` holds the unstorable as well.
+    """
+
+    rows: Sequence[EntityRow]
+    rejected: Sequence[Rejected] = ()
+    entities: int = 0
+    received: int = 0
+    cursor: str | None = None
+    complete: bool = False
+    total: int | None = None
+
+
 class Unstorable(NamedTuple):
     """One entity that no database could hold, and why."""
 
@@ -44,10 +61,23 @@ class Unstorable(NamedTuple):
     reason: str
 
 
+def page_rows(page: Batch, *, source: str) -> PageRows:
+    """What to store of a page that `source` gave."""
+    rows, refused = entity_rows(page.entities, by_target(page.slots), source=source)
+    entities, rejected = len(page.entities), [*page.rejected, *map(as_rejected, refused)]
+    received = entities + len(page.rejected)
+    return PageRows(rows, rejected, entities, received, page.cursor, page.complete, page.total)
+
+
+def as_rejected(one: Unstorable) -> Rejected:
+    return Rejected(kind=one.ref.kind, id=one.ref.id, reason=one.reason)
+
+
 def entity_row(entity: Entity, held: Held | None) -> EntityRow:
     """Raises `ValueError`, `TypeError`, `OverflowError` or `msgspec.MsgspecError` for what no database could hold."""
-    source, kind, ident = entity.ref.source, entity.ref.kind, entity.ref.id
-    if not (is_storable(ident) and is_storable(source) and is_storable(kind)):
+    ref = entity.ref
+    source, kind, ident = ref.source, ref.kind, ref.id
+    if not (is_storable(ident) and _can_contain(source, kind)):
         raise ValueError("its id is empty, longer than 1,024 bytes, or no valid text")
     doc = encode(entity)
     names = promoted(entity)
@@ -62,6 +92,11 @@ def entity_row(entity: Entity, held: Held | None) -> EntityRow:
         doc,
         slot_document(held) if held else None,
     )
+
+
+@lru_cache(maxsize=64)  # they are few, and asked for with every record
+def _can_contain(source: str, kind: str) -> bool:
+    return is_storable(source) and is_storable(kind)
 
 
 def entity_rows(

@@ -18,7 +18,7 @@ from sync.store import lookups, quarantine
 from sync.store.bulk import CHUNK, bulk, chunks, read
 from sync.store.columns import to_micros
 from sync.store.folding import Stored, Verdict, compare, latest
-from sync.store.rows import EntityRow, Unstorable, by_target, entity_rows
+from sync.store.rows import EntityRow, PageRows, as_rejected, by_target, entity_rows, page_rows
 from sync.store.schema import stream
 from sync.store.streams import StreamKey, open_stream
 from sync.store.text import is_storable
@@ -46,10 +46,10 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
 
 def save_batch(tx: Connection, key: StreamKey, batch: Batch, *, now: datetime, run_id: str) -> Saved:
     """`save_pages` for one page."""
-    return save_pages(tx, key, [batch], now=now, run_id=run_id)
+    return save_pages(tx, key, [page_rows(batch, source=key.source)], now=now, run_id=run_id)
 
 
-def save_pages(tx: Connection, key: StreamKey, pages: Sequence[Batch], *, now: datetime, run_id: str) -> Saved:
+def save_pages(tx: Connection, key: StreamKey, pages: Sequence[PageRows], *, now: datetime, run_id: str) -> Saved:
     """Stores pages that follow each other: entities, our mirrored slots, membership, rejections and the last cursor.
 
     Within one run, any order, repetition and grouping of pages gives the same entities (see `folding`). An entity that was deleted
@@ -62,21 +62,18 @@ def save_pages(tx: Connection, key: StreamKey, pages: Sequence[Batch], *, now: d
     rows: list[EntityRow] = []
     changes: dict[str, Any] = {"records": state.records}
     for page in pages:
-        rejected, held = list(page.rejected), by_target(page.slots)
-        for chunk in chunks(page.entities):
-            made, refused = entity_rows(chunk, held, source=key.source)
-            rows += made
-            rejected += map(_rejected, refused)
+        for chunk in chunks(page.rows):
+            rows += chunk
             if len(rows) >= CHUNK:
                 saved += _save(tx, rows, place, now)
                 rows = []
-        if rejected:
+        if page.rejected:
             saved += _save(tx, rows, place, now)  # first: what is stored leaves quarantine, and this is to stay there
             rows = []
-            quarantine.keep(tx, key.source, key.stream, rejected, now)
-            _mark_seen(tx, place, rejected)
-            saved += Saved(rejected=len(rejected))
-        changes["records"] += len(page.entities) + len(page.rejected)
+            quarantine.keep(tx, key.source, key.stream, page.rejected, now)
+            _mark_seen(tx, place, page.rejected)
+            saved += Saved(rejected=len(page.rejected))
+        changes["records"] += page.received
         if page.cursor is not None:
             changes["cursor"] = page.cursor
     saved += _save(tx, rows, place, now)
@@ -94,12 +91,8 @@ def save_direct(tx: Connection, entities: Sequence[Entity], slots: Sequence[Read
         rows, refused = entity_rows(chunk, held, source=None)
         saved += _save(tx, rows, None, now, mirrored=slots is not None) + Saved(rejected=len(refused))
         for one in refused:
-            quarantine.keep(tx, one.ref.source, DIRECT, [_rejected(one)], now)
+            quarantine.keep(tx, one.ref.source, DIRECT, [as_rejected(one)], now)
     return saved
-
-
-def _rejected(one: Unstorable) -> Rejected:
-    return Rejected(kind=one.ref.kind, id=one.ref.id, reason=one.reason)
 
 
 class _Place(NamedTuple):

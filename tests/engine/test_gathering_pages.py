@@ -7,21 +7,18 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from connectors.base import Batch
 from connectors.errors import Unavailable
-from mappings.model import Rejected
 from sync.gather import ENOUGH, LONGEST, gathered
+from sync.store.rows import PageRows
 
 
-def pages(*sizes: int) -> Iterator[Batch]:
+def pages(*sizes: int) -> Iterator[PageRows]:
     """Pages of so many records, each with its number as the cursor."""
     for number, size in enumerate(sizes):
-        yield Batch(
-            rejected=[Rejected(kind="work_item", id=str(row), reason="no entity") for row in range(size)], cursor=str(number)
-        )
+        yield PageRows(rows=(), received=size, cursor=str(number))
 
 
-def cursors(group: Sequence[Batch]) -> list[str | None]:
+def cursors(group: Sequence[PageRows]) -> list[str | None]:
     return [page.cursor for page in group]
 
 
@@ -63,7 +60,7 @@ def test_a_stop_gives_what_was_read_at_once() -> None:
 
 
 def test_a_failure_comes_after_what_was_read_before_it() -> None:
-    def failing() -> Iterator[Batch]:
+    def failing() -> Iterator[PageRows]:
         yield from pages(1, 1)
         raise Unavailable("jira", "no connection")
 

@@ -15,6 +15,7 @@ from mappings.change import Reading, Slot
 from mappings.model import Ref, Rejected, WorkItem
 from sync.store import entities
 from sync.store.connect import Database
+from sync.store.rows import page_rows
 from sync.store.schema import entity, membership, quarantine, stream
 from sync.store.streams import StreamKey
 
@@ -69,7 +70,7 @@ def grouped(batches: Sequence[Batch], sizes: Sequence[int]) -> Iterator[Sequence
 def save(database: Database, key: StreamKey, groups: Sequence[Sequence[Batch]], *, run: str) -> None:
     for group in groups:
         with database.write() as tx:
-            entities.save_pages(tx, key, group, now=NOON, run_id=run)
+            entities.save_pages(tx, key, [page_rows(page, source=key.source) for page in group], now=NOON, run_id=run)
 
 
 def as_batch(key: StreamKey, records: Sequence[Record], cursor: str | None) -> Batch:
