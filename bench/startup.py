@@ -1,4 +1,4 @@
-"""What `milepost --help` costs: the modules that it imports, and its CPU time beside an empty command line of the same commands."""
+"""What `milepost --help` costs: the modules that it imports, and its CPU time beside an empty command line with the same help."""
 
 from __future__ import annotations
 
@@ -46,6 +46,8 @@ def startup_figures() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         ours = [str(Path(sys.executable).with_name("milepost")), "--help"]
         empty = [sys.executable, str(_write_empty_app(Path(folder))), "--help"]
+        if _shown_by(ours) != _shown_by(empty):
+            raise RuntimeError("the empty command line shows other commands, options or panels than milepost does")
         our_seconds, empty_seconds = _alternating(ours, empty)
     yield Figure(
         name="--help: CPU beside an empty Typer app",
@@ -65,6 +67,17 @@ def imported_by_help() -> frozenset[str]:
     return frozenset(names)
 
 
+def _shown_by(command: Sequence[str]) -> frozenset[str]:
+    """The panels, commands and options in a help. Raises `RuntimeError` when it is none."""
+    text = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    if "Usage:" not in text:
+        raise RuntimeError(f"{' '.join(command)} printed no help")
+    lines = text.splitlines()
+    panels = {line for line in lines if line.startswith("╭")}
+    first = {line.split()[1] for line in lines if line.startswith("│ ") and not line[2].isspace()}
+    return frozenset({*panels, *first, *(word for word in text.split() if word.startswith("-"))})
+
+
 def _alternating(one: Sequence[str], other: Sequence[str]) -> tuple[float, float]:
     """The median CPU time of each, run in turns, so that what else the machine does meets both alike."""
     _cpu_of(one), _cpu_of(other)  # the first run writes bytecode
@@ -80,21 +93,57 @@ def _cpu_of(command: Sequence[str]) -> float:
 
 
 def _write_empty_app(folder: Path) -> Path:
-    """A command line with our commands' names and one-line helps, and nothing behind them. Returns the script that runs it."""
-    lines = ["import typer", "app = typer.Typer(name='milepost', no_args_is_help=True, rich_markup_mode='rich')"]
-    lines += _commands("app", typer.main.get_command(build_app()))
+    """A command line with our commands, options, panels and helps, and nothing behind them. Returns the script that runs it."""
+    group = typer.main.get_command(build_app())
+    lines = [
+        "from typing import Annotated",
+        "import typer",
+        f"app = typer.Typer(name='milepost', help={group.help!r}, no_args_is_help=True, rich_markup_mode='rich')",
+        "@app.callback()",
+        f"def app_main({', '.join(_options(group))}) -> None: ...",
+        *_commands("app", group),
+    ]
     (folder / "empty_app.py").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    script = folder / "empty"
+    script = folder / "milepost"
     script.write_text("from empty_app import app\napp()\n", encoding="utf-8")
     return script
 
 
 def _commands(app: str, group: Any) -> Iterator[str]:
     for name, command in group.commands.items():
+        details = f"help={command.help!r}, rich_help_panel={_panel(command)!r}"
         if hasattr(command, "commands"):
-            yield f"{name} = typer.Typer(name={name!r}, help={command.help!r})"
+            yield f"{name} = typer.Typer(name={name!r}, no_args_is_help=True)"
             yield from _commands(name, command)
-            yield f"{app}.add_typer({name})"
+            yield f"{app}.add_typer({name}, {details})"
         else:
-            yield f"@{app}.command({name!r}, help={command.help!r})"
-            yield f"def {app}_{name}() -> None: ..."
+            yield f"@{app}.command({name!r}, {details})"
+            yield f"def {app}_{name}({', '.join(_options(command))}) -> None: ..."
+
+
+def _options(command: Any) -> Iterator[str]:
+    """As the parameters of a function: a text, a flag or a count each. Typer adds the options for completion itself."""
+    for one in command.params:
+        if one.name in ("install_completion", "show_completion"):
+            continue
+        details = f"help={one.help!r}, metavar={one.metavar!r}, rich_help_panel={_panel(one)!r}, show_default=False"
+        if one.param_type_name == "argument":
+            yield f"{one.name}: Annotated[str | None, typer.Argument({details})] = None"
+            continue
+        names = ", ".join(map(repr, [*one.opts, *one.secondary_opts]))
+        kind, default = _type_of(one)
+        counted = ", count=True" if one.count else ""
+        yield f"{one.name}: Annotated[{kind}, typer.Option({names}, {details}{counted})] = {default}"
+
+
+def _type_of(option: Any) -> tuple[str, object]:
+    if option.is_flag:
+        return "bool", False
+    if option.count:
+        return "int", 0
+    return ("list[str] | None" if option.multiple else "str | None"), None
+
+
+def _panel(one: Any) -> str | None:
+    panel = one.rich_help_panel
+    return panel if isinstance(panel, str) else None
