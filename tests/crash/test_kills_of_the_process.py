@@ -1,0 +1,150 @@
+"""`milepost sync` is killed at random moments, run again and killed again, until it gets through: everything is then as if nobody had
+killed it, and no write that could be seen was made twice."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sandbox.faults import Answer
+from sandbox.messages import ConnectionDropped, Reply, Request
+from tests.cli.process import MILEPOST, PATIENCE, Ended
+from tests.crash.plant import Plant
+
+if TYPE_CHECKING:
+    from tests.crash.conftest import NewPlant
+
+MORTAL = str(Path(__file__).with_name("mortal.py"))
+KILLS = 5
+"""In one test. A run that gets through before it is killed ends it sooner, and another plant is taken."""
+
+REQUESTS, COMMITS = 33, 45
+"""About what an undisturbed run makes."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where to kill: at the `number`-th request before or after it was carried out, at a commit before or after it, or at a time."""
+
+    what: str
+    number: float
+
+    @classmethod
+    def drawn(cls, luck: random.Random) -> Point:
+        what = luck.choice(("before request", "after request", "before commit", "after commit", "seconds"))
+        most = REQUESTS if "request" in what else COMMITS
+        return cls(what, round(luck.uniform(0.4, 1.4), 2) if what == "seconds" else luck.randint(1, most))
+
+
+class Assassin:
+    """Runs `milepost sync` and kills it at a point."""
+
+    def __init__(self, plant: Plant, point: Point) -> None:
+        self.plant = plant
+        self.point = point
+        self.lock = threading.Lock()
+        self.seen = 0
+        self.started = threading.Event()
+        self.process: subprocess.Popen[str] | None = None
+
+    def run(self) -> Ended:
+        with self._watching(), self._command() as process:
+            self.process = process
+            self.started.set()
+            if self.point.what == "seconds":
+                time.sleep(self.point.number)
+                process.kill()
+            out, err = process.communicate(timeout=PATIENCE)
+        return Ended(process.returncode, out, err)
+
+    def _command(self) -> subprocess.Popen[str]:
+        moment, _, what = self.point.what.partition(" ")
+        program = [sys.executable, MORTAL, str(self.point.number), moment] if what == "commit" else [MILEPOST]
+        desk = self.plant.office.desk
+        return subprocess.Popen(
+            [*program, "sync", "--wait", "0s"],
+            cwd=desk.folder,
+            env=desk.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    @contextmanager
+    def _watching(self) -> Iterator[None]:
+        if "request" in self.point.what:
+            self.plant.meet(self._meet)
+        yield
+        self.plant.leave_in_peace()
+
+    def _meet(self, _: Request, answer: Answer) -> Reply:
+        with self.lock:
+            self.seen += 1
+            its_end = self.seen == self.point.number
+        if not its_end:
+            return answer()
+        if self.point.what == "after request":
+            answer()
+        assert self.started.wait(PATIENCE)
+        if self.process is not None:
+            self.process.kill()
+        raise ConnectionDropped
+
+
+def outcome(plant: Plant) -> tuple[object, ...]:
+    return plant.shown(), plant.written(), plant.remembered()
+
+
+def kill_until_done(plant: Plant, luck: random.Random, most: int) -> list[Point]:
+    """At most `most` kills, then a run that is left in peace; the points at which it was killed."""
+    killed: list[Point] = []
+    for _ in range(most):
+        point = Point.drawn(luck)
+        ended = Assassin(plant, point).run()
+        assert ended.code in (0, -9), (point, ended)
+        if ended.code == 0:
+            return killed
+        killed.append(point)
+        plant.let_time_pass()
+    ended = plant.office.desk.run("sync", "--wait", "0s")
+    assert (ended.code, "Traceback" in ended.err) == (0, False), (killed, ended)
+    return killed
+
+
+def kill_and_compare(new_plant: NewPlant, url: str, seed: int) -> None:
+    luck = random.Random(seed)
+    with new_plant(url) as undisturbed:
+        ended = undisturbed.office.desk.run("sync")
+        assert (ended.code, ended.err) == (0, "")
+        expected = outcome(undisturbed)
+    kills = 0
+    while kills < KILLS:
+        with new_plant(url) as plant:
+            killed = kill_until_done(plant, luck, KILLS - kills)
+            print(f"seed {seed}: killed at {killed}")
+            assert outcome(plant) == expected, (seed, killed)
+            again = plant.office.desk.call("sync")
+            assert (again.code, plant.written()) == (0, expected[1]), (seed, killed)
+            kills += len(killed)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_killed_at_random_moments(new_plant: NewPlant, database_url: str, seed: int) -> None:
+    kill_and_compare(new_plant, database_url, seed)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(100, 140))
+def test_killed_at_very_many_random_moments(new_plant: NewPlant, database_url: str, seed: int) -> None:
+    kill_and_compare(new_plant, database_url, seed)
