@@ -23,6 +23,7 @@ from mappings.model import (
 from sync.known import addresses
 from sync.lineage import named_shas
 from sync.moments import day_in, end_of, in_words, later
+from sync.observe import is_ahead
 from sync.view import Fact, FactValue, Unknown, View
 
 __all__ = ["FACTS", "Fact", "FactValue", "Unknown", "View", "is_current", "serves"]
@@ -41,8 +42,12 @@ def _list(values: Sequence[str], one: str, several: str) -> Fact:
     return Fact(tuple(values), words)
 
 
-def _when(time: datetime | None, what: str, view: View) -> Fact:
-    return Fact(time, f"{what} on {day_in(time, view.project.timezone)}" if time is not None else "")
+def _when(time: datetime | None, what: str, view: View) -> Fact | Unknown:
+    """A time that still lies ahead cannot be one at which something happened."""
+    if time is None:
+        return Fact(None)
+    words = f"{what} on {day_in(time, view.project.timezone)}"
+    return Unknown((f"a believable date: it says that it {words}",)) if is_ahead(time, view.now) else Fact(time, words)
 
 
 # Work items and milestones

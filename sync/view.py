@@ -14,6 +14,7 @@ from sync.freshness import Freshness
 from sync.graph import Graph
 from sync.moments import day_in
 from sync.monitors import Monitor, monitors
+from sync.names import name_of
 from sync.observe import is_ahead
 from sync.project import ProjectView
 
@@ -51,7 +52,9 @@ class View:
     def lacks(self, ref: Ref) -> Sequence[str]:
         """Why the facts of an object may not be relied on; empty when they may."""
         if ref in self.graph.missing:
-            return (f"{ref}, which was not found when it was last looked for, or not understood",)
+            entity = self.graph.entities.get(ref)
+            name = name_of(entity) if entity is not None else str(ref)
+            return (f"{name}, which was not found when it was last looked for, or not understood",)
         return self.freshness.reliance_lacks(ref)
 
     def monitors(self, subject: Ref, kind: ObservationKind, *, open_after: int, close_after: int) -> Sequence[Monitor]:
@@ -79,7 +82,7 @@ class View:
     def training_uses(self) -> Mapping[Ref, Sequence[Run]]:
         """The runs trained on each dataset, oldest first."""
         uses: dict[Ref, list[Run]] = {}
-        for run in sorted(self.graph.of(Run), key=lambda run: (_started(run), run.ref)):
+        for run in sorted(self.graph.of(Run), key=lambda run: (self._started(run), run.ref)):
             for link in self.graph.links_from(run.ref):
                 if link.relation == "trained_on":
                     uses.setdefault(link.target, []).append(run)
@@ -92,13 +95,18 @@ class View:
         for dataset, runs in self.training_uses.items():
             name = _dataset_name(self.graph, dataset)
             for run in runs:
-                order = (_started(run), run.ref)
+                order = (self._started(run), run.ref)
                 held = newest.get((run.experiment, name))
                 if held is None or held[0] < order:
                     newest[(run.experiment, name)] = (order, {dataset})
                 elif held[0] == order:
                     held[1].add(dataset)
         return frozenset(ref for _, datasets in newest.values() for ref in datasets)
+
+    def _started(self, run: Run) -> datetime:
+        """A run dated ahead goes before all others: it must not make its data the newest until its day comes."""
+        time = run.started_at or run.created_at
+        return _NEVER if time is None or is_ahead(time, self.now) else time
 
     def run_of(self, version: ModelVersion) -> Run | None:
         return self.graph.runs_of_versions.get(version.ref)
@@ -108,10 +116,6 @@ class View:
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
-
-
-def _started(run: Run) -> datetime:
-    return run.started_at or run.created_at or _NEVER
 
 
 def _dataset_name(graph: Graph, ref: Ref) -> str:
