@@ -93,7 +93,7 @@ def _newly(entries: Sequence[Shown], published: Value) -> Sequence[Shown]:
     appears anew."""
     return [
         one
-        if one.rule.kind != "favourable" or one.standing.truth is True or one.state != "on" or _shows(published, one.rule)
+        if one.rule.kind != "favourable" or one.standing.truth is True or one.state != "on" or shows(published, one.rule)
         else msgspec.structs.replace(one, state="off")
         for one in entries
     ]
@@ -101,10 +101,10 @@ def _newly(entries: Sequence[Shown], published: Value) -> Sequence[Shown]:
 
 def ending(entries: Sequence[Shown], value: Value) -> Iterator[Shown]:
     """Of the entries those that a slot no longer shows once its `value` is taken away."""
-    return (one for one in entries if _shows(value, one.rule))
+    return (one for one in entries if shows(value, one.rule))
 
 
-def _shows(value: Value, rule: StatusRule) -> bool:
+def shows(value: Value, rule: StatusRule) -> bool:
     """Whether a slot that holds `value` shows the status."""
     match value:
         case dict():

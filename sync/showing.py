@@ -11,7 +11,7 @@ from mappings.model import Entity, Ref
 from mappings.rules import StatusRule
 from sync.assess import Assessment
 from sync.derive import Standing
-from sync.display import Shown, gather, holds_several, statuses_of
+from sync.display import Shown, gather, holds_several, shows
 from sync.names import name_of
 from sync.project import ProjectView
 from sync.recipients import deliver
@@ -48,15 +48,9 @@ def _seen(project: ProjectView, target: Ref) -> Iterator[Slot]:
 
 
 def _shows(slot: Slot, rule: StatusRule, project: ProjectView, actual: Mapping[Slot, Value]) -> bool:
-    value = actual.get(slot)
-    match slot.kind:
-        case "label":
-            return value is True and project.label_rules.get(slot.target.source, {}).get(slot.name) == rule.id
-        case "field":
-            return rule.title == value or (isinstance(value, list) and rule.title in value)
-        case "property":
-            said = statuses_of(value) if isinstance(value, dict) else []
-            return any(one.get("id") == rule.id and one.get("state") == "on" for one in said)
+    if slot.kind == "label" and project.label_rules.get(slot.target.source, {}).get(slot.name) != rule.id:
+        return False
+    return shows(actual.get(slot), rule)
 
 
 def slot_states(assessment: Assessment, target: Ref, actual: Mapping[Slot, Value], plan: Plan) -> Sequence[SlotState]:
