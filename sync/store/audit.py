@@ -11,6 +11,7 @@ from sqlalchemy import Connection, RowMapping, and_, delete, func, insert, or_, 
 
 from mappings.change import Action, Change, Memory, Slot, Value
 from mappings.model import Ref
+from sync.store import erased
 from sync.store.documents import SLOT_COLUMNS, encode, read_evidence, read_names, read_slot, read_value, slot_columns
 from sync.store.loading import get
 from sync.store.promoted import promoted
@@ -107,8 +108,8 @@ def append(tx: Connection, entry: Entry) -> None:
         **slot_columns(entry.slot),
         "key": printable(key, 512),
         "key_folded": folded(key),
-        "before": encode(entry.before),
-        "after": encode(entry.after),
+        "before": encode(erased.of_value(tx, entry.before)),
+        "after": encode(erased.of_value(tx, entry.after)),
         "rules": encode(entry.rules),
         "reason": printable(entry.reason, 4_000),
         "evidence": encode(entry.evidence),

@@ -67,7 +67,8 @@ def refusal(found: SchemaStatus, place: str) -> StoreError | None:
     """Why a schema cannot be worked with, if so."""
     match found.state:
         case "behind":
-            return StoreError(f"{place} was made by an older Milepost", "back it up, then run milepost db upgrade")
+            message = f"{place} was made by an older Milepost (its schema is {found.current}, this program needs {found.head})"
+            return StoreError(message, "back it up, then run milepost db upgrade")
         case "newer":
             message = f"{place} was made by a newer Milepost (its schema is {found.current}, this program knows {found.head})"
             return StoreError(message, "install the newer Milepost, or name another database in store.url")

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select, tuple_, update
 
 from mappings.change import Slot, Value
 from mappings.model import Ref
+from sync.store import erased
 from sync.store.by_ref import by_kind
 from sync.store.rows import Held, read_slot_document, slot_document
 from sync.store.schema import entity, membership
@@ -43,7 +44,7 @@ def update_slots(tx: Connection, values: Mapping[Slot, Value]) -> None:
     """
     by_target: dict[Ref, Held] = {}
     for slot, value in values.items():
-        by_target.setdefault(slot.target, {})[slot.kind, slot.name] = value
+        by_target.setdefault(slot.target, {})[slot.kind, slot.name] = erased.of_value(tx, value)
     for ref, held in _held(tx, by_target).items():
         document = slot_document({**held, **by_target[ref]})
         tx.execute(

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, delet
 
 from mappings.change import Slot, Value
 from mappings.model import Ref
+from sync.store import erased
 from sync.store.by_ref import by_kind
 from sync.store.documents import SLOT_COLUMNS, encode, read_names, read_slot, read_value, slot_columns
 from sync.store.schema import override
@@ -131,7 +132,7 @@ def hold(
     now: datetime,
 ) -> None:
     """From now on the slot is left alone; one that was held already keeps its `since`."""
-    values = {"project": project, "why": kind, "value": encode(value), "rule": rule, "episode": episode}
+    values = {"project": project, "why": kind, "value": encode(erased.of_value(tx, value)), "rule": rule, "episode": episode}
     upsert(tx, override, [{**slot_columns(slot), **values, "since": now}], update=tuple(values))
 
 

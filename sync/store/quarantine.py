@@ -9,6 +9,8 @@ import msgspec
 from sqlalchemy import Connection, bindparam, delete, select, tuple_
 
 from mappings.model import Ref, Rejected
+from sync.pseudonyms import Pseudonyms
+from sync.store import erased
 from sync.store.bulk import chunks
 from sync.store.schema import quarantine
 from sync.store.text import printable
@@ -32,7 +34,8 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
 
 def keep(tx: Connection, source: str, stream: str, rejected: Iterable[Rejected], now: datetime) -> None:
     """Remembers rejected records, once each."""
-    rows = {(one.kind, one.id): _row(source, stream, one, now) for one in rejected}
+    known = erased.pseudonyms(tx)
+    rows = {(one.kind, one.id): _row(source, stream, one, now, known) for one in rejected}
     for chunk in chunks(list(rows.values())):
         upsert(tx, quarantine, chunk, update=("reason", "payload", "last_seen"))
 
@@ -75,14 +78,17 @@ def clear(tx: Connection, source: str, stream: str, refs: Sequence[Ref]) -> int:
     return cleared
 
 
-def _row(source: str, stream: str, one: Rejected, now: datetime) -> dict[str, object]:
+def _row(source: str, stream: str, one: Rejected, now: datetime, known: Pseudonyms | None) -> dict[str, object]:
+    reason, payload = one.reason, one.payload[:PAYLOAD_LIMIT]
+    if known is not None:
+        reason, payload = known.text(reason), erased.of_payload(payload, known)
     return {
         "source": source,
         "stream": stream,
         "kind": printable(one.kind, 100),
         "id": printable(one.id, 512),
-        "reason": printable(one.reason, 2_000),
-        "payload": one.payload[:PAYLOAD_LIMIT],
+        "reason": printable(reason, 2_000),
+        "payload": payload,
         "first_seen": now,
         "last_seen": now,
     }

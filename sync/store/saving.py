@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, update
 from connectors.base import Batch
 from mappings.change import Reading
 from mappings.model import Entity, Ref, Rejected
-from sync.store import lookups, quarantine
+from sync.store import erased, lookups, quarantine
 from sync.store.bulk import CHUNK, bulk, chunks, read
 from sync.store.columns import to_micros
 from sync.store.folding import Stored, Verdict, compare, latest
@@ -107,6 +107,9 @@ class _Place(NamedTuple):
 
 def _save(tx: Connection, rows: Sequence[EntityRow], place: _Place | None, now: datetime, *, mirrored: bool = True) -> Saved:
     saved = Saved()
+    known = erased.pseudonyms(tx) if rows else None
+    if known is not None:
+        rows = [erased.of_row(row, known) for row in rows]
     for (source, kind), group in groupby(latest(rows), key=itemgetter(0, 1)):
         saved += _save_group(tx, source, kind, list(group), place, mirrored=mirrored, now=to_micros(now))
     return saved
@@ -177,7 +180,7 @@ _WRITE = (
     f"INSERT INTO entity ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608  # constant names
     "ON CONFLICT (source, kind, id) DO UPDATE SET key = excluded.key, container = excluded.container, "
     "updated_at = excluded.updated_at, hash = excluded.hash, doc = excluded.doc, slots = excluded.slots, "
-    "changed_at = excluded.changed_at "
+    "changed_at = excluded.changed_at, depersonalised_at = NULL "
     # another transaction may have stored a newer one since it was compared with what has this hash
     "WHERE entity.hash = ? OR entity.updated_at IS NULL OR excluded.updated_at IS NULL OR excluded.updated_at >= entity.updated_at"
 )

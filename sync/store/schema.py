@@ -63,6 +63,7 @@ entity = Table(
     Column("deleted_at", Moment),
     Column("missing_since", Moment),
     Column("looked_up", Boolean, nullable=False),  # first stored by a direct read, so perhaps in no listing
+    Column("depersonalised_at", Moment),  # since then the document lacks what concerns people; the hash is still that of all of it
     PrimaryKeyConstraint("source", "kind", "id", name="entity_pk"),
     Index("entity_by_key", "key"),
     Index("entity_looked_up", "source", "kind", "id", sqlite_where=text("looked_up = 1"), postgresql_where=text("looked_up")),
@@ -256,4 +257,16 @@ lease = Table(
     Column("acquired_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False),
     PrimaryKeyConstraint("name", name="lease_pk"),
+)
+
+erased = Table(
+    "erased",
+    metadata,
+    Column("digest", LargeBinary, nullable=False),  # of one name, e-mail address, login or account id, with the salt
+    Column("salt", LargeBinary, nullable=False),  # the same in every row
+    Column("lead", Integer, nullable=False),
+    Column("words", Integer, nullable=False),
+    Column("pseudonym", name(), nullable=False),
+    Column("erased_at", Moment, nullable=False),
+    PrimaryKeyConstraint("digest", name="erased_pk"),
 )

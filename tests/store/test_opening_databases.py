@@ -207,4 +207,4 @@ def test_a_server_that_went_away_in_between_is_reached_again(database_url: str, 
             with opened(make_url(postgresql_server).render_as_string(hide_password=False)) as admin, admin.write() as tx:
                 name = make_url(database_url).database
                 tx.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"), {"name": name})
-        assert rows(database) == ["0001"]
+        assert len(rows(database)) == 1
