@@ -38,6 +38,7 @@ class _Before(msgspec.Struct, frozen=True, kw_only=True):
     """What was known of the candidates before they were asked for."""
 
     began: datetime | None
+    commits: Mapping[Ref, Commit]
     containers: Mapping[Ref, str]
     listed_elsewhere: AbstractSet[Ref]
     in_other_streams: AbstractSet[Ref]
@@ -83,7 +84,7 @@ def confirm_deletions(
       otherwise they are kept, and what rests on them is unknown until they are seen again.
     - Not gone, and still listed by another stream of the scope, as a run that no model stands behind: leaves this stream alone.
     - Still there, and changed since the listing began: it may have slipped through, and stays. So does a commit that was dropped
-      from its branch: that is what must be known of it.
+      from its branch, there or not: that is what must be known of it, for what was built from it.
     - Of a kind that comes `along` with others, and not named by any that stays: leaves with them, and is not counted beside them.
     - Still there for no reason that is seen, or not answered for: stays, and what rests on it is unknown until it is listed again.
       A search index with a gap, or a search that answers nothing, takes nothing away.
@@ -96,6 +97,7 @@ def confirm_deletions(
         (state,) = streams.states(tx, [key])
         before = _Before(
             began=state.sweep_started_at,
+            commits={one.ref: one for one in entities.get(tx, _commits(candidates)) if isinstance(one, Commit)},
             containers=entities.containers(tx, candidates),
             listed_elsewhere=entities.listed_in_other_scopes(tx, key, candidates),
             in_other_streams=entities.in_other_streams(tx, key, candidates),
@@ -181,7 +183,9 @@ class _Questions:
         answers = self._read(chunk)
         there = [answer for answer in answers.values() if not isinstance(answer, Missing)]
         outside = self._outside(there)
-        found.gone += [answer.ref for answer in answers.values() if isinstance(answer, Missing)]
+        gone = [answer.ref for answer in answers.values() if isinstance(answer, Missing)]
+        found.gone += [ref for ref in gone if ref not in self.before.commits]
+        found.staying += [_dropped(self.before.commits[ref]) for ref in gone if ref in self.before.commits]
         for one in there:
             if one.ref in outside:
                 found.left.append(one)
@@ -214,14 +218,22 @@ def _sort_in(found: _Answers, one: Entity, before: _Before) -> None:
         else:
             found.unsure.append(one.ref)  # it may have moved from one listed container to another, between their pages
     elif isinstance(one, Commit) and not one.on_default_branch:
-        # A branch is listed from its history, not from an index: this one is not on it, whatever brought it in once.
-        found.staying.append(msgspec.structs.replace(one, change_requests=()))
+        found.staying.append(_dropped(one))
     elif not _is_older(one, before.began):
         found.staying.append(one)
     elif one.ref in before.in_other_streams:
         found.surplus.append(one.ref)
     else:
         found.hidden.append(one)
+
+
+def _commits(refs: Sequence[Ref]) -> Sequence[Ref]:
+    return [ref for ref in refs if ref.kind == "commit"]
+
+
+def _dropped(commit: Commit) -> Commit:
+    """A branch is listed from its history, not from an index: this one is not on it, whatever brought it in once."""
+    return msgspec.structs.replace(commit, on_default_branch=False, change_requests=())
 
 
 def _has_moved(one: Entity, before: _Before) -> bool:
