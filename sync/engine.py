@@ -169,6 +169,14 @@ class Run:
             projects=self.done,
         )
 
+    def cut_off(self) -> None:
+        """Records the run as partial and lets go of its leases, so that the next one need not wait for them; called from another
+        thread when the process ends in the middle of it, because what the run waits for does not answer."""
+        with self.workspace.database.write() as tx:
+            now = self.workspace.database.now(tx)
+            leases.release_all(tx, self.id, now)
+            runs.finish(tx, self.id, outcome=ExitCode.PARTIAL.name.lower(), exit_code=int(ExitCode.PARTIAL), summary={}, now=now)
+
     def _leave_alone(self, away: Mapping[str, SourceError]) -> None:
         for name, why in away.items():
             if name in self.sources:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
-from sync.cli.app import build_app
+from sync.cli.stopping import STOPPED
 from sync.outcome import ExitCode
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the command line and leaves the process with one of the documented exit codes."""
+    """Runs the command line and leaves the process with one of the documented exit codes, also when it is told to end."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -22,7 +24,12 @@ def run(arguments: Sequence[str]) -> int:
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")
+        from sync.cli.app import build_app  # takes a moment, in which the process may be told to end
+
         build_app()(list(arguments))
+    except KeyboardInterrupt:
+        sys.stderr.write(STOPPED)
+        code = int(ExitCode.PARTIAL)
     except SystemExit as left:
         code = left.code if isinstance(left.code, int) else int(ExitCode.DONE if left.code is None else ExitCode.ERROR)
     else:

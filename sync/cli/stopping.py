@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from types import FrameType
 
 from sync.outcome import ExitCode
@@ -15,33 +17,32 @@ from sync.outcome import ExitCode
 GRACE = 4.0
 """Seconds that work has to end by itself. What it waits for may not answer; the store loses nothing when it is cut off."""
 
+FAREWELL = 0.5
+"""Seconds for the last word of what is cut off: the store may not answer either."""
+
 STOPPED = "Stopped. Run the same command again to go on where it was.\n"
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
+class Stop(threading.Event):
+    """Set when the process is asked to end. `farewell` is called when its work is cut off, not by the thread that is at work."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.farewell: Callable[[], None] = lambda: None
+
+
 @contextmanager
-def stoppable() -> Iterator[threading.Event]:
+def stoppable() -> Iterator[Stop]:
     """An event that SIGTERM and Ctrl-C set. Work that has not ended `GRACE` seconds later, or at a second Ctrl-C, is cut off.
 
     Whoever was waiting for another run when they were stopped was stopped, whatever they were waiting for.
     """
     from sync.store.leases import LeaseHeld
 
-    stop, over = threading.Event(), threading.Event()
-
-    def leave_in_time() -> None:
-        if not over.wait(GRACE):
-            _cut_off()
-
-    def on_signal(number: int, _: FrameType | None) -> None:
-        if stop.is_set():
-            if number == signal.SIGINT:
-                _cut_off()
-            return
-        stop.set()
-        threading.Thread(target=leave_in_time, daemon=True, name="leave-in-time").start()
-
-    with _handling(on_signal):
+    stop = Stop()
+    with _signals() as signals:
+        threading.Thread(target=_obey, args=(signals, stop), daemon=True, name="obeys-signals").start()
         try:
             yield stop
         except LeaseHeld:
@@ -51,8 +52,6 @@ def stoppable() -> Iterator[threading.Event]:
         else:
             if stop.is_set():
                 sys.stderr.write(STOPPED)
-        finally:
-            over.set()
 
 
 @contextmanager
@@ -69,8 +68,42 @@ def interruptible() -> Iterator[None]:
 
 
 @contextmanager
+def _signals() -> Iterator[socket.socket]:
+    """Gives a byte for each signal, even while the main thread waits where Python handles none, and ends with the block."""
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    with closing(theirs):
+        before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+        try:
+            with _handling(lambda *_: None, *_SIGNALS):
+                yield ours
+        finally:
+            signal.set_wakeup_fd(before)
+
+
+def _obey(signals: socket.socket, stop: Stop) -> None:
+    """In a thread of its own, until the block of `_signals` has ended or the process has."""
+    with closing(signals):
+        if not signals.recv(1):
+            return
+        stop.set()
+        cut_off_at = time.monotonic() + GRACE
+        while (left := cut_off_at - time.monotonic()) > 0:
+            signals.settimeout(left)
+            try:
+                number = signals.recv(1)
+            except TimeoutError:
+                break
+            if not number:
+                return
+            if number[0] == signal.SIGINT:
+                break
+    _cut_off(stop.farewell)
+
+
+@contextmanager
 def _handling(handler: object, *numbers: signal.Signals) -> Iterator[None]:
-    before = {number: signal.signal(number, handler) for number in numbers or _SIGNALS}  # type: ignore[arg-type]
+    before = {number: signal.signal(number, handler) for number in numbers}  # type: ignore[arg-type]
     try:
         yield
     finally:
@@ -78,8 +111,16 @@ def _handling(handler: object, *numbers: signal.Signals) -> Iterator[None]:
             signal.signal(number, old)
 
 
-def _cut_off() -> None:
+def _cut_off(farewell: Callable[[], None]) -> None:
     """Ends the process now, as a kill would: no page, no write that was committed is lost."""
+
+    def say() -> None:
+        with suppress(Exception):  # nothing can be done about it any more; leases end by themselves
+            farewell()
+
+    saying = threading.Thread(target=say, daemon=True, name="farewell")
+    saying.start()
+    saying.join(FAREWELL)
     if sys.stderr.isatty():
         sys.stderr.write("\x1b[?25h")  # the live lines had hidden the cursor
     sys.stderr.write(STOPPED)

@@ -87,6 +87,11 @@ def release(database: Database, lease: Lease) -> None:
         tx.execute(update(leases).where(mine).values(holder=None, expires_at=database.now(tx)))
 
 
+def release_all(tx: Connection, holder: str, now: datetime) -> None:
+    """Lets go of everything that `holder` has, for one that ends without leaving its blocks."""
+    tx.execute(update(leases).where(leases.c.holder == holder).values(holder=None, expires_at=now))
+
+
 def verify(tx: Connection, lease: Lease, *, lasting: timedelta = timedelta(0)) -> None:
     """Raises `LeaseLost` unless the lease is still this holder's, for at least `lasting` more.
 

@@ -37,7 +37,7 @@ def die_at(number: int, moment: str) -> None:
     commit = DefaultDialect.do_commit
 
     def after(dialect: DefaultDialect, connection: Any) -> None:
-        commit(dialect, connection)
+        commit(dialect, connection)  # type: ignore[no-untyped-call]  # SQLAlchemy does not say
         if doomed:
             os.kill(os.getpid(), signal.SIGKILL)
 

@@ -1,4 +1,4 @@
-"""A small plant for whole processes to work in: stand-ins that log every request, and a store whose address the environment says."""
+"""A small plant for whole processes to work in: stand-ins that log every request, and a store that the environment names."""
 
 from __future__ import annotations
 
@@ -32,6 +32,18 @@ GOOD = {
     "when": {"any": [{"subject": {"label": "good"}}]},
     "label": "good",
 }
+DONE: Mapping[str, Any] = {
+    "OPS-1": (None, []),
+    "OPS-2": ("Data blocked", ["data-blocked"]),
+    "OPS-3": (None, []),
+    **{key: ("Good", ["good"]) for key in ("OPS-4", "OPS-5", "OPS-6")},
+    **{key: ["good", "ml/good"] for key in ("#1", "#2")},
+}
+"""What people see in the slots once a sync is through."""
+
+WRITES = 12
+"""So many requests write that: four fields, four properties, three labels and what the label looks like."""
+
 LONGEST_LEASE = timedelta(seconds=180)
 
 
@@ -81,6 +93,14 @@ class Plant:
     def written(self) -> Counter[tuple[str, str]]:
         """How often what was written, over both stand-ins."""
         return Counter((entry.method, entry.path) for site in (self.jira, self.github) for entry in site.writes)
+
+    def assert_done(self) -> None:
+        """Everything is shown, nothing was written twice, nothing is under way or held."""
+        assert self.shown() == DONE
+        assert sorted(self.written().values()) == [1] * WRITES
+        remembered = self.remembered()
+        assert (len(remembered["published"]), len(remembered["writes"])) == (11, 11)
+        assert (remembered["under way"], remembered["held"]) == ([], [])
 
     def shown(self) -> Mapping[str, Any]:
         """What people see in the slots."""

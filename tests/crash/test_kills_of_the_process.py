@@ -1,5 +1,5 @@
-"""`milepost sync` is killed at random moments, run again and killed again, until it gets through: everything is then as if nobody had
-killed it, and no write that could be seen was made twice."""
+"""`milepost sync` is killed at random moments, run again and killed again, until it gets through: everything is then as if it had
+never been killed, and no write that could be seen was made twice."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ REQUESTS, COMMITS = 33, 45
 
 @dataclass(frozen=True)
 class Point:
-    """Where to kill: at the `number`-th request before or after it was carried out, at a commit before or after it, or at a time."""
+    """Where to kill: before or after the `number`-th request is carried out, before or after the `number`-th commit, or when."""
 
     what: str
     number: float

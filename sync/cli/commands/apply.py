@@ -23,6 +23,7 @@ def run(globals_: Globals, *, plan: Path | None, force: bool, initial: bool, ado
         projects = session.chosen(workspace)
         require_secrets(workspace.written_for(projects))
         one = Run(workspace, projects, "apply", stop=stop)
+        stop.farewell = one.cut_off
         saved = None
         try:
             saved = read_plan(plan, now=one.started_at, config_hash=workspace.config_hash) if plan is not None else None

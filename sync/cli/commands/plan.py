@@ -29,6 +29,7 @@ def run(globals_: Globals, *, pull: bool, out: Path | None, exit_code: bool, ado
         projects = session.chosen(workspace)
         with watching(session.err, workspace.sources_of(projects) if pull else ()) as report:
             one = Run(workspace, projects, "plan", stop=stop, report=report)
+            stop.farewell = one.cut_off
             if pull:
                 one.pull()
             one.plan(Permission(adopt=adopt))

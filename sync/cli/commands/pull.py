@@ -24,6 +24,7 @@ def run(globals_: Globals, *, force: bool, full: bool, wait: str) -> ExitCode:
         projects = session.chosen(workspace)
         with watching(session.err, workspace.sources_of(projects)) as report:
             one = Run(workspace, projects, "pull", stop=stop, report=report)
+            stop.farewell = one.cut_off
             one.pull()
             if not stop.is_set():
                 one.judge()

@@ -21,6 +21,7 @@ def run(globals_: Globals, *, force: bool, initial: bool, adopt: bool, full: boo
         projects = session.chosen(workspace)
         with watching(session.err, workspace.sources_of(projects)) as report:
             one = Run(workspace, projects, "sync", stop=stop, report=report)
+            stop.farewell = one.cut_off
             one.pull()
         if not stop.is_set():
             one.apply(Permission(force=force, initial=initial, adopt=adopt))

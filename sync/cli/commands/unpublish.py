@@ -30,6 +30,7 @@ def run(globals_: Globals, *, yes: bool, wait: str) -> ExitCode:
         if yes:
             require_secrets(_written_for(workspace, keys))
         one = Run(workspace, [], "unpublish", stop=stop)
+        stop.farewell = one.cut_off
         try:
             one.unpublish(keys, write=yes)
         finally:
