@@ -55,11 +55,12 @@ def open_client(
     auth: httpx.Auth | None = None,
     headers: Mapping[str, str] = {},
     budget: Callable[[httpx.Headers], Budget | None] = read_budget,
+    advice: Callable[[httpx.Headers], str | None] = lambda headers: None,
 ) -> Client:
     """A client for `base_url` alone; relative addresses are appended to its path. Close it. One instance serves one thread.
 
-    `budget` reads the rate budget from an answer's headers for the meter. Raises `Unavailable` when the proxy or CA bundle that
-    the environment names cannot be used.
+    `budget` reads the rate budget from an answer's headers for the meter, `advice` from those of a 401 or 403 what to do about it:
+    by default, to check the credentials. Raises `Unavailable` when the proxy or CA bundle that the environment names cannot be used.
     """
     try:
         client = httpx.Client(
@@ -78,7 +79,7 @@ def open_client(
         raise Unavailable(
             context.name, "the proxy or url cannot be used", fix="check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY"
         ) from error
-    return Client(context, client, budget)
+    return Client(context, client, budget, advice)
 
 
 def _certificates() -> ssl.SSLContext | bool:
@@ -94,13 +95,20 @@ def _certificates() -> ssl.SSLContext | bool:
 class Client:
     """Sends requests to one host. Credentials never go to another one."""
 
-    def __init__(self, context: SourceContext, client: httpx.Client, budget: Callable[[httpx.Headers], Budget | None]) -> None:
+    def __init__(
+        self,
+        context: SourceContext,
+        client: httpx.Client,
+        budget: Callable[[httpx.Headers], Budget | None],
+        advice: Callable[[httpx.Headers], str | None],
+    ) -> None:
         self._source = context.name
         self._credentials_fix = context.credentials_fix()
         self._stop = context.stop
         self._meter = context.meter
         self._client = client
         self._budget = budget
+        self._advice = advice
         self._origin = _origin(client.base_url)
         self._retrying = tenacity.Retrying(
             sleep=self._sleep,
@@ -215,7 +223,7 @@ class Client:
         if is_rate_limit(response):
             raise self._limited(response, what)
         if status in (401, 403):
-            raise AuthError(self._source, what, fix=self._credentials_fix)
+            raise AuthError(self._source, what, fix=self._advice(response.headers) or self._credentials_fix)
         if status in (404, 410):
             raise NotFound(self._source, what, fix="check that it exists and that the account may see it")
         if status >= 500:

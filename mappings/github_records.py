@@ -57,6 +57,7 @@ class Repository(_Record):
     full_name: Annotated[str, msgspec.Meta(pattern=r"^[^/]+/[^/]+$")]
     default_branch: str | None = None
     archived: bool = False
+    disabled: bool = False
     pushed_at: str | None = None
     permissions: dict[str, bool] | None = None
 

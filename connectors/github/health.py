@@ -12,15 +12,26 @@ import msgspec
 
 from connectors.base import Finding, SourceContext
 from connectors.errors import AuthError, SourceError
-from connectors.github.options import GithubOptions, GithubScope, is_glob, matches
-from connectors.github.repositories import Repositories, Resolved
+from connectors.github.credentials import Installation, installation
+from connectors.github.options import API_VERSION, GithubOptions, GithubScope, is_glob, matches
+from connectors.github.repositories import MISSING_FIX, Repositories, Resolved
 from connectors.http import Client, decode, read_budget
 from mappings.github_records import Repository, User
 
 SKEW = 60.0
 """Seconds by which the clocks may differ before windows of time become doubtful."""
 
+_ACCESS = {"read": 1, "write": 2, "admin": 3}
+_TO_READ = {"metadata": "read", "contents": "read", "issues": "read", "pull_requests": "read"}
+_TO_WRITE = {"issues": "write", "pull_requests": "write"}
+
+
+class _Meta(msgspec.Struct):
+    installed_version: str | None = None
+
+
 _USER = msgspec.json.Decoder(User)
+_META = msgspec.json.Decoder(_Meta)
 
 
 class Health:
@@ -41,7 +52,12 @@ class Health:
     def _findings(self, scope: GithubScope) -> Iterator[Finding]:
         yield from self._transport()
         # 404: an Enterprise Server without rate limits.
-        response = self._client.get("/rate_limit", accept=(200, 404))
+        response = self._client.get("/rate_limit", accept=(200, 400, 404))
+        if response.status_code == 400:
+            text = f"{self._options.url} does not serve version {API_VERSION} of the API"
+            yield Finding(level="error", topic="access", text=text, fix="look for a newer Milepost")
+            return
+        yield from self._server()
         yield from self._identity()
         yield from _token(response)
         yield from _budget(response)
@@ -51,19 +67,39 @@ class Health:
         for repository in resolved.found:
             yield from self._repository(repository)
 
-    def _transport(self) -> Iterator[Finding]:
+    @property
+    def _options(self) -> GithubOptions:
         options: GithubOptions = self._context.options
-        url = httpx.URL(options.url)
+        return options
+
+    def _transport(self) -> Iterator[Finding]:
+        url = httpx.URL(self._options.url)
         if url.scheme == "http" and url.host not in ("127.0.0.1", "::1", "localhost"):
             yield Finding(
-                level="warning", topic="access", text=f"{options.url} is not encrypted: the token can be read", fix="use https"
+                level="warning",
+                topic="access",
+                text=f"{self._options.url} is not encrypted: the token can be read",
+                fix="use https",
             )
 
+    def _server(self) -> Iterator[Finding]:
+        """Only an Enterprise Server has a version. One that is too old to tell it, or keeps it to itself, is no finding."""
+        response = self._client.get("/meta", accept=(200, 404))
+        version = decode(self._context.name, response, _META).installed_version if response.status_code == 200 else None
+        if version:
+            yield Finding(level="ok", topic="server", text=f"GitHub Enterprise Server {version[:40]} at {self._options.url}")
+
     def _identity(self) -> Iterator[Finding]:
+        given = installation(self._context)
+        if given is not None:
+            text = f"signed in as the App {given.app}, installed on {given.account}; its tokens are renewed each hour"
+            yield Finding(level="ok", topic="identity", text=text)
+            yield from _permissions(given, writing=bool(self._context.owned.labels))
+            return
         try:
             user = decode(self._context.name, self._client.get("/user"), _USER)
         except AuthError:
-            # An App's installation has no user; that the token is valid has just been seen.
+            # A token that was made for an App's installation has no user; that it is valid has just been seen.
             yield Finding(level="info", topic="identity", text="the token belongs to no user: an App's installation")
             return
         yield Finding(level="ok", topic="identity", text=f"signed in as {user.login}")
@@ -78,6 +114,8 @@ class Health:
             yield Finding(
                 level="warning", topic="write", text=f"{name} is archived: nothing can be written", fix="unarchive or exclude it"
             )
+        elif self._context.secrets.is_app:
+            return  # The installation's permissions, which were judged already, hold for all that it was given.
         elif rights is None:
             yield Finding(level="info", topic="write", text=f"{name}: GitHub does not say whether labels may be written")
         elif any(rights.get(right) for right in ("push", "maintain", "admin")):
@@ -96,6 +134,26 @@ class Health:
                 text=f"{name}: labels may not be written",
                 fix="grant the account the write role there",
             )
+
+
+def _permissions(given: Installation, *, writing: bool) -> Iterator[Finding]:
+    """Whether the installation was given what reading takes, and writing labels where there are any."""
+    needed = {**_TO_READ, **(_TO_WRITE if writing else {})}
+    lacking = [name for name, access in needed.items() if _ACCESS.get(given.permissions.get(name, ""), 0) < _ACCESS[access]]
+    if not lacking:
+        named = ", ".join(f"{_title(name)}: {given.permissions[name]}" for name in needed)
+        yield Finding(level="ok", topic="token", text=f"the installation's permissions: {named}")
+    for name in lacking:
+        yield Finding(
+            level="error",
+            topic="token",
+            text=f"the installation lacks {_title(name)}: {needed[name]}",
+            fix=f"grant it under the App's permissions; an owner of {given.account} must then approve it",
+        )
+
+
+def _title(permission: str) -> str:
+    return permission.replace("_", " ").capitalize()
 
 
 def _token(response: httpx.Response) -> Iterator[Finding]:
@@ -150,17 +208,12 @@ def _clock(response: httpx.Response) -> Iterator[Finding]:
 
 
 def _unresolved(scope: GithubScope, resolved: Resolved) -> Iterator[Finding]:
-    for pattern in resolved.missing:
-        yield Finding(
-            level="error",
-            topic="read",
-            text=f"{pattern}: not there, or hidden from this account",
-            fix="check scopes: repositories: in the project file, and what the token may see",
-        )
+    for name, why in resolved.missing.items():
+        yield Finding(level="error", topic="read", text=f"{name}: {why}", fix=MISSING_FIX)
     for pattern in scope.repositories:
         if pattern in resolved.missing or not is_glob(pattern):
             continue
-        if not any(matches(repository.full_name, pattern) for repository in resolved.found):
+        if not any(matches(name, pattern) for name in (*resolved.missing, *(one.full_name for one in resolved.found))):
             yield Finding(level="warning", topic="read", text=f"{pattern} matches no repository", fix="check the pattern")
 
 

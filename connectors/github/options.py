@@ -24,6 +24,7 @@ _COLOUR = re.compile(r"[0-9A-Fa-f]{6}")
 
 
 def _api_url(url: str) -> str:
+    """The address without a slash at its end; an Enterprise Server's own is completed to that of its API."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("expected the API's address, such as https://api.github.com or https://github.example.com/api/v3")
@@ -31,7 +32,17 @@ def _api_url(url: str) -> str:
         raise ValueError("the address must not hold credentials: use MILEPOST_<SOURCE>__TOKEN")
     if parts.hostname in ("github.com", "www.github.com"):
         raise ValueError("github.com is the web site: use https://api.github.com")
-    return url.rstrip("/")
+    if parts.hostname.endswith(".ghe.com") and not parts.hostname.startswith("api."):
+        raise ValueError(f"{parts.hostname} is the web site: use https://api.{parts.hostname}")
+    if parts.path.strip("/") == "api":
+        raise ValueError(f"an Enterprise Server's API is below /api/v3: use {parts.scheme}://{parts.netloc}/api/v3")
+    bare = url.rstrip("/")
+    return bare if parts.path.strip("/") or _serves_from_its_root(parts.hostname) else f"{bare}/api/v3"
+
+
+def _serves_from_its_root(host: str) -> bool:
+    """github.com's API and those of ghe.com have a host of their own; what answers on loopback is a stand-in."""
+    return host.startswith("api.") or host in ("localhost", "127.0.0.1", "::1")
 
 
 def _repository_pattern(pattern: str) -> str:
@@ -48,7 +59,7 @@ class GithubOptions(Options):
 
     url: Annotated[str, AfterValidator(_api_url)] = Field(
         "https://api.github.com",
-        description="The API's address.",
+        description="The API's address; of an Enterprise Server, /api/v3 is added where it is missing.",
         examples=["https://api.github.com", "https://github.example.com/api/v3"],
     )
     write_pause: float = Field(1.0, ge=0, le=60, description="Seconds between two writes; GitHub asks for at least one.")
@@ -73,6 +84,10 @@ class GithubSecrets(Options):
         if self.token is not None and self.app_id is not None:
             raise ValueError("give a token, or a GitHub App's credentials, not both")
         return self
+
+    @property
+    def is_app(self) -> bool:
+        return self.app_id is not None
 
 
 class GithubScope(Options):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -13,9 +12,9 @@ from github.Repository import Repository
 from connectors.base import SourceContext
 from connectors.errors import NotFound, RateLimited, Unavailable
 from connectors.github.calls import Calls, Refused
-from connectors.github.credentials import TIMEOUT, sdk_auth
+from connectors.github.credentials import open_sdk
 from connectors.github.label_definitions import LabelDefinitions
-from connectors.github.options import API_VERSION, GithubOptions
+from connectors.github.options import GithubOptions
 from mappings.change import Change, Slot, Value, Written
 from mappings.model import Ref
 
@@ -34,20 +33,7 @@ class GithubPublisher:
     def __init__(self, context: SourceContext) -> None:
         options: GithubOptions = context.options
         self._context = context
-        self._sdk = Github(
-            auth=sdk_auth(context),
-            base_url=options.url,
-            timeout=TIMEOUT,
-            user_agent="milepost",
-            per_page=100,
-            # requests does not know SSL_CERT_FILE, and the reader's client does.
-            verify=os.environ.get("SSL_CERT_FILE") or True,
-            retry=None,
-            seconds_between_requests=0,
-            seconds_between_writes=options.write_pause,
-            lazy=True,
-            api_version=API_VERSION,
-        )
+        self._sdk = open_sdk(context, write_pause=options.write_pause)
         self._calls = Calls(context, self._sdk)
         self._definitions = LabelDefinitions(self._calls)
 

@@ -6,16 +6,17 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 
 from connectors.base import Batch, Finding, Options, SourceContext
 from connectors.errors import NotFound
+from connectors.github.advice import advice
 from connectors.github.commits import Commits
 from connectors.github.credentials import http_auth
 from connectors.github.health import Health
 from connectors.github.issues import Issues, Named
 from connectors.github.lookups import Lookups
-from connectors.github.options import API_VERSION, GithubOptions, GithubScope
+from connectors.github.options import API_VERSION, GithubOptions, GithubScope, GithubSecrets
 from connectors.github.paging import Pager
 from connectors.github.progress import M, Progress, Stream
 from connectors.github.pulls import Pulls
-from connectors.github.repositories import Repositories, Resolved
+from connectors.github.repositories import MISSING_FIX, Repositories, Resolved
 from connectors.github.sweeps import Sweeps, Swept
 from connectors.http import open_client
 from mappings.github import Translation
@@ -31,10 +32,11 @@ class GithubReader:
     def __init__(self, context: SourceContext) -> None:
         options: GithubOptions = context.options
         self._source = context.name
-        self._client = open_client(context, options.url, auth=http_auth(context), headers=HEADERS)
+        self._client = open_client(context, options.url, auth=http_auth(context), headers=HEADERS, advice=advice)
         self._pager = Pager(context.name, self._client, options.url)
         self._translation = Translation(context.name, context.owned)
-        self._repositories = Repositories(context.name, self._client, self._pager)
+        secrets: GithubSecrets = context.secrets
+        self._repositories = Repositories(context.name, self._client, self._pager, is_app=secrets.is_app)
         self._health = Health(context, self._client, self._repositories)
         self._sweeps = Sweeps(self._pager, self._translation)
         named = Named()
@@ -49,11 +51,15 @@ class GithubReader:
     def pull(self, stream: str, scope: Options, cursor: str | None) -> Iterator[Batch]:
         """Repository by repository, in the order of their ids.
 
-        What of the scope can be read is read; then `NotFound` names what is missing, and the listing does not count as complete. A
-        full pull that was killed goes on from its cursor, and still ends as complete.
+        What of the scope can be read is read; then `NotFound` names what is missing, and the listing does not count as complete. So
+        it is where the scope leads to no repository at all. A full pull that was killed goes on from its cursor, and still ends as
+        complete.
         """
         assert isinstance(scope, GithubScope)
         resolved = self._repositories.of(scope, stream)
+        if not resolved.found and not resolved.missing:
+            names = ", ".join(scope.repositories)
+            raise NotFound(self._source, f"no repository matches {names}", fix=MISSING_FIX)
         match stream:
             case "labels":
                 yield from self._swept(self._sweeps.labels, resolved)
@@ -68,11 +74,7 @@ class GithubReader:
             case _:
                 raise ValueError(f"no stream {stream!r}")
         if resolved.missing:
-            raise NotFound(
-                self._source,
-                f"{', '.join(resolved.missing)}: not there, or hidden from this account",
-                fix="check scopes: repositories: in the project file, and what the token may see",
-            )
+            raise NotFound(self._source, "; ".join(f"{name}: {why}" for name, why in resolved.missing.items()), fix=MISSING_FIX)
 
     def read(self, refs: Sequence[Ref]) -> Sequence[Entity | Missing]:
         """Answers for work items, change requests, commits (by full sha), milestones and labels."""

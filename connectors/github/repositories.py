@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -13,21 +13,38 @@ from connectors.http import Client, decode
 from mappings import github_records as words
 from mappings.github_records import Repository
 
+MISSING_FIX = "check scopes: repositories: in the project file, and what the token may see"
+
+_HIDDEN = "not there, or hidden from this account"
+_DISABLED = "disabled by GitHub: exclude it, or have its owner clear that up with GitHub"
+
 
 class Resolved(msgspec.Struct, frozen=True):
-    """`missing` are the scope's patterns that led to nothing: a name that is not there or hidden from us, an owner that is not."""
+    """`missing` says of what the scope means why it cannot be read: a name or an owner that is not there or hidden from us, a
+    repository that GitHub has disabled."""
 
     found: Sequence[Repository]
-    missing: Sequence[str]
+    missing: Mapping[str, str]
+
+
+class _Installed(msgspec.Struct):
+    repositories: list[msgspec.Raw]
+
+
+_INSTALLED = msgspec.json.Decoder(_Installed)
 
 
 class Repositories:
-    """Asks once for all streams of a round: a stream that asks again begins a new one."""
+    """Asks once for all streams of a round: a stream that asks again begins a new one.
 
-    def __init__(self, source: str, client: Client, pager: Pager) -> None:
+    An App (`is_app`) lists what its installation was given: it has no account whose private repositories could be listed.
+    """
+
+    def __init__(self, source: str, client: Client, pager: Pager, *, is_app: bool) -> None:
         self._source = source
         self._client = client
         self._pager = pager
+        self._is_app = is_app
         self._rounds: dict[GithubScope, tuple[Resolved, set[str]]] = {}
 
     def of(self, scope: GithubScope, stream: str) -> Resolved:
@@ -41,7 +58,7 @@ class Repositories:
     def resolve(self, scope: GithubScope) -> Resolved:
         """The scope's repositories now, each once, a renamed one under its new name."""
         found: dict[int, Repository] = {}
-        missing: list[str] = []
+        missing: dict[str, str] = {}
         owners: dict[str, Sequence[Repository] | None] = {}
         for pattern in scope.repositories:
             owner = pattern.partition("/")[0].lower()
@@ -53,10 +70,14 @@ class Repositories:
             else:
                 candidates = owners[owner] = self._owned_by(owner)
             if candidates is None:
-                missing.append(pattern)
+                missing[pattern] = _HIDDEN
                 continue
             for repository in candidates:
-                if not scope.excludes(repository.full_name) and (not is_glob(pattern) or matches(repository.full_name, pattern)):
+                if scope.excludes(repository.full_name) or (is_glob(pattern) and not matches(repository.full_name, pattern)):
+                    continue
+                if repository.disabled:
+                    missing[repository.full_name] = _DISABLED
+                else:
                     found.setdefault(repository.id, repository)
         return Resolved(sorted(found.values(), key=lambda repository: repository.id), missing)
 
@@ -80,6 +101,8 @@ class Repositories:
 
     def _owned_by(self, owner: str) -> Sequence[Repository] | None:
         """All repositories of an organisation or a person that we may see, or None when there is no such owner."""
+        if self._is_app and (given := [one for one in self._installed() if one.full_name.lower().startswith(f"{owner}/")]):
+            return given
         try:
             return list(self._listed(f"/orgs/{owner}/repos", {"type": "all", "sort": "full_name"}))
         except NotFound:
@@ -95,10 +118,19 @@ class Repositories:
             ours = []
         return public + [repository for repository in ours if repository.full_name.lower().startswith(f"{owner}/")]
 
+    def _installed(self) -> Iterator[Repository]:
+        for page in self._pager.all("/installation/repositories", {}):
+            if page.response is not None:
+                yield from _read(decode(self._source, page.response, _INSTALLED).repositories)
+
     def _listed(self, url: str, params: Mapping[str, str]) -> Iterator[Repository]:
         for page in self._pager.all(url, params):
-            for row in page.rows:
-                try:
-                    yield words.read_record(words.REPOSITORY, row)
-                except msgspec.DecodeError:
-                    continue  # Without an id there is nothing to read, and so nothing to quarantine.
+            yield from _read(page.rows)
+
+
+def _read(rows: Iterable[words.Row]) -> Iterator[Repository]:
+    for row in rows:
+        try:
+            yield words.read_record(words.REPOSITORY, row)
+        except msgspec.DecodeError:
+            continue  # Without an id there is nothing to read, and so nothing to quarantine.

@@ -111,7 +111,7 @@ def session(github: GitHub, http: httpx.Client) -> None:
     repo = f"/repos/{REPO}"
     head = github.site.find(REPO).head
     read(http, "/user", "/user/repos", "/users/ada", "/users/ada/repos", "/users/nobody", "/orgs/example", "/orgs/example/repos")
-    read(http, "/rate_limit", repo, "/repos/ada/churn", "/repos/example/none")
+    read(http, "/rate_limit", "/meta", repo, "/repos/ada/churn", "/repos/example/none")
     read(http, f"{repo}/issues?state=all&sort=updated&direction=asc&since=2026-01-01T00:00:00Z")
     read(http, f"{repo}/issues?state=all&per_page=2&page=2", f"{repo}/issues?labels=bug&state=closed")
     read(

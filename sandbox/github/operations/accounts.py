@@ -38,6 +38,7 @@ class Accounts(Area):
             ("GET", "/orgs/{login}", self.get_organization, ""),
             ("GET", "/orgs/{login}/repos", self.organization_repositories, listed),
             ("GET", "/rate_limit", self.rate_limit, ""),
+            ("GET", "/meta", self.meta, ""),
         ]
 
     def get_repository(self, request: Request) -> Reply:
@@ -84,6 +85,10 @@ class Accounts(Area):
         graphql = {"limit": 5000, "used": 0, "remaining": 5000, "reset": budget.reset, "resource": "graphql"}
         core = budget.document()
         return answer({"resources": {"core": core, "search": search, "graphql": graphql}, "rate": core})
+
+    def meta(self, request: Request) -> Reply:  # noqa: ARG002  # an operation's signature
+        """An Enterprise Server would tell its `installed_version` here."""
+        return answer({"verifiable_password_authentication": False})
 
     def _person(self, request: Request) -> User:
         """The account that asks. An app's installation is nobody: GitHub refuses it here."""
