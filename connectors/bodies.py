@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import zlib
 from collections.abc import Iterator
+from datetime import timedelta
 
 import httpx
 
@@ -21,10 +23,15 @@ class TooLarge(Exception):
     """The body is larger than `LARGEST_ANSWER`. Its rest was not read."""
 
 
-def read_whole(response: httpx.Response) -> httpx.Response:
-    """The streamed answer with its body, plain; the stream is closed. Raises `TooLarge`, and httpx's errors."""
+class TooSlow(Exception):
+    """The body was still coming when its time was over. Its rest was not read."""
+
+
+def read_whole(response: httpx.Response, longest: timedelta) -> httpx.Response:
+    """The streamed answer with its body, plain; the stream is closed. Raises `TooLarge`, `TooSlow` after `longest`, and httpx's
+    errors. A body that drips is never silent for long, so no timeout of a single read would end it."""
     try:
-        content = b"".join(_within_limit(_plain(response)))
+        content = b"".join(_within_time(_within_limit(_plain(response)), longest))
     finally:
         response.close()
     whole = httpx.Response(
@@ -43,6 +50,14 @@ def _within_limit(chunks: Iterator[bytes]) -> Iterator[bytes]:
         read += len(chunk)
         if read > LARGEST_ANSWER:
             raise TooLarge
+        yield chunk
+
+
+def _within_time(chunks: Iterator[bytes], longest: timedelta) -> Iterator[bytes]:
+    until = time.monotonic() + longest.total_seconds()
+    for chunk in chunks:
+        if time.monotonic() > until:
+            raise TooSlow
         yield chunk
 
 

@@ -7,7 +7,7 @@ What an answer becomes, by what the caller does next:
 - 401, and every other 403: `AuthError`;
 - 404, 410: `NotFound`;
 - 5xx, no connection, a broken answer: tried again where the request may be repeated, then `Unavailable`;
-- a body larger than `LARGEST_ANSWER`: `Unavailable` at once;
+- a body that is longer on its way than `LONGEST_ANSWER`: a broken answer; one larger than `LARGEST_ANSWER`: `Unavailable` at once;
 - a redirect to another host, any other status: `Unavailable` at once. Repeating would not help, and what rests on the answer is
   unknown. A caller that can say more about a 400 or 409 accepts it.
 
@@ -28,16 +28,19 @@ import msgspec
 import tenacity
 
 from connectors.base import SourceContext
-from connectors.bodies import ENCODINGS, LARGEST_ANSWER, TooLarge, read_whole
+from connectors.bodies import ENCODINGS, LARGEST_ANSWER, TooLarge, TooSlow, read_whole
 from connectors.errors import AuthError, Cancelled, NotFound, RateLimited, SourceError, Unavailable
 from connectors.rates import Budget, asked_wait, is_rate_limit, read_budget
 
-__all__ = ["LONGEST_WAIT", "TIMEOUT", "Budget", "Client", "decode", "open_client", "read_budget"]
+__all__ = ["LONGEST_ANSWER", "LONGEST_WAIT", "TIMEOUT", "Budget", "Client", "decode", "open_client", "read_budget"]
 
 T = TypeVar("T")
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 """How long one request may be silent. A lease that protects a write must outlast it."""
+
+LONGEST_ANSWER = timedelta(minutes=2)
+"""How long the body of one answer may be on its way, though it is never silent."""
 
 LONGEST_WAIT = timedelta(seconds=60)
 """What a source may ask us to wait while a request is under way; more is left to the caller as `RateLimited`."""
@@ -187,7 +190,7 @@ class Client:
         if self._stop.is_set():
             raise Cancelled
         try:
-            response = read_whole(self._client.send(request, stream=True))
+            response = read_whole(self._client.send(request, stream=True), LONGEST_ANSWER)
         except (httpx.LocalProtocolError, UnicodeError) as error:
             # The error's own text would quote the header, and with it the secret.
             raise AuthError(
@@ -197,7 +200,7 @@ class Client:
             self._meter.request()
             what = f"{describe(request)} answered more than {LARGEST_ANSWER // 2**20} MiB"
             raise Unavailable(self._source, what, fix="check the source's url, and what stands in front of the source") from error
-        except (httpx.RequestError, httpx.StreamError) as error:
+        except (httpx.RequestError, httpx.StreamError, TooSlow) as error:
             self._meter.request()
             raise self._broken(request, error, again) from error
         budget = self._budget(response.headers)
@@ -228,7 +231,7 @@ class Client:
             raise NotFound(self._source, what, fix="check that it exists and that the account may see it")
         if status >= 500:
             raise self._failing(response, what, again)
-        raise Unavailable(self._source, what)
+        raise Unavailable(self._source, what, fix="check the source's url and version")
 
     def _limited(self, response: httpx.Response, what: str) -> Exception:
         now = datetime.now(UTC)
@@ -323,6 +326,8 @@ def _words_for(error: Exception) -> str:
     match error:
         case httpx.TimeoutException():
             return "no answer in time"
+        case TooSlow():
+            return f"the answer was not there whole after {LONGEST_ANSWER.total_seconds():.0f} s"
         case httpx.ProxyError():
             return "the proxy refused"
         case httpx.ConnectError():
