@@ -74,7 +74,7 @@ def assess(
     derived = derive(View(graph, project.view, freshness), project.rules, before)
     if save:
         with database.write() as tx:
-            observations.append(tx, project.key, graph.of(Observation), now)
+            observations.append(tx, project.key, [one for one in graph.of(Observation) if one.observed_at >= now - HISTORY], now)
             unlisted = [one for one in before if one.subject not in graph.entities and may_be_in_scope(freshness, one.subject)]
             kept = {one.episode for one in unlisted}
             episodes = [one for one in derived.episodes if one.id not in kept]

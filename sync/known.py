@@ -23,7 +23,7 @@ from mappings.model import (
 )
 
 # The bound keeps the search linear: a text of nothing but underscored letters may begin a prefix at every other character.
-_KEY = re.compile(r"(?<![A-Za-z0-9])([A-Za-z][A-Za-z0-9_]{1,64})-([1-9][0-9]{0,8})(?![A-Za-z0-9]|\.[0-9])")
+KEY = re.compile(r"(?<![A-Za-z0-9])([A-Za-z][A-Za-z0-9_]{1,64})-([1-9][0-9]{0,8})(?![A-Za-z0-9]|\.[0-9])")
 
 
 class Known:
@@ -75,7 +75,7 @@ class Known:
 
     def keyed(self, text: str) -> Iterator[tuple[str, Sequence[WorkItem]]]:
         """The issue keys in `text` whose prefix the project's scopes know, each with the items that bear it."""
-        for match in _KEY.finditer(text):
+        for match in KEY.finditer(text):
             prefix = match[1].upper()
             # What stands before an underscore may belong to the text, as in `ada_ML-42`, or to the key, as in `ML_OPS-42`.
             while prefix not in self.prefixes and "_" in prefix:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 import msgspec
 
 from mappings.model import ChangeRequest, Commit, Link, Ref, WorkItem
-from sync.known import Known, is_strangers, to_items
+from sync.known import KEY, Known, is_strangers, to_items
 
 _CLOSING = re.compile(
     r"(?<![\w-])(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?|implements?)[:\s]\s*(?P<list>[A-Za-z][A-Za-z0-9_]+-\d+(?:\s*,\s*[A-Za-z][A-Za-z0-9_]+-\d+)*)",
@@ -18,6 +20,8 @@ _CLOSING_HASH = re.compile(
     r"(?<![\w-])(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?)[:\s]\s*(?P<repository>[\w.-]+/[\w.-]+)?#(?P<number>\d{1,9})(?!\w)",
     re.IGNORECASE,
 )
+
+_LEFT_OUT = "…"
 
 
 def mentions(known: Known) -> Iterator[Link]:
@@ -30,6 +34,26 @@ def mentions(known: Known) -> Iterator[Link]:
             for key, items in known.keyed(item.title):
                 for link_ in to_items(item.ref, "mentions", key, items, f"{key} in the title"):
                     yield msgspec.structs.replace(link_, confidence="textual")
+
+
+def only_references(text: str) -> str:
+    """What is left of `text` without the words that name no ticket: it gives the same links."""
+    spans = sorted(match.span() for pattern in (KEY, _CLOSING, _CLOSING_HASH) for match in pattern.finditer(text))
+    begins = [begin for begin, _ in spans]
+    ends = list(accumulate((end for _, end in spans), max))
+    lines: list[str] = []
+    at = 0
+    for line in text.split("\n"):
+        words: list[str] = []
+        for word in re.finditer(r"\S+", line):
+            before = bisect_left(begins, at + word.end())
+            named = before > 0 and ends[before - 1] > at + word.start()
+            if named or words[-1:] != [_LEFT_OUT]:
+                words.append(word[0] if named else _LEFT_OUT)
+        at += len(line) + 1
+        if words != [_LEFT_OUT] or len(lines) < 2 or lines[-1] != _LEFT_OUT:
+            lines.append(" ".join(words))
+    return "\n".join(lines)
 
 
 def _of_change(known: Known, change: ChangeRequest) -> Iterator[Link]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, and_, delete, func, insert, or_, select
+from sqlalchemy import Connection, RowMapping, and_, func, insert, or_, select
 
 from mappings.change import Action, Change, Memory, Slot, Value
 from mappings.model import Ref
@@ -170,9 +170,9 @@ def skipped(tx: Connection, project: str, since: datetime) -> dict[Slot, Entry]:
     return {(one := _entry(row)).slot: one for row in tx.execute(query).mappings()}
 
 
-def prune(tx: Connection, before: datetime) -> int:
-    """Drops what the project file's `retention.audit` no longer wants. Returns how many entries."""
-    return tx.execute(delete(audit).where(audit.c.at < before)).rowcount
+def oldest(tx: Connection) -> datetime | None:
+    """When the oldest entry was made."""
+    return tx.execute(select(audit.c.at).order_by(audit.c.at).limit(1)).scalar_one_or_none()
 
 
 def _names(text: str) -> Any:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from sync.store import clock
 from sync.store.errors import StoreError, explain, place
+from sync.store.schema import metadata
 
 __all__ = ["Connection", "Database", "StoreError", "open_database"]
 
@@ -50,6 +51,25 @@ class Database:
     def now(self, tx: Connection) -> datetime:
         """The database's time at this moment (UTC), not the transaction's beginning: what leases are measured by."""
         return clock.now(tx)
+
+    def compact(self) -> None:
+        """Writes the database anew, so that its files hold nothing of what was deleted or replaced. Others wait meanwhile.
+
+        Raises `StoreError` where another process keeps it open, so that something may be left.
+        """
+        options: dict[str, Any] = {_WRITES: None}
+        if self.dialect == "postgresql":
+            options |= {"isolation_level": "AUTOCOMMIT"}
+        with self._explaining(), self._turn, self._begin(options) as tx:
+            if self.dialect == "postgresql":
+                for table in metadata.sorted_tables:
+                    tx.exec_driver_sql(f'VACUUM (FULL, ANALYZE) "{table.name}"')
+                return
+            tx.exec_driver_sql("PRAGMA query_only = OFF")
+            tx.exec_driver_sql("VACUUM")
+            if tx.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]:
+                message = f"{self} is in use by another process, so traces of what was deleted may be left in its files"
+                raise StoreError(message, "run the same command again when the other one is done")
 
     def close(self) -> None:
         """Closes every connection. The database can't be used afterwards."""
@@ -147,6 +167,8 @@ def _open_sqlite(address: URL, patience: timedelta) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(tx: Connection) -> None:
         writes = tx.get_execution_options()[_WRITES]
+        if writes is None:
+            return  # to write a database anew is no transaction
         tx.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
         tx.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 

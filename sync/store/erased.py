@@ -30,8 +30,8 @@ PROSE = frozenset(
 """Where a document may name people. What else there is identifies things: links and scopes rest on it."""
 
 IDENTIFYING = frozenset(
-    "ref subject target url key container project slot id rule rules rule_version episode fact kind action type name".split()
-)
+    ("ref", "subject", "target", "url", "key", "container", "project", "slot", "id", "name", "type", "kind", "action")
+) | {"rule", "rules", "rule_version", "episode", "fact"}
 """What is never changed in the other documents, for the same reason."""
 
 
@@ -75,10 +75,16 @@ def of_entity(doc: bytes, known: Pseudonyms) -> bytes:
     """An entity's document with pseudonyms."""
     said: dict[str, Any] = _json.decode(doc)
     prose = PROSE | {"name"} if said.get("type") == "run" else PROSE
-    changed = {key: known.value(said[key]) for key in said.keys() & prose}
+    changed = {key: _person(said[key], known.value(said[key])) for key in said.keys() & prose}
     if all(said[key] == value for key, value in changed.items()):
         return doc
     return _encoder.encode({**said, **changed})
+
+
+def _person(before: Any, after: Any) -> Any:
+    """Whoever has a pseudonym for an id has no other name."""
+    is_erased = isinstance(before, dict) and before.keys() <= {"id", "name"} and before.get("id") != after.get("id")
+    return {"id": after["id"], "name": after["id"]} if is_erased else after
 
 
 def of_slots(doc: bytes, known: Pseudonyms) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, select
 
 from mappings.model import Observation, encode
 from sync.store.bulk import bulk
@@ -42,11 +42,6 @@ def history(tx: Connection, project: str, since: datetime) -> list[Observation]:
         return [_decoder.decode(doc) for doc in tx.execute(query).scalars()]
     except msgspec.MsgspecError as error:
         raise unreadable(f"the observations of project {project}", error) from error
-
-
-def prune(tx: Connection, before: datetime) -> int:
-    """Drops what was observed before then, of all projects. Returns how many."""
-    return tx.execute(delete(observation).where(observation.c.observed_at < before)).rowcount
 
 
 _APPEND = (

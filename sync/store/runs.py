@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from sync.store.columns import to_micros
 from sync.store.documents import encode, read_names, read_object
@@ -53,9 +53,10 @@ def latest(tx: Connection, *, limit: int = 20) -> list[Run]:
     return [_run(row) for row in rows]
 
 
-def prune(tx: Connection, before: datetime) -> int:
-    """Drops the runs that began before then. Returns how many."""
-    return tx.execute(delete(run).where(run.c.started_at < before)).rowcount
+def last_done(tx: Connection, command: str) -> datetime | None:
+    """When a command last ended as it should."""
+    done = select(run.c.finished_at).where(run.c.command == command, run.c.outcome == "done")
+    return tx.execute(done.order_by(run.c.id.desc()).limit(1)).scalar_one_or_none()
 
 
 def _run(row: RowMapping) -> Run:

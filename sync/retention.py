@@ -1,0 +1,110 @@
+"""Retention: what the project file says how long to keep, put into effect at most once a day, in bounded transactions."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+
+import msgspec
+import structlog
+
+from config.project import Retention
+from sync.assess import HISTORY
+from sync.outcome import ExitCode
+from sync.store import leases, prune, runs
+from sync.store.connect import Connection, Database
+from sync.store.errors import StoreError
+from sync.store.leases import Lease, LeaseHeld, LeaseLost
+
+log = structlog.get_logger(__name__)
+
+COMMAND = "prune"
+LEASE = "retention"
+EVERY = timedelta(days=1)
+TTL = timedelta(minutes=2)
+
+SHORTEST = timedelta(days=2)
+"""The record of writes is kept so long at least: what was rewritten, skipped or forced within a day decides what may be written."""
+
+INTENTS = timedelta(days=30)
+"""How long a settled intent stays: the record of writes has the same."""
+
+
+class Pruned(msgspec.Struct, frozen=True, kw_only=True):
+    """How many rows were dropped, and of how many documents the personal data. `complete` unless it was stopped."""
+
+    counts: Mapping[str, int]
+    complete: bool
+
+
+def apply_daily(database: Database, keep: Retention, *, stop: threading.Event) -> Pruned | None:
+    """`apply_now` unless it was done within a day, or somebody is at it. A failure is logged: the run before it was a success."""
+    try:
+        if not _is_due(database):
+            return None
+        with _lease(database, timedelta(0), stop) as lease:
+            return _prune(database, keep, lease, stop) if _is_due(database) else None
+    except (LeaseHeld, LeaseLost):
+        return None
+    except StoreError as error:
+        log.warning("retention.failed", error=str(error))
+        return None
+
+
+def apply_now(database: Database, keep: Retention, *, wait: timedelta, stop: threading.Event) -> Pruned:
+    """Drops everything that is older than the project file wants. Raises `LeaseHeld` while another run does it."""
+    with _lease(database, wait, stop) as lease:
+        return _prune(database, keep, lease, stop)
+
+
+def _lease(database: Database, wait: timedelta, stop: threading.Event) -> AbstractContextManager[Lease]:
+    return leases.held(database, LEASE, holder=f"milepost db {COMMAND}", ttl=TTL, wait=wait, stop=stop)
+
+
+def _prune(database: Database, keep: Retention, lease: Lease, stop: threading.Event) -> Pruned:
+    with database.write() as tx:
+        now = database.now(tx)
+        run = runs.start(tx, COMMAND, [], now)
+    counts: dict[str, int] = {}
+    for name, batch in _steps(keep, now).items():
+        counts[name] = 0
+        while not stop.is_set():
+            with database.write() as tx:
+                leases.verify(tx, lease)
+                dropped = batch(tx)
+            counts[name] += dropped
+            if dropped < prune.BATCH:
+                break
+    result = Pruned(counts=counts, complete=not stop.is_set())
+    with database.write() as tx:
+        outcome = ExitCode.DONE if result.complete else ExitCode.PARTIAL
+        runs.finish(tx, run, outcome=outcome.name.lower(), exit_code=int(outcome), summary=counts, now=database.now(tx))
+    return result
+
+
+def last_applied(tx: Connection) -> datetime | None:
+    """When it was last done to the end."""
+    return runs.last_done(tx, COMMAND)
+
+
+def _is_due(database: Database) -> bool:
+    with database.read() as tx:
+        last = last_applied(tx)
+        return last is None or database.now(tx) - last >= EVERY
+
+
+def _steps(keep: Retention, now: datetime) -> Mapping[str, Callable[[Connection], int]]:
+    record, people = now - max(keep.audit, SHORTEST), now - keep.personal_data
+    settled = max(record, now - INTENTS)
+    return {
+        "audit": lambda tx: prune.audit_entries(tx, record),
+        "run": lambda tx: prune.run_records(tx, record),
+        "episode": lambda tx: prune.closed_episodes(tx, record),
+        "outbox": lambda tx: prune.finished_intents(tx, settled),
+        "observation": lambda tx: prune.old_observations(tx, now - HISTORY),
+        "entity": lambda tx: prune.tombstones(tx, people),
+        "quarantine": lambda tx: prune.quarantined_payloads(tx, people),
+        "personal_data": lambda tx: prune.personal_data(tx, people, now),
+    }
