@@ -56,6 +56,11 @@ EXEMPTIONS: Mapping[str, Sequence[Exemption]] = {
         Exemption(
             "POST /rest/api/2/search", "operation", "version 2 is no part of the contract of version 3; answers 410 since 2025"
         ),
+        Exemption(
+            "GET /rest/api/2/serverInfo",
+            "operation",
+            "version 2 is no part of the contract of version 3; it asks which deployment it is",
+        ),
         Exemption("GET /_edge/tenant_info", "operation", "the edge's address of the cloud id is no part of Jira's contract"),
     ),
     GITHUB: (),

@@ -1,4 +1,4 @@
-"""Jira Cloud: issues, versions and field definitions. Our statuses go into one field and one property of issues."""
+"""Jira: issues, versions and field definitions. Our statuses go into one field and one property of issues."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _publisher(context: SourceContext) -> Publisher:
 
 CONNECTION = Connection(
     name="jira",
-    title="Jira Cloud",
+    title="Jira",
     options=JiraOptions,
     scope=JiraScope,
     secrets=JiraSecrets,

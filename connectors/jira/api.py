@@ -1,12 +1,10 @@
-"""Jira's REST API version 3, as far as it is read in bulk: typed answers, one function a question.
-
-Facts: Atlassian's OpenAPI description. `/search/jql` gives no total and ends when it gives no token; `/issue/bulkfetch` takes up to
-100 ids and leaves out silently what it cannot show.
+"""Jira's REST API, as far as it is read in bulk: typed answers, one function a question. What differs between Jira's deployments is
+in `deployment.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -16,37 +14,26 @@ import msgspec
 
 from connectors.base import SourceContext
 from connectors.errors import NotFound, Unavailable
-from connectors.http import Client, decode, open_client
+from connectors.http import Client, decode
+from connectors.jira.admission import Admission
+from connectors.jira.deployment import Deployment, deployment_named, deployment_of_type
+from connectors.jira.gateway import open_jira
+from connectors.jira.listed import Listed, listed
+from connectors.jira.options import DeploymentName, JiraOptions
 from connectors.rates import Budget, read_budget, read_http_date
-from mappings.jira_records import FieldRecord, Payload, VersionRecord, split_records
+from mappings.jira_records import FIELD, VERSION, FieldRecord, Payload, VersionRecord
 
-PAGE = 100
-RECONCILED = 50
-"""Of so many issues a search can be made to show what they are now, whatever its index knows yet."""
-
-API = "/rest/api/3"
+_SERVER_INFO = "/rest/api/2/serverInfo"
+"""Both deployments answer it, to anybody who may reach them."""
 
 
-class _Page(msgspec.Struct):
-    issues: list[msgspec.Raw]
-    nextPageToken: str | None = None  # noqa: N815 - Jira's spelling, as below
-
-
-class _Issues(msgspec.Struct):
-    issues: list[msgspec.Raw]
-
-
-class _Versions(msgspec.Struct):
-    values: list[VersionRecord]
-    isLast: bool = True  # noqa: N815
+class Server(msgspec.Struct):
+    deploymentType: str | None = None  # noqa: N815 - Jira's spelling, as below
+    baseUrl: str | None = None  # noqa: N815
 
 
 class _Account(msgspec.Struct):
     timeZone: str | None = None  # noqa: N815
-
-
-class _Server(msgspec.Struct):
-    baseUrl: str | None = None  # noqa: N815
 
 
 class _Permission(msgspec.Struct):
@@ -57,135 +44,162 @@ class _Permissions(msgspec.Struct):
     permissions: dict[str, _Permission]
 
 
+class _Property(msgspec.Struct):
+    value: Any = None
+
+
 class _Errors(msgspec.Struct):
     errorMessages: list[str] = []  # noqa: N815
     errors: dict[str, Any] = {}
 
 
-class SearchPage(msgspec.Struct):
-    """The issues of one page, undecoded, the token of the next one, and when Jira answered."""
-
-    issues: Sequence[Payload]
-    token: str | None
-    answered_at: datetime | None
-
-
 class JiraApi:
-    """Asks one site. Close it."""
+    """Asks one site. Nothing is sent before the first question. Close it."""
 
     def __init__(self, context: SourceContext) -> None:
-        secrets = context.secrets
         self.source = context.name
-        self.client: Client = open_client(
-            context, context.options.url, auth=httpx.BasicAuth(secrets.user, secrets.token.get_secret_value())
-        )
+        self.options: JiraOptions = context.options
+        self._context = context
+        self._admission = Admission(context)
+        self._client: Client | None = None
+        self._deployment: Deployment | None = None
 
     def close(self) -> None:
-        self.client.close()
+        if self._client is not None:
+            self._client.close()
 
-    def search(
-        self, jql: str, fields: Sequence[str], properties: Sequence[str], token: str | None, *, reconcile: Collection[str] = ()
-    ) -> SearchPage:
-        """`reconcile` are ids of up to 50 issues that are judged as they are now; the same on each page.
+    # -- which Jira ------------------------------------------------------------------------------------------------------------
 
-        Raises `NotFound` with Jira's words when it refuses the query: a project or an issue that is not there, or hidden.
-        """
-        body: dict[str, Any] = {"jql": jql, "fields": fields, "maxResults": PAGE}
-        if properties:
-            body["properties"] = properties
-        if reconcile:
-            body["reconcileIssues"] = [int(ident) for ident in reconcile]
-        if token is not None:
-            body["nextPageToken"] = token
-        answer = self.client.request("POST", f"{API}/search/jql", json=body, accept=(200, 400), repeatable=True)
+    @property
+    def deployment(self) -> Deployment:
+        """As the project file says or the address shows; else Jira is asked, once. Raises `Unavailable` when it does not say."""
+        if self._deployment is None:
+            known = self.options.known_deployment
+            self._deployment = deployment_named(known) if known is not None else self._asked_deployment()
+        return self._deployment
+
+    def assume(self, deployment: DeploymentName) -> None:
+        """What was found out before need not be asked again. What the project file says goes before it."""
+        if self._deployment is None and self.options.known_deployment is None:
+            self._deployment = deployment_named(deployment)
+
+    def server(self) -> Server:
+        return decode(self.source, self.send("GET", _SERVER_INFO), _SERVER)
+
+    def _asked_deployment(self) -> Deployment:
+        said = self.server().deploymentType
+        deployment = deployment_of_type(said)
+        if deployment is None:
+            told = "does not say which deployment it is" if said is None else "calls its deployment something unknown"
+            raise Unavailable(
+                self.source, f"Jira {told}", fix="check the source's url, or set its deployment to cloud or data-center"
+            )
+        return deployment
+
+    # -- sending ---------------------------------------------------------------------------------------------------------------
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        accept: Collection[int] = (200,),
+        repeatable: bool | None = None,
+    ) -> httpx.Response:
+        """The answer to a request below the site's address. Raises `AuthError` also for what only looks like an answer."""
+        if self._client is None:
+            self._client = open_jira(self._context)
+        answer = self._client.request(
+            method, path, params=params, json=json, accept=self._admission.judged(accept), repeatable=repeatable
+        )
+        return self._admission.checked(answer, accept)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        accept: Collection[int] = (200,),
+        repeatable: bool | None = None,
+    ) -> httpx.Response:
+        """`send` below the REST API's address."""
+        return self.send(method, f"{self._root}{path}", params=params, json=json, accept=accept, repeatable=repeatable)
+
+    def search(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None) -> httpx.Response:
+        """Raises `NotFound` with Jira's words when it refuses the query: a project or an issue that is not there, or hidden."""
+        answer = self.request(method, path, params=params, json=json, accept=(200, 400), repeatable=True)
         if answer.status_code == 400:
             raise NotFound(self.source, f"Jira refused the search: {error_text(answer)}", fix="check the scope's projects or jql")
-        issues, page = self._payloads(answer, _PAGE)
-        return SearchPage(issues, page.nextPageToken, read_http_date(answer.headers.get("date")))
+        return answer
 
-    def fetch(self, idents: Sequence[str], fields: Sequence[str], properties: Sequence[str]) -> Sequence[Payload]:
-        """Up to 100 issues by id. What is missing from the answer may still be there."""
-        body: dict[str, Any] = {"issueIdsOrKeys": idents, "fields": fields}
-        if properties:
-            body["properties"] = properties
-        answer = self.client.request("POST", f"{API}/issue/bulkfetch", json=body, repeatable=True)
-        return self._payloads(answer, _ISSUES)[0]
+    @property
+    def _root(self) -> str:
+        return f"/rest/api/{self.deployment.version}"
+
+    # -- questions -------------------------------------------------------------------------------------------------------------
 
     def issue(self, ident: str, fields: Sequence[str], properties: Sequence[str]) -> bytes | None:
         """One issue, or None: it is gone or hidden."""
-        params = {"fields": ",".join(fields), "properties": ",".join(properties)}
-        answer = self.client.get(f"{API}/issue/{ident}", params=params, accept=(200, 404, 410))
+        params = {"fields": ",".join(fields)}
+        if properties:
+            # An empty list of properties makes some versions of Jira fail.
+            params["properties"] = ",".join(properties)
+        answer = self.request("GET", f"/issue/{ident}", params=params, accept=(200, 404, 410))
         return answer.content if answer.status_code == 200 else None
 
-    def versions(self, project: str) -> Iterator[VersionRecord]:
+    def versions(self, project: str) -> Listed[VersionRecord]:
         """All versions of a project. Raises `NotFound` when it is not there, or hidden."""
-        start = 0
-        while True:
-            params = {"startAt": start, "maxResults": PAGE}
-            page = decode(self.source, self.client.get(f"{API}/project/{project}/version", params=params), _VERSIONS)
-            yield from page.values
-            start += len(page.values)
-            if page.isLast or not page.values:
-                return
+        return listed(self.deployment.versions(self, project), VERSION, "milestone")
 
-    def fields(self) -> Sequence[FieldRecord]:
-        return decode(self.source, self.client.get(f"{API}/field"), _FIELDS)
+    def fields(self) -> Listed[FieldRecord]:
+        return listed(decode(self.source, self.request("GET", "/field"), _FIELDS), FIELD, "field")
 
     def time_zone(self) -> str | None:
         """The account's, None if it hides it."""
-        return decode(self.source, self.client.get(f"{API}/myself"), _ACCOUNT).timeZone
-
-    def site_url(self) -> str | None:
-        """The address that people open."""
-        return decode(self.source, self.client.get(f"{API}/serverInfo"), _SERVER).baseUrl
+        return decode(self.source, self.request("GET", "/myself"), _ACCOUNT).timeZone
 
     def clock_and_budget(self) -> tuple[datetime | None, Budget | None]:
         """When Jira answered by its own clock, and what the answer said of the rate budget."""
-        headers = self.client.get(f"{API}/serverInfo").headers
+        headers = self.send("GET", _SERVER_INFO).headers
         return read_http_date(headers.get("date")), read_budget(headers)
 
     def may(self, permission: str, *, project: str | None = None, issue: str | None = None) -> bool:
         """Whether the account has the permission: in the project, on the issue, or with neither globally (or anywhere)."""
-        params = {"permissions": permission}
+        params = dict(self.deployment.permission_asked(permission))
         if project is not None:
             params["projectKey"] = project
         if issue is not None:
             params["issueId"] = issue
-        answer = self.client.get(f"{API}/mypermissions", params=params, accept=(200, 400, 404))
+        answer = self.request("GET", "/mypermissions", params=params, accept=(200, 400, 404))
         if answer.status_code != 200:
             return False
         found = decode(self.source, answer, _PERMISSIONS).permissions.get(permission)
         return found is not None and found.havePermission
 
+    def property_of(self, ident: str, name: str) -> Any:
+        """What the issue's property holds, None where there is none, or no such issue."""
+        answer = self.request("GET", _property(ident, name), accept=(200, 404, 410))
+        return decode(self.source, answer, _PROPERTY).value if answer.status_code == 200 else None
+
+    # -- writes ----------------------------------------------------------------------------------------------------------------
+
     def edit(self, ident: str, change: Any) -> httpx.Response:
         """One edit of one issue; an answer that refuses it is the caller's to explain."""
-        return self.client.request("PUT", f"{API}/issue/{ident}", json=change, accept=(200, 204, 400, 403, 404, 409, 410, 422))
+        return self.request("PUT", f"/issue/{ident}", json=change, accept=(200, 204, 400, 403, 404, 409, 410, 422))
 
     def set_property(self, ident: str, name: str, value: Any) -> httpx.Response:
-        return self.client.request("PUT", self._property(ident, name), json=value, accept=(200, 201, 400, 403, 404, 410, 413))
+        return self.request("PUT", _property(ident, name), json=value, accept=(200, 201, 400, 403, 404, 410, 413))
 
     def delete_property(self, ident: str, name: str) -> httpx.Response:
-        return self.client.request("DELETE", self._property(ident, name), accept=(204, 400, 403, 404, 410))
+        return self.request("DELETE", _property(ident, name), accept=(204, 400, 403, 404, 410))
 
-    def _property(self, ident: str, name: str) -> str:
-        return f"{API}/issue/{ident}/properties/{quote(name, safe='')}"
 
-    def _payloads(self, answer: httpx.Response, decoder: msgspec.json.Decoder[Any]) -> tuple[Sequence[Payload], Any]:
-        """The page's issues, and the page. One issue that holds impossible text makes a page invalid: it is then read leniently."""
-        try:
-            page = decoder.decode(answer.content)
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
-            return self._leniently(answer, decoder)
-        return page.issues, page
-
-    def _leniently(self, answer: httpx.Response, decoder: msgspec.json.Decoder[Any]) -> tuple[Sequence[Payload], Any]:
-        try:
-            issues, rest = split_records(answer.content, "issues")
-            return issues, msgspec.convert({**rest, "issues": []}, decoder.type)
-        except (ValueError, RecursionError, msgspec.ValidationError):
-            # It is no page at all: said in the words for that.
-            decode(self.source, answer, decoder)
-            raise
+def _property(ident: str, name: str) -> str:
+    return f"/issue/{ident}/properties/{quote(name, safe='')}"
 
 
 def error_text(answer: httpx.Response) -> str:
@@ -198,20 +212,9 @@ def error_text(answer: httpx.Response) -> str:
     return " ".join(" ".join(words).split())[:500] or f"HTTP {answer.status_code}"
 
 
-def check_token(source: str, token: str | None, seen: set[str]) -> None:
-    """Raises `Unavailable` when Jira repeats a page's token: the listing would never end."""
-    if token is None:
-        return
-    if token in seen:
-        raise Unavailable(source, "Jira repeats a page of the search", fix="run again; the pull goes on where it was")
-    seen.add(token)
-
-
-_PAGE = msgspec.json.Decoder(_Page)
-_ISSUES = msgspec.json.Decoder(_Issues)
-_VERSIONS = msgspec.json.Decoder(_Versions)
-_FIELDS = msgspec.json.Decoder(list[FieldRecord])
+_FIELDS: msgspec.json.Decoder[Iterable[Payload]] = msgspec.json.Decoder(list[msgspec.Raw])
 _ACCOUNT = msgspec.json.Decoder(_Account)
-_SERVER = msgspec.json.Decoder(_Server)
+_SERVER = msgspec.json.Decoder(Server)
 _PERMISSIONS = msgspec.json.Decoder(_Permissions)
+_PROPERTY = msgspec.json.Decoder(_Property)
 _ERRORS = msgspec.json.Decoder(_Errors)

@@ -11,7 +11,7 @@ import msgspec
 
 from connectors.errors import Cancelled, RateLimited, Unavailable
 from connectors.http import decode
-from connectors.jira.api import API, JiraApi
+from connectors.jira.api import JiraApi
 from connectors.jira.editing import FieldEdit, bulk_inputs
 
 MOST_ISSUES = 1000
@@ -39,7 +39,7 @@ class BulkEdits:
 
     def suits(self, edit: FieldEdit, issues: int) -> bool:
         """Whether this edit of so many issues is better made in bulk."""
-        return issues >= FEWEST_ISSUES and bool(bulk_inputs(edit)) and self._is_permitted()
+        return issues >= FEWEST_ISSUES and self._api.deployment.edits_in_bulk and bool(bulk_inputs(edit)) and self._is_permitted()
 
     def make(self, edit: FieldEdit, idents: Sequence[str]) -> None:
         """Returns when Jira has ended the work, or refused it: which issues show the new content must be read.
@@ -65,7 +65,7 @@ class BulkEdits:
             "sendBulkNotification": False,
         }
         try:
-            answer = self._api.client.request("POST", f"{API}/bulk/issues/fields", json=body, accept=(200, 201, 400, 403))
+            answer = self._api.request("POST", "/bulk/issues/fields", json=body, accept=(200, 201, 400, 403))
         except RateLimited:
             raise
         except Unavailable:
@@ -86,7 +86,7 @@ class BulkEdits:
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     def _status(self, task: str) -> str:
-        return decode(self._api.source, self._api.client.get(f"{API}/bulk/queue/{task}"), _PROGRESS).status
+        return decode(self._api.source, self._api.request("GET", f"/bulk/queue/{task}"), _PROGRESS).status
 
 
 _SUBMITTED = msgspec.json.Decoder(_Submitted)

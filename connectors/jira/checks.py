@@ -10,11 +10,13 @@ from urllib.parse import urlsplit
 import msgspec
 
 from connectors.base import Finding, SourceContext
-from connectors.errors import NotFound, SourceError
+from connectors.errors import SourceError
 from connectors.jira.api import JiraApi
+from connectors.jira.deployment import deployment_of_type
 from connectors.jira.editing import EditMeta, FieldMeta, kind_of, known_choices, missing_options, off_screen
 from connectors.jira.jql import ORDER, in_scope
 from connectors.jira.options import JiraOptions, JiraScope
+from connectors.jira.pages import SearchPage
 from connectors.jira.screens import field_on
 from connectors.jira.sdk import JiraSdk
 from connectors.jira.site import known_zone, own_fields
@@ -26,22 +28,9 @@ _LONGEST_SEARCH = 80
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-class _Server(msgspec.Struct):
-    deploymentType: str | None = None  # noqa: N815 - Jira's spelling, as below
-    baseUrl: str | None = None  # noqa: N815
-
-
 class _Account(msgspec.Struct):
-    displayName: str | None = None  # noqa: N815
+    displayName: str | None = None  # noqa: N815 - Jira's spelling, as below
     timeZone: str | None = None  # noqa: N815
-
-
-class _Permission(msgspec.Struct):
-    havePermission: bool = False  # noqa: N815
-
-
-class _Permissions(msgspec.Struct):
-    permissions: dict[str, _Permission] = {}
 
 
 class Checks:
@@ -55,7 +44,7 @@ class Checks:
         self._scope = scope
 
     def run(self) -> Sequence[Finding]:
-        sdk = JiraSdk(self._api, self._options.url)
+        sdk = JiraSdk(self._api)
         try:
             return list(self._all(sdk))
         finally:
@@ -63,32 +52,33 @@ class Checks:
 
     def _all(self, sdk: JiraSdk) -> Iterator[Finding]:
         """Without a site and an identity there is nothing more to ask."""
-        for topic, step in (("site", self._site), ("identity", self._identity)):
-            findings = list(_guarded(topic, partial(step, sdk)))
+        for topic, step in (("site", self._site), ("identity", partial(self._identity, sdk))):
+            findings = list(_guarded(topic, step))
             yield from findings
             if any(finding.level == "error" for finding in findings):
                 return
         yield from _guarded("clock", self._clock)
         readable: list[str] = []
-        yield from _guarded("projects", lambda: self._projects(sdk, readable))
-        yield from _guarded("permissions", lambda: self._writing(sdk, readable))
+        yield from _guarded("projects", lambda: self._projects(readable))
+        yield from _guarded("permissions", lambda: self._writing(readable))
         if self._owned.all_fields():
             yield from _guarded("field", lambda: self._fields(sdk, readable))
 
-    def _site(self, sdk: JiraSdk) -> Iterator[Finding]:
+    def _site(self) -> Iterator[Finding]:
         parts = urlsplit(self._options.url)
         if parts.scheme == "http" and parts.hostname not in LOCAL:
             yield Finding(level="warning", topic="site", text="credentials are sent unencrypted", fix="use an https address as url")
-        server = sdk.ask(lambda jira: jira.server_info(), _Server)
-        if server.deploymentType not in (None, "Cloud"):
+        server = self._api.server()
+        found, taken = deployment_of_type(server.deploymentType), self._api.deployment
+        if found is not None and found is not taken:
             yield Finding(
                 level="error",
                 topic="site",
-                text=f"{self._options.url} is Jira {server.deploymentType}: Data Center is not supported yet by this version",
-                fix="use a Jira Cloud site",
+                text=f"{self._options.url} is {found.title}, and the project file says that it is {taken.title}",
+                fix=f"set the source's deployment to {found.name}, or leave it out",
             )
             return
-        yield Finding(level="ok", topic="site", text=f"Jira Cloud at {server.baseUrl or self._options.url}")
+        yield Finding(level="ok", topic="site", text=f"{taken.title} at {server.baseUrl or self._options.url}")
 
     def _identity(self, sdk: JiraSdk) -> Iterator[Finding]:
         account = sdk.ask(lambda jira: jira.myself(), _Account)
@@ -107,9 +97,9 @@ class Checks:
             of = f" of {budget.limit}" if budget.limit else ""
             yield Finding(level="info", topic="rate budget", text=f"{budget.remaining}{of} requests are left for now")
 
-    def _projects(self, sdk: JiraSdk, readable: list[str]) -> Iterator[Finding]:
+    def _projects(self, readable: list[str]) -> Iterator[Finding]:
         for key in self._scope.projects:
-            if _may(sdk, "BROWSE_PROJECTS", key):
+            if self._api.may("BROWSE_PROJECTS", project=key):
                 readable.append(key)
                 yield Finding(level="ok", topic="projects", text=f"project {key} can be read")
             else:
@@ -120,15 +110,15 @@ class Checks:
                     fix=f"correct the scope, or let a project admin grant the account Browse Projects in {key}",
                 )
         if self._scope.jql is not None:
-            page = self._api.search(f"{in_scope(self._scope)} {ORDER}", ["project"], [], None)
-            found = f"{len(page.issues)}{' or more' if page.token else ''}"
+            page = self._first(f"{in_scope(self._scope)} {ORDER}")
+            found = f"{len(page.issues)}{'' if page.last else ' or more'}"
             yield Finding(level="ok", topic="projects", text=f"the search {_shortened(self._scope.jql)} finds {found} issues")
 
-    def _writing(self, sdk: JiraSdk, readable: Sequence[str]) -> Iterator[Finding]:
+    def _writing(self, readable: Sequence[str]) -> Iterator[Finding]:
         if not (self._owned.all_fields() or self._owned.property):
             return
         for key in readable:
-            if _may(sdk, "EDIT_ISSUES", key):
+            if self._api.may("EDIT_ISSUES", project=key):
                 yield Finding(level="ok", topic="permissions", text=f"issues in {key} can be edited")
             else:
                 yield Finding(
@@ -137,7 +127,7 @@ class Checks:
                     text=f"issues in {key} cannot be edited: no status can be shown there",
                     fix=f"let a project admin grant the account Edit Issues in {key}",
                 )
-        if self._owned.all_fields() and not _may(sdk, "BULK_CHANGE", None):
+        if self._owned.all_fields() and self._api.deployment.edits_in_bulk and not self._api.may("BULK_CHANGE"):
             yield Finding(
                 level="info",
                 topic="permissions",
@@ -166,7 +156,7 @@ class Checks:
             yield self._field_in(sdk, key, own, name)
 
     def _field_in(self, sdk: JiraSdk, key: str, own: tuple[str, ...], name: str) -> Finding:
-        sample = next(iter(self._api.search(f'project = "{key}" ORDER BY updated DESC', ["project"], [], None).issues), None)
+        sample = next(iter(self._first(f'project = "{key}" ORDER BY updated DESC').issues), None)
         ident = None if sample is None else identity(sample)
         if ident is None:
             return Finding(level="info", topic="field", text=f'project {key} has no issue to look for the field "{name}" on')
@@ -177,6 +167,9 @@ class Checks:
                 level="error", topic="field", text=off_screen(name, f"project {key}"), fix="put it there, then check again"
             )
         return self._judged(found[1], key)
+
+    def _first(self, jql: str) -> SearchPage:
+        return self._api.deployment.first_page(self._api, jql, ["project"])
 
     def _judged(self, meta: FieldMeta, key: str) -> Finding:
         kind = kind_of(meta.schema)
@@ -216,15 +209,6 @@ def _shortened(jql: str) -> str:
     """On one line, and no longer than a finding bears."""
     line = " ".join(jql.split())
     return line if len(line) <= _LONGEST_SEARCH else line[: _LONGEST_SEARCH - 1] + "…"
-
-
-def _may(sdk: JiraSdk, permission: str, project: str | None) -> bool:
-    try:
-        found = sdk.ask(lambda jira: jira.my_permissions(projectKey=project, permissions=permission), _Permissions)
-    except NotFound:
-        return False
-    held = found.permissions.get(permission)
-    return held is not None and held.havePermission
 
 
 def _guarded(topic: str, step: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:

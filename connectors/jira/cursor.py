@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from connectors.jira.options import DeploymentName
+
 FRESH_FOR = timedelta(hours=6)
 """How long facts about the site are believed without asking again."""
 
@@ -14,10 +16,12 @@ class SiteFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What must be known of a site to ask for its issues, kept in the cursor so that a pull without news is one request.
 
     `zone` is the account's time zone, None if hidden. `fields` maps the ids of the further fields to their names, `own` gives the
-    ids of each field of ours. `wanted` says for which configuration that was found out.
+    ids of each field of ours. `wanted` says for which configuration that was found out. Cursors of the first version name no
+    `deployment`: there was only one.
     """
 
     url: str
+    deployment: DeploymentName = "cloud"
     zone: str | None
     fields: dict[str, str]
     own: dict[str, tuple[str, ...]]

@@ -6,12 +6,11 @@ description.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from mappings.adf import from_text
 from mappings.change import Value
 from mappings.jira_records import SchemaRecord
 from mappings.jira_values import as_label
@@ -141,8 +140,8 @@ def off_screen(field: str, where: str) -> str:
     )
 
 
-def single_edit(edit: FieldEdit) -> dict[str, Any]:
-    """The body of an edit of one issue."""
+def single_edit(edit: FieldEdit, rich_text: Callable[[str], Any]) -> dict[str, Any]:
+    """The body of an edit of one issue. `rich_text` makes a text the value of a field of several lines."""
     content: Any
     match edit.kind:
         case "labels":
@@ -155,7 +154,7 @@ def single_edit(edit: FieldEdit) -> dict[str, Any]:
         case "line":
             content = edit.text or None
         case "document":
-            content = from_text(edit.text) if edit.text else None
+            content = rich_text(edit.text) if edit.text else None
     return {"fields": {edit.field: content}}
 
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from connectors.base import Batch, SourceContext
-from connectors.jira.api import JiraApi, SearchPage, check_token
+from connectors.jira.api import JiraApi
 from connectors.jira.cursor import Cursor, SiteFacts, is_fresh, read_cursor, write_cursor
-from connectors.jira.jql import listing
 from connectors.jira.options import JiraScope
+from connectors.jira.pages import Query, SearchPage
 from connectors.jira.site import ask_site, known_zone, wanted_facts
 from mappings.change import Reading
 from mappings.jira import Translation
@@ -46,21 +46,16 @@ class IssueListing:
         site = self._facts()
         self.site = site
         since = self._start(site)
-        jql = listing(self._scope, since, site.zone)
         translation = Translation(self._context.name, site.url, self._context.owned, fields=site.fields, own=site.own)
         properties = [self._context.owned.property] if self._context.owned.property else []
+        query = Query(self._scope, site.zone, translation.asked_fields, properties)
         reached = self._cursor.since
         began: datetime | None = None
-        token: str | None = None
-        seen: set[str] = set()
-        while True:
-            page = self._api.search(jql, translation.asked_fields, properties, token)
+        for page in self._api.deployment.pages(self._api, query, since):
             began = began or page.answered_at
-            token = page.token
-            check_token(self._context.name, token, seen)
             batch, newest = self._translate(translation, page)
             reached = _latest(reached, newest)
-            if token is None:
+            if page.last:
                 # What changed before the first page was answered has been met, whether or not anything did. A time to come, as an
                 # import may have set it, must not hide what changes until then.
                 passed = reached if page.answered_at is None or reached is None else min(reached, page.answered_at)
@@ -71,7 +66,11 @@ class IssueListing:
 
     def _facts(self) -> SiteFacts:
         usable = (site for site in (self._known, self._cursor.site) if site is not None and self._is_usable(site))
-        return next(usable, None) or ask_site(self._api, self._context)
+        known = next(usable, None)
+        if known is None:
+            return ask_site(self._api, self._context)
+        self._api.assume(known.deployment)
+        return known
 
     def _is_usable(self, site: SiteFacts) -> bool:
         """A field of ours that was not there may have been made since; a zone may be unknown where the pull goes on."""
@@ -105,7 +104,7 @@ class IssueListing:
             self.projects.add(item.container)
             if self._scope.jql is not None:
                 milestones.update(_planned(translation, item, versions))
-        return Batch(entities=[*milestones.values(), *entities], slots=slots, rejected=refused), newest
+        return Batch(entities=[*milestones.values(), *entities], slots=slots, rejected=refused, total=page.total), newest
 
 
 def _planned(translation: Translation, item: WorkItem, versions: Sequence[VersionRecord]) -> Iterator[tuple[str, Milestone]]:
@@ -119,5 +118,10 @@ def _latest(one: datetime | None, other: datetime | None) -> datetime | None:
 
 def _with(batch: Batch, cursor: Cursor, *, complete: bool) -> Batch:
     return Batch(
-        entities=batch.entities, slots=batch.slots, rejected=batch.rejected, cursor=write_cursor(cursor), complete=complete
+        entities=batch.entities,
+        slots=batch.slots,
+        rejected=batch.rejected,
+        cursor=write_cursor(cursor),
+        complete=complete,
+        total=batch.total,
     )

@@ -32,7 +32,12 @@ def in_scope(scope: JiraScope) -> str:
 
 def among(scope: JiraScope, idents: Iterable[str]) -> str:
     """Those of the issues that are in scope."""
-    return "{} AND id in ({})".format(in_scope(scope), ", ".join(idents))
+    return f"{in_scope(scope)} AND {by_id(idents)}"
+
+
+def by_id(idents: Iterable[str]) -> str:
+    """The issues wherever they are."""
+    return "id in ({})".format(", ".join(idents))
 
 
 def local_minute(moment: datetime, zone: str | None) -> str:

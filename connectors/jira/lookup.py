@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from connectors.errors import NotFound
-from connectors.jira.api import PAGE, JiraApi
+from connectors.jira.api import JiraApi
+from connectors.jira.pages import PAGE
 from mappings.change import Owned
 from mappings.jira import Translation
 from mappings.jira_records import Payload, Untranslatable, identity
@@ -24,9 +25,9 @@ class Lookup:
         self._proven: bool | None = None
 
     def read(self, refs: Sequence[Ref]) -> Sequence[Entity | Missing]:
-        """Ids that Jira cannot have, and kinds that it does not, are not answered for."""
+        """Refs of another source, ids that Jira cannot have, and kinds that it does not, are not answered for."""
         by_kind: dict[str, list[Ref]] = {}
-        for ref in dict.fromkeys(refs):
+        for ref in dict.fromkeys(ref for ref in refs if ref.source == self._api.source):
             by_kind.setdefault(ref.kind, []).append(ref)
         return [
             *self._issues([ref for ref in by_kind.get("work_item", ()) if is_number(ref.id)]),
@@ -52,9 +53,13 @@ class Lookup:
         hidden = not self._projects
         for project in sorted(self._projects) if refs else ():
             try:
-                found |= {version.id: self._translation.milestone(version, project) for version in self._api.versions(project)}
+                listed = self._api.versions(project)
             except NotFound:
                 hidden = True
+                continue
+            found |= {version.id: self._translation.milestone(version, project) for version in listed.records}
+            # One that makes no sense may be any of those that are asked for.
+            hidden = hidden or bool(listed.rejected)
         for ref in refs:
             if ref.id in found:
                 yield found[ref.id]
@@ -62,10 +67,15 @@ class Lookup:
                 yield Missing(ref=ref)
 
     def _fields(self, refs: Sequence[Ref]) -> Iterator[Entity | Missing]:
-        known = {record.id: record for record in self._api.fields()} if refs else {}
+        if not refs:
+            return
+        listed = self._api.fields()
+        known = {record.id: record for record in listed.records}
         for ref in refs:
-            record = known.get(ref.id)
-            yield Missing(ref=ref) if record is None else self._translation.field(record)
+            if ref.id in known:
+                yield self._translation.field(known[ref.id])
+            elif not listed.rejected:
+                yield Missing(ref=ref)
 
     def _missing(self, ref: Ref) -> Iterable[Missing]:
         if self._proven is None:
@@ -78,11 +88,11 @@ class Lookup:
 def fetch_issues(
     api: JiraApi, refs: Sequence[Ref], fields: Sequence[str], properties: Sequence[str]
 ) -> Iterator[tuple[Ref, Payload | None]]:
-    """Each issue's payload, or None where Jira says that there is none to see. The bulk answer leaves issues out without a word:
+    """Each issue's payload, or None where Jira says that there is none to see. A bulk answer leaves issues out without a word:
     those are asked for one by one."""
     for start in range(0, len(refs), PAGE):
         left = {ref.id: ref for ref in refs[start : start + PAGE]}
-        for payload in api.fetch(list(left), fields, properties):
+        for payload in api.deployment.fetch(api, list(left), fields, properties):
             ref = left.pop(identity(payload) or "", None)
             if ref is not None:
                 yield ref, payload

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
@@ -15,6 +15,9 @@ from mappings.change import Badge, Owned
 PROPERTY = "milepost.status"
 UNKNOWN = "Unknown"
 GATEWAY = "api.atlassian.com"
+CLOUD_SITES = (".atlassian.net", ".jira.com")
+
+DeploymentName: TypeAlias = Literal["cloud", "data-center"]
 
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,254}")
 _QUOTED = re.compile(r"""(["'])(?:\\.|(?!\1)[^\\])*\1""", re.DOTALL)
@@ -62,29 +65,48 @@ class JiraOptions(Options):
 
     type: Literal["jira"] = Field("jira", description="A source of type jira.")
     url: Annotated[str, AfterValidator(_site_url)] = Field(
-        description=f"The site's address; for scoped tokens https://{GATEWAY}/ex/jira/ and the cloud id.",
-        examples=["https://example.atlassian.net"],
+        description="The site's address, with the context path where Jira has one.",
+        examples=["https://example.atlassian.net", "https://jira.example.com/jira"],
     )
-    deployment: Literal["cloud", "data-center"] | None = Field(
-        None, description="cloud, which is asked where it is not said; data-center is not supported by this version."
+    deployment: DeploymentName | None = Field(
+        None, description="cloud or data-center, which stands for Server too; asked where it is not said."
+    )
+    scoped: bool = Field(
+        False, description=f"Whether the account's API token has scopes: Atlassian takes it only at https://{GATEWAY}. Cloud only."
+    )
+    cloud_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] | None = Field(
+        None, description="The site's id at the gateway, which the site is asked for where it is needed and not said. Cloud only."
     )
     fields: tuple[str, ...] = Field((), max_length=50, description="Further fields to read, by name or id.")
 
     @model_validator(mode="after")
-    def _is_supported(self) -> JiraOptions:
-        if self.deployment == "data-center":
-            raise ValueError("Jira Data Center is not supported yet by this version of Milepost; only deployment: cloud is")
+    def _is_of_one_deployment(self) -> JiraOptions:
+        if self.deployment == "data-center" and (self.scoped or self.cloud_id is not None):
+            raise ValueError("scoped and cloud_id are for Jira Cloud: Data Center takes a personal access token")
         return self
 
     @property
     def is_gateway(self) -> bool:
         return urlsplit(self.url).hostname == GATEWAY
 
+    @property
+    def known_deployment(self) -> DeploymentName | None:
+        """The deployment, where the project file says it or only Atlassian can be at this address."""
+        if self.deployment is not None:
+            return self.deployment
+        host = urlsplit(self.url).hostname or ""
+        return "cloud" if self.is_gateway or self.scoped or self.cloud_id or host.endswith(CLOUD_SITES) else None
+
+    def through_gateway(self, *, is_bearer: bool) -> bool:
+        """Whether requests go to the gateway in the site's place: for scoped tokens, and for bearers of a site in the cloud."""
+        return self.scoped or self.cloud_id is not None or (is_bearer and self.known_deployment == "cloud")
+
 
 class JiraSecrets(Options):
-    """The account's e-mail address and its API token."""
+    """The account's e-mail address (Cloud) or user name (Data Center), and its API token or password. A token alone is a bearer: a
+    personal access token of Data Center, or one of OAuth."""
 
-    user: str = Field(min_length=1, repr=False)
+    user: str | None = Field(None, min_length=1, repr=False)
     token: SecretStr = Field(min_length=1)
     webhook_secret: SecretStr | None = None
 

@@ -34,7 +34,7 @@ class JiraPublisher:
     def __init__(self, context: SourceContext) -> None:
         self._owned = context.owned
         self._api = JiraApi(context)
-        self._sdk = JiraSdk(self._api, context.options.url)
+        self._sdk = JiraSdk(self._api)
         self._screens = Screens(self._api, self._sdk)
         self._bulk = BulkEdits(self._api, context.stop)
         self._own: Mapping[str, tuple[str, ...]] | None = None
@@ -121,7 +121,7 @@ class JiraPublisher:
             yield self._surely(change, partial(self._write_field, edit, change, place))
 
     def _write_field(self, edit: FieldEdit, change: Change, place: Place) -> Written:
-        answer = self._api.edit(place.id, single_edit(edit))
+        answer = self._api.edit(place.id, single_edit(edit, self._api.deployment.rich_text))
         if answer.status_code == 400 and not self._screens.of(place).fields:
             return self._uneditable(change, place)
         return self._outcome(change, place, answer)

@@ -1,4 +1,4 @@
-"""Reads Jira Cloud: fields, versions, issues."""
+"""Reads Jira: fields, versions, issues."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from connectors.jira.api import JiraApi
 from connectors.jira.cursor import SiteFacts
 from connectors.jira.issues import IssueListing
 from connectors.jira.lookup import Lookup, is_number
-from connectors.jira.membership import ids_outside
 from connectors.jira.options import JiraScope
 from connectors.jira.site import ask_site
 from mappings.jira import Translation
@@ -53,14 +52,17 @@ class JiraReader:
     def outside(self, refs: Sequence[Ref], scope: Options) -> Collection[Ref]:
         """Issues only. A version of a search's scope came with an issue, and its field definitions belong to no scope."""
         issues = {ref.id: ref for ref in refs if ref.kind == "work_item" and is_number(ref.id)}
-        return [issues[ident] for ident in ids_outside(self._api, _jira(scope), list(issues))]
+        if not issues:
+            return []
+        return [issues[ident] for ident in self._api.deployment.outside(self._api, _jira(scope), list(issues))]
 
     def close(self) -> None:
         self._api.close()
 
     def _fields(self) -> Iterator[Batch]:
         translation = Translation(self._context.name, "", self._context.owned)
-        yield Batch(entities=[translation.field(record) for record in self._api.fields()], complete=True)
+        listed = self._api.fields()
+        yield Batch(entities=[translation.field(record) for record in listed.records], rejected=listed.rejected, complete=True)
 
     def _versions(self, scope: JiraScope) -> Iterator[Batch]:
         """Of the scope's projects. A search names no projects: its versions come with the issues that are planned for them."""
@@ -68,7 +70,9 @@ class JiraReader:
         page = self._known_site().url if self._context.options.is_gateway else self._context.options.url
         translation = Translation(self._context.name, page, self._context.owned)
         for project in scope.projects:
-            yield Batch(entities=[translation.milestone(version, project) for version in self._api.versions(project)])
+            listed = self._api.versions(project)
+            milestones = [translation.milestone(version, project) for version in listed.records]
+            yield Batch(entities=milestones, rejected=listed.rejected)
         yield Batch(complete=True)
 
     def _issues(self, scope: JiraScope, cursor: str | None) -> Iterator[Batch]:

@@ -25,26 +25,30 @@ T = TypeVar("T")
 class JiraSdk:
     """Typed answers of the library. Raises the errors of `connectors.errors` only. It sends through `api`: close that last."""
 
-    def __init__(self, api: JiraApi, url: str) -> None:
+    def __init__(self, api: JiraApi) -> None:
         self._source = api.source
-        self._jira = JIRA(
-            server=url,
-            options={"rest_api_version": "3"},
-            max_retries=0,
-            timeout=60,
-            get_server_info=False,
-        )
-        self._jira._session.mount(url, _ThroughOurs(api))
+        self._api = api
+        self._opened: JIRA | None = None
 
     def ask(self, question: Callable[[JIRA], Any], shape: type[T]) -> T:
         """The answer of one of the library's methods, typed. Raises `Unavailable` when it has another shape."""
         try:
-            return msgspec.convert(question(self._jira), shape)
+            return msgspec.convert(question(self._jira()), shape)
         except (msgspec.ValidationError, JIRAError, KeyError, TypeError, AttributeError) as error:
             raise Unavailable(self._source, "Jira answered something unexpected", fix="check the source's url") from error
 
     def close(self) -> None:
-        self._jira.close()  # type: ignore[no-untyped-call]  # the library leaves it untyped
+        if self._opened is not None:
+            self._opened.close()  # type: ignore[no-untyped-call]  # the library leaves it untyped
+
+    def _jira(self) -> JIRA:
+        """Made for the first question: which version of the API there is depends on the deployment."""
+        if self._opened is None:
+            url = self._api.options.url
+            options: dict[str, Any] = {"rest_api_version": self._api.deployment.version}
+            self._opened = JIRA(server=url, options=options, max_retries=0, timeout=60, get_server_info=False)
+            self._opened._session.mount(url, _ThroughOurs(self._api))
+        return self._opened
 
 
 class _ThroughOurs(BaseAdapter):
@@ -55,7 +59,8 @@ class _ThroughOurs(BaseAdapter):
         self._api = api
 
     def send(self, request: PreparedRequest, *_options: Any, **_more: Any) -> Response:
-        answer = self._api.client.get(str(request.url))
+        # Below the site's address: the client knows whether that is reached through the gateway.
+        answer = self._api.send("GET", str(request.url).removeprefix(self._api.options.url))
         # Decoded here, so that the library never meets, and logs, what is no JSON.
         decode(self._api.source, answer, _ANYTHING)
         return _as_requests(request, answer)

@@ -17,18 +17,21 @@ LABELS = "labels"
 
 def wanted_facts(context: SourceContext) -> str:
     """The configuration that the facts depend on, as one text."""
-    return "\n".join([context.options.url, *context.owned.all_fields(), "", *context.options.fields])
+    return "\n".join(
+        [context.options.url, context.options.deployment or "", *context.owned.all_fields(), "", *context.options.fields]
+    )
 
 
 def ask_site(api: JiraApi, context: SourceContext) -> SiteFacts:
     """Asks for the account's time zone, and for field definitions where the configuration names any."""
     names = context.options.fields
-    records = api.fields() if names or context.owned.all_fields() else ()
+    records = api.fields().records if names or context.owned.all_fields() else ()
     own = own_fields(records, context.owned)
     ours = {ident for idents in own.values() for ident in idents}
-    site = (api.site_url() if context.options.is_gateway else None) or context.options.url
+    site = (api.server().baseUrl if context.options.is_gateway else None) or context.options.url
     return SiteFacts(
         url=site,
+        deployment=api.deployment.name,
         zone=known_zone(api.time_zone()),
         fields={record.id: record.name or record.id for record in named(records, names) if record.id not in ours},
         own=own,

@@ -46,6 +46,7 @@ class ProjectApi:
             Route("GET", "/rest/api/3/status", self._statuses, query=none),
             Route("GET", "/rest/api/3/myself", self._myself, query=frozenset({"expand"})),
             Route("GET", "/rest/api/3/mypermissions", self._permissions, query=PERMITTED),
+            Route("GET", "/rest/api/2/serverInfo", self._server, query=none),
             Route("GET", "/rest/api/3/serverInfo", self._server, query=none),
             Route("GET", "/_edge/tenant_info", self._tenant, query=none),
         ]

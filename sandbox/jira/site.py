@@ -16,7 +16,7 @@ from sandbox.jira.search_api import SearchApi
 from sandbox.messages import Reply, Request
 from sandbox.server import Route, StandIn
 
-ANONYMOUS = frozenset({"/rest/api/3/serverInfo", "/_edge/tenant_info"})
+ANONYMOUS = frozenset({"/rest/api/2/serverInfo", "/rest/api/3/serverInfo", "/_edge/tenant_info"})
 BURST = 350
 
 

@@ -100,9 +100,10 @@ def test_something_else_stands_in_front(site: JiraCloud) -> None:
     assert "web page" in the_problem(check(site), "site")
 
 
-def test_data_center_is_refused(site: JiraCloud) -> None:
-    site.faults.append(Fault(answers(200, {"deploymentType": "Server", "version": "10.3.0"}), path="*/serverInfo"))
-    assert "Data Center is not supported yet" in the_problem(check(site), "site")
+@pytest.mark.parametrize("said", [{}, {"deploymentType": None}, {"deploymentType": "Orbit"}])
+def test_a_deployment_that_nobody_knows(site: JiraCloud, said: dict[str, Any]) -> None:
+    site.faults.append(Fault(answers(200, said), path="*/serverInfo", times=9))
+    assert "set its deployment to cloud or data-center" in the_problem(check(site), "site")
 
 
 def test_a_project_that_is_hidden(site: JiraCloud) -> None:
@@ -183,9 +184,9 @@ def test_urls_that_can(site: JiraCloud) -> None:
     assert JiraOptions(url="https://api.atlassian.com/ex/jira/1111-22").is_gateway
 
 
-def test_data_center_is_not_supported_yet() -> None:
-    with pytest.raises(ValidationError, match="not supported yet"):
-        JiraOptions(url="https://jira.example.com", deployment="data-center")
+def test_what_is_of_the_cloud_alone() -> None:
+    with pytest.raises(ValidationError, match="Data Center takes a personal access token"):
+        JiraOptions(url="https://jira.example.com", deployment="data-center", scoped=True)
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ def test_a_full_pull_is_one_request_a_page(site: JiraCloud) -> None:
     batches = pull(site)
     assert len(set(keys(batches))) == len(keys(batches)) == 1000
     assert len(searches(site)) == 10
-    assert len(site.requests) - before == 12
+    assert len(site.requests) - before == 13
 
 
 def test_a_change_is_found_and_only_it(site: JiraCloud) -> None:
