@@ -157,7 +157,7 @@ def _title(permission: str) -> str:
 
 
 def _token(response: httpx.Response) -> Iterator[Finding]:
-    """Only classic tokens have scopes: fine-grained ones and Apps send no such header."""
+    """Only classic tokens have scopes: of fine-grained ones and Apps there is no such header. An App's tell no end either."""
     scopes: Any = response.headers.get("x-oauth-scopes")
     if scopes is not None:
         granted = [scope.strip() for scope in scopes.split(",") if scope.strip()]

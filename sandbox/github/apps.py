@@ -24,6 +24,7 @@ class App:
     public_key: str
     permissions: Mapping[str, str]
     created_at: datetime
+    suspended_at: datetime | None = None
 
 
 def signer(apps: Mapping[int, App], authorization: str | None, now: datetime) -> App:

@@ -154,13 +154,13 @@ class GitHub(RepositoryDoings, IssueDoings, CodeDoings, StandIn):
 
 
 def _about(token: Token | None) -> dict[str, str]:
-    """What GitHub says about the credential itself. Only classic tokens have scopes."""
+    """What GitHub says about the credential itself. Only classic tokens have scopes, and only people's tokens tell their end."""
     if token is None:
         return {}
     about: dict[str, str] = {}
     if token.kind == "classic":
         about |= {"X-OAuth-Scopes": ", ".join(token.scopes), "X-Accepted-OAuth-Scopes": "repo"}
-    if token.expires_at:
+    if token.expires_at and token.kind != "app":
         moment = (timestamp(token.expires_at) or "").replace("T", " ").replace("Z", " UTC")
         about["github-authentication-token-expiration"] = moment
     return about

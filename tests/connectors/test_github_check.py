@@ -1,26 +1,23 @@
-"""What `check` says about a GitHub source, and the ways to sign in."""
+"""What `check` says about a GitHub source."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from connectors.base import Finding, SourceContext
-from connectors.errors import AuthError
 from connectors.github.options import GithubOptions, GithubScope, GithubSecrets
-from connectors.github.publisher import GithubPublisher
 from connectors.github.reader import GithubReader
-from mappings.change import Change, Owned, Slot
-from mappings.model import Ref
-from sandbox.faults import answers
+from mappings.change import Owned
+from sandbox.faults import Answer, answers
 from sandbox.github import DEFAULT_TOKEN, GitHub
-from sandbox.server import Fault, Route
+from sandbox.messages import Reply, Request
+from sandbox.server import Fault
 
 REPO = "example/churn"
 OWNED = Owned(labels={"ml/model-ready": ("0e8a16", "ready")})
@@ -30,6 +27,11 @@ UNSEEN = Fault(answers(403, {"message": "Resource not accessible by integration"
 class Requests:
     def request(self, *, remaining: int | None = None, limit: int | None = None, resets_at: datetime | None = None) -> None:
         pass
+
+
+def disabled(_request: Request, answer: Answer) -> Reply:
+    reply = answer()
+    return replace(reply, body={**msgspec.json.decode(reply.encoded()), "disabled": True})
 
 
 @pytest.fixture
@@ -113,9 +115,9 @@ def test_a_token_that_ends(hub: GitHub, days: int, level: str) -> None:
 
 
 def test_a_budget_that_is_nearly_spent(hub: GitHub) -> None:
-    hub.add_token("other", login="ada-example", role="write", hourly_limit=40)
+    hub.add_token("other", login="ada-example", role="write", hourly_limit=39)
     reader = GithubReader(context_for(hub, token="other"))
-    for _ in range(19):
+    for _ in range(12):
         reader.check(GithubScope(repositories=(REPO,)))
     findings = list(reader.check(GithubScope(repositories=(REPO,))))
     reader.close()
@@ -140,80 +142,23 @@ def test_a_revoked_token_is_one_finding_and_no_crash(hub: GitHub) -> None:
     assert finding.fix is not None and "MILEPOST_GITHUB__" in finding.fix
 
 
-# -- an Enterprise Server ---------------------------------------------------------------------------------------------------------
+def test_a_repository_that_github_disabled_is_told(hub: GitHub) -> None:
+    hub.faults.append(Fault(disabled, path=f"/repos/{REPO}"))
+    ((level, text),) = about(checked(context_for(hub)), "read")
+    assert (level, "disabled by GitHub" in text) == ("error", True)
 
 
-class EnterpriseServer(GitHub):
-    """Serves the API below a path of its host."""
-
-    @property
-    def url(self) -> str:
-        return f"{super().url}/api/v3"
-
-    def routes(self) -> Sequence[Route]:
-        return [replace(route, pattern=f"/api/v3{route.pattern}") for route in super().routes()]
+def test_a_server_without_this_version_of_the_api_is_told(hub: GitHub) -> None:
+    hub.faults.append(Fault(answers(400, {"message": "The API version is not supported."}), path="/rate_limit"))
+    (finding,) = checked(context_for(hub))
+    assert (finding.level, "2022-11-28" in finding.text) == ("error", True)
 
 
-def test_an_enterprise_server_is_read_page_by_page_and_written() -> None:
-    with EnterpriseServer(page_window=200) as hub:
-        hub.add_repository(REPO)
-        issues = [hub.add_issue(REPO, f"Issue {n}") for n in range(250)]
-        context = context_for(hub)
-        reader, publisher = GithubReader(context), GithubPublisher(context)
-        entities = [entity for batch in reader.pull("issues", GithubScope(repositories=(REPO,)), None) for entity in batch.entities]
-        slot = Slot(Ref("github", "work_item", f"{hub.site.find(REPO).id}/{issues[0]}"), "label", "ml/model-ready")
-        change = Change(
-            id="1", project="churn", slot=slot, action="add", before=None, after=True, key=f"{REPO}#{issues[0]}", container=REPO
-        )
-        assert [written.state for written in publisher.write([change])] == ["done"]
-        assert publisher.read_slots([slot]) == {slot: True}
-        reader.close()
-        publisher.close()
-    assert len({entity.ref for entity in entities}) == 250
-
-
-# -- a GitHub App -----------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def private_key() -> str:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
-
-
-def issue_tokens(hub: GitHub, value: str) -> None:
-    ends = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    granted = answers(201, {"token": value, "expires_at": ends, "permissions": {"issues": "write"}})
-    hub.faults.append(Fault(granted, method="POST", path="/app/installations/7/access_tokens", times=10))
-
-
-def test_an_app_reads_and_writes_with_its_installation_s_token(hub: GitHub, private_key: str) -> None:
-    hub.add_token("installation-token", login="milepost[bot]", role="write", kind="app", permissions={"issues": "write"})
-    issue_tokens(hub, "installation-token")
-    issue = hub.add_issue(REPO, "Churn model")
-    context = context_for(hub, app_id="42", installation_id=7, private_key=private_key)
-    reader, publisher = GithubReader(context), GithubPublisher(context)
-    slot = Slot(Ref("github", "work_item", f"{hub.site.find(REPO).id}/{issue}"), "label", "ml/model-ready")
-    entities = [entity for batch in reader.pull("issues", GithubScope(repositories=(REPO,)), None) for entity in batch.entities]
-    assert [entity.ref for entity in entities] == [slot.target]
-    assert publisher.read_slots([slot]) == {slot: None}
-    reader.close()
-    publisher.close()
-    asked = [entry for entry in hub.requests if entry.path.startswith("/app/")]
-    assert len(asked) == 2
-
-
-def test_an_app_that_is_not_installed(hub: GitHub, private_key: str) -> None:
-    reader = GithubReader(context_for(hub, app_id="42", installation_id=7, private_key=private_key))
-    with pytest.raises(AuthError):
-        list(reader.pull("issues", GithubScope(repositories=(REPO,)), None))
-    reader.close()
-
-
-def test_a_private_key_that_is_none_is_an_error_that_does_not_show_it(hub: GitHub) -> None:
-    secret = "not-a-key-but-secret"
-    reader = GithubReader(context_for(hub, app_id="42", installation_id=7, private_key=secret))
-    with pytest.raises(AuthError) as refused:
-        list(reader.pull("issues", GithubScope(repositories=(REPO,)), None))
-    reader.close()
-    assert secret not in str(refused.value)
+def test_a_token_that_the_organisation_s_sign_on_does_not_know_is_told_what_to_do(hub: GitHub) -> None:
+    headers = {"X-GitHub-SSO": "required; url=https://github.com/orgs/example/sso?authorization_request=AZSC"}
+    hub.faults.append(
+        Fault(answers(403, {"message": "Resource protected by organization SAML enforcement."}, headers), path="/repos/*")
+    )
+    findings = checked(context_for(hub))
+    assert "single sign-on" in (findings[-1].fix or "")
+    assert "AZSC" not in repr(findings)

@@ -35,6 +35,7 @@ ANSWERS: dict[tuple[str, str], Any] = {
     ("GET", "/orgs/{login}"): models.OrganizationFull,
     ("GET", "/orgs/{login}/repos"): list[models.MinimalRepository],
     ("GET", "/rate_limit"): models.RateLimitOverview,
+    ("GET", "/meta"): models.ApiOverview,
     ("GET", "/app"): models.Integration,
     ("GET", "/app/installations/{installation}"): models.Installation,
     ("POST", "/app/installations/{installation}/access_tokens"): models.InstallationToken,

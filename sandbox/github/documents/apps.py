@@ -48,8 +48,8 @@ def installation_document(url: str, app: App) -> dict[str, Any]:
         "created_at": timestamp(app.created_at),
         "updated_at": timestamp(app.created_at),
         "single_file_name": None,
-        "suspended_by": None,
-        "suspended_at": None,
+        "suspended_by": simple_user(url, app.account) if app.suspended_at else None,
+        "suspended_at": timestamp(app.suspended_at),
     }
 
 

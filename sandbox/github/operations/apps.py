@@ -51,6 +51,8 @@ class Apps(Area):
     def make_token(self, request: Request) -> Reply:
         """A new installation token for an hour. It covers the repositories that the account has now."""
         app, now = self._installed(request), self.hub.now()
+        if app.suspended_at:
+            raise refusal(403, "This installation has been suspended")
         owned = frozenset(it.id for it in self.hub.site.repositories.values() if it.owner is app.account)
         token = Token(
             value=f"sandbox-installation-{app.installation}-{self.hub.site.take_id()}",

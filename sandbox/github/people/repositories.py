@@ -83,6 +83,13 @@ class RepositoryDoings(World):
             self.access.everywhere[app.bot.id] = "write"
             return app.id, app.installation
 
+    def suspend_app(self, app: int) -> None:
+        """Its installation makes no tokens any more, and those that it has are refused."""
+        with self.lock:
+            found = self.access.apps[app]
+            found.suspended_at = self.now()
+            self.access.tokens = {value: token for value, token in self.access.tokens.items() if token.user is not found.bot}
+
     def grant(self, login: str, repo: str, role: Role | None) -> None:
         """What an account may do in one repository; None takes everything away."""
         with self.lock:
