@@ -97,9 +97,16 @@ _CONNECT_TEXTS = (
     ("password authentication failed", "28"),
     ("no password supplied", "28"),
     ("no pg_hba.conf entry", "28"),
-    ("role ", "28"),
-    ("database ", "3D000"),
+    ("too many ", "53"),
+    ("remaining connection slots", "53"),
+    ("the database system is ", "57P"),
+    ("not currently accepting connections", "57P"),
+    ("terminating connection", "57P"),
+    ("permission denied", "42501"),
+    ('role "', "28"),
+    ('database "', "3D000"),
 )
+"""What the server says when it refuses a connection, with the SQLSTATE that it would say, the more exact text first."""
 
 
 def _explain_state(state: str, where: str) -> StoreError | None:

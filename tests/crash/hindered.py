@@ -1,0 +1,58 @@
+"""`milepost` as a process that something is in the way of, as on a full or a badly mounted disk.
+
+Called as `hindered.py <how> <by how much> <arguments of milepost…>`:
+
+- `pragma <text>`: each connection to SQLite gets it, such as `max_page_count = 20`;
+- `file-size <bytes>`: no file may grow beyond it;
+- `permissions obeyed`: they count for root as well.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import sys
+from pathlib import Path
+from typing import Any
+
+_PR_CAPBSET_DROP = 24
+_CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH = 1, 2
+
+
+def give_each_connection(pragma: str) -> None:
+    from sqlalchemy import event
+    from sqlalchemy.pool import Pool
+
+    def prepare(connection: Any, _: Any) -> None:
+        connection.execute(f"PRAGMA {pragma}")
+
+    event.listen(Pool, "connect", prepare)
+
+
+def obey_permissions() -> None:
+    """Root's right to ignore them is lost by the next program."""
+    if os.geteuid() == 0:
+        libc = ctypes.CDLL(None, use_errno=True)
+        for capability in (_CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH):
+            if libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0):
+                raise OSError(ctypes.get_errno(), "this right cannot be given up")
+
+
+def main(how: str, amount: str, arguments: list[str]) -> None:
+    match how:
+        case "pragma":
+            give_each_connection(amount)
+        case "file-size":
+            resource.setrlimit(resource.RLIMIT_FSIZE, (int(amount), int(amount)))
+        case "permissions":
+            obey_permissions()
+            milepost = str(Path(sys.executable).with_name("milepost"))
+            os.execv(milepost, [milepost, *arguments])
+    from sync.cli.main import main as milepost_main
+
+    milepost_main(arguments)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], sys.argv[3:])
