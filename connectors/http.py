@@ -7,7 +7,7 @@ What an answer becomes, by what the caller does next:
 - 401, and every other 403: `AuthError`;
 - 404, 410: `NotFound`;
 - 5xx, no connection, a broken answer: tried again where the request may be repeated, then `Unavailable`;
-- a body that is longer on its way than `LONGEST_ANSWER`: a broken answer; one larger than `LARGEST_ANSWER`: `Unavailable` at once;
+- a body that is longer on its way than `LONGEST_ANSWER`: a broken answer; one larger than `LARGEST_ANSWER`: `TooMuch`, at once;
 - a redirect to another host, any other status: `Unavailable` at once. Repeating would not help, and what rests on the answer is
   unknown. A caller that can say more about a 400 or 409 accepts it.
 
@@ -32,7 +32,7 @@ from connectors.bodies import ENCODINGS, LARGEST_ANSWER, TooLarge, TooSlow, read
 from connectors.errors import AuthError, Cancelled, NotFound, RateLimited, SourceError, Unavailable
 from connectors.rates import Budget, asked_wait, is_rate_limit, read_budget
 
-__all__ = ["LONGEST_ANSWER", "LONGEST_WAIT", "TIMEOUT", "Budget", "Client", "decode", "open_client", "read_budget"]
+__all__ = ["LONGEST_ANSWER", "LONGEST_WAIT", "TIMEOUT", "Budget", "Client", "TooMuch", "decode", "open_client", "read_budget"]
 
 T = TypeVar("T")
 
@@ -58,12 +58,13 @@ def open_client(
     auth: httpx.Auth | None = None,
     headers: Mapping[str, str] = {},
     budget: Callable[[httpx.Headers], Budget | None] = read_budget,
-    advice: Callable[[httpx.Headers], str | None] = lambda headers: None,
+    advice: Callable[[httpx.Headers], str | None] | None = None,
 ) -> Client:
     """A client for `base_url` alone; relative addresses are appended to its path. Close it. One instance serves one thread.
 
-    `budget` reads the rate budget from an answer's headers for the meter, `advice` from those of a 401 or 403 what to do about it:
-    by default, to check the credentials. Raises `Unavailable` when the proxy or CA bundle that the environment names cannot be used.
+    `budget` reads the rate budget from an answer's headers for the meter, `advice` from those of a 401 or 403 what to do about it
+    if that is more than to check the credentials. Raises `Unavailable` when the proxy or CA bundle that the environment names
+    cannot be used.
     """
     try:
         client = httpx.Client(
@@ -95,6 +96,10 @@ def _certificates() -> ssl.SSLContext | bool:
     return ssl.create_default_context(cafile=bundle)
 
 
+class TooMuch(Unavailable):
+    """One answer is larger than `LARGEST_ANSWER`. Where less can be asked for at once, do that."""
+
+
 class Client:
     """Sends requests to one host. Credentials never go to another one."""
 
@@ -103,7 +108,7 @@ class Client:
         context: SourceContext,
         client: httpx.Client,
         budget: Callable[[httpx.Headers], Budget | None],
-        advice: Callable[[httpx.Headers], str | None],
+        advice: Callable[[httpx.Headers], str | None] | None,
     ) -> None:
         self._source = context.name
         self._credentials_fix = context.credentials_fix()
@@ -199,7 +204,7 @@ class Client:
         except TooLarge as error:
             self._meter.request()
             what = f"{describe(request)} answered more than {LARGEST_ANSWER // 2**20} MiB"
-            raise Unavailable(self._source, what, fix="check the source's url, and what stands in front of the source") from error
+            raise TooMuch(self._source, what, fix="check the source's url, and what stands in front of the source") from error
         except (httpx.RequestError, httpx.StreamError, TooSlow) as error:
             self._meter.request()
             raise self._broken(request, error, again) from error
@@ -226,7 +231,8 @@ class Client:
         if is_rate_limit(response):
             raise self._limited(response, what)
         if status in (401, 403):
-            raise AuthError(self._source, what, fix=self._advice(response.headers) or self._credentials_fix)
+            advised = self._advice(response.headers) if self._advice is not None else None
+            raise AuthError(self._source, what, fix=advised or self._credentials_fix)
         if status in (404, 410):
             raise NotFound(self._source, what, fix="check that it exists and that the account may see it")
         if status >= 500:

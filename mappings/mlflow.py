@@ -48,6 +48,7 @@ _LONGEST_ID = 1000
 _PLACES = ("url", "uri", "path", "table_name", "delta_table_name", "name")
 _UNKEPT_TAGS = frozenset({"mlflow.log-model.history"})
 _CREDENTIALS = re.compile(r"(?i)\b(https?://)[^/\s@\"'<>]{1,512}@")
+_GIT_ADDRESS = re.compile(r"(?i)(?:https?|ssh|git)://[^/\s]+/|[\w.-]+@[\w.-]+:")
 _LOGGED_MODEL = re.compile(r"models:/([^/\s]+)")
 # MLflow's SQL stores keep an infinity as the largest finite number.
 _LARGEST = sys.float_info.max
@@ -170,7 +171,7 @@ def _run(site: Site, record: RunRecord) -> tuple[Run, Sequence[Dataset]]:
         metrics=_metrics(record.data.metrics),
         tags=tags,
         git_commit=tags.get("mlflow.source.git.commit") or None,
-        git_repository=tags.get("mlflow.source.git.repoURL") or None,
+        git_repository=_git_repository(tags),
         datasets=tuple(sorted(set(uses), key=lambda use: (use.dataset, use.context or "", use.as_of or _EPOCH))),
         models=tuple(sorted({used.model_id for used in record.inputs.model_inputs})),
         started_at=_moment(info.start_time),
@@ -330,6 +331,14 @@ def _approval(tags: Mapping[str, str]) -> Approval | None:
 def _framework(tags: Mapping[str, str]) -> str | None:
     """What autologging says: its own tag on runs that it started, else the package of the estimator."""
     return tags.get("mlflow.autologging") or tags.get("estimator_class", "").partition(".")[0] or None
+
+
+def _git_repository(tags: Mapping[str, str]) -> str | None:
+    """The address that the run's code was cloned from. A run of an MLflow project is named after it, and after a folder in it."""
+    if named := tags.get("mlflow.source.git.repoURL") or tags.get("mlflow.gitRepoURL"):
+        return named
+    project = tags.get("mlflow.source.name", "") if tags.get("mlflow.source.type") == "PROJECT" else ""
+    return project.partition("#")[0] if _GIT_ADDRESS.match(project) else None
 
 
 def _origin(record: DatasetRecord) -> str | None:

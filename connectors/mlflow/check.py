@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -17,6 +18,12 @@ from connectors.mlflow.api import ROOT, MlflowApi
 from connectors.mlflow.globs import matches, near
 from connectors.mlflow.options import MlflowScope, MlflowSecrets
 
+_VERSION = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})[\w.+-]{0,30}")
+_SINCE = {
+    (2, 3): "the server knows no aliases: no version counts as released by one",
+    (2, 4): "the server knows no data sets of runs: nothing is known of the data that a model was trained on",
+}
+"""What is missing before these versions. It is read as none, and the rest as usual."""
 _LARGEST_SKEW = timedelta(minutes=1)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -58,12 +65,20 @@ def _attempt(topic: str, step: Callable[[], Iterator[Finding]]) -> Sequence[Find
 
 def _server(api: MlflowApi) -> Iterator[Finding]:
     response = api.probe("version", accept=(200, 404))
-    version = response.text.strip()
-    if response.status_code == 200 and len(version) <= 40 and version[:1].isdigit():
-        yield Finding(level="ok", topic="server", text=f"MLflow {version} at {api.url}")
-    else:
+    version = _VERSION.fullmatch(response.text.strip()) if response.status_code == 200 else None
+    if version is None:
         yield Finding(level="info", topic="server", text=f"{api.url} answers, but does not tell its version")
+    else:
+        yield Finding(level="ok", topic="server", text=f"MLflow {version[0]} at {api.url}")
+        yield from _too_old((int(version[1]), int(version[2])))
     yield from _clock(response)
+
+
+def _too_old(version: tuple[int, int]) -> Iterator[Finding]:
+    for since, lacking in _SINCE.items():
+        if version < since:
+            wanted = ".".join(map(str, since))
+            yield Finding(level="warning", topic="features", text=lacking, fix=f"upgrade the server to MLflow {wanted} or later")
 
 
 def _clock(response: httpx.Response) -> Iterator[Finding]:

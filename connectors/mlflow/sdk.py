@@ -29,6 +29,8 @@ def client_understands(options: MlflowOptions, secrets: MlflowSecrets) -> str | 
     def credentials() -> MlflowHostCreds:
         return MlflowHostCreds(  # type: ignore[no-untyped-call]  # mlflow annotates little
             options.url,
+            # requests does not know this variable, and the reader's client does.
+            server_cert_path=os.environ.get("SSL_CERT_FILE") or None,
             username=secrets.user,
             password=secrets.password.get_secret_value() if secrets.password else None,
             token=secrets.token.get_secret_value() if secrets.token else None,
