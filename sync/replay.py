@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -10,9 +11,15 @@ from sync.assess import Assessment
 from sync.derive import Standing
 from sync.names import name_of
 
+Effect = Literal["gains", "loses", "unknown", "none"]
+
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """One verdict that the edit changes. `None` truths are unknown; a missing side means that the rule did not apply."""
+    """One verdict that the edit changes. `None` truths are unknown; a missing side means that the rule did not apply.
+
+    `effect` is what people would see of it: the subject gains or loses the status, it is no longer known, or nothing. `edited` says
+    whether the rule itself is another; if not, time has passed or a rule that it uses was edited.
+    """
 
     rule: str
     subject: str
@@ -21,6 +28,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     after: bool | None
     applied_before: bool
     applies_after: bool
+    effect: Effect
+    edited: bool
     says: str
 
 
@@ -39,6 +48,15 @@ def _truth(standing: Standing | None) -> str:
     return "does not apply" if standing is None else str(standing.truth)
 
 
+def _effect(was_true: bool, after: Standing | None) -> Effect:
+    is_true = after is not None and after.truth is True
+    if was_true == is_true:
+        return "unknown" if after is not None and after.truth is None else "none"
+    if is_true:
+        return "gains"
+    return "unknown" if after is not None and after.truth is None else "loses"
+
+
 def _difference(assessment: Assessment, before: Standing | None, after: Standing | None) -> Difference:
     standing = after or before
     if standing is None:
@@ -52,5 +70,7 @@ def _difference(assessment: Assessment, before: Standing | None, after: Standing
         after=after.truth if after is not None else None,
         applied_before=before is not None,
         applies_after=after is not None,
+        effect=_effect(before is not None and before.truth is True, after),
+        edited=before is None or after is None or before.rule_version != after.rule_version,
         says=standing.says,
     )

@@ -65,7 +65,13 @@ def build_app() -> typer.Typer:
             outputs = tuple(Output) if name == "plan" else _TABLE_OR_JSON
             app.command(name, cls=PlainCommand, rich_help_panel=panel)(takes_globals(command, outputs))
     rules = _group("rules", "Check, describe and try out status rules.", lint=lint, schema=schema, replay=replay)
-    store = _group("db", "Look after the store.", upgrade=upgrade, status=db_status)
+    care: Mapping[str, Callable[..., None]] = {
+        "upgrade": upgrade,
+        "status": db_status,
+        "prune": prune,
+        "erase-person": erase_person,
+    }
+    store = _group("db", "Look after the store.", **care)
     for group in (rules, store):
         app.add_typer(group, rich_help_panel="Look after")
     return app
@@ -234,5 +240,23 @@ def upgrade(globals_: Globals) -> None:
 
 
 def db_status(globals_: Globals) -> None:
-    """Show the store's schema version and what it holds."""
+    """Show the store's schema version, what it holds and how long that is kept."""
     _do("db", globals_, "status")
+
+
+def prune(
+    globals_: Globals,
+    wait: Annotated[str, typer.Option("--wait", help="How long to wait for another run.")] = "60s",
+) -> None:
+    """Drop what is older than retention in the project file says, as sync does once a day."""
+    _do("db", globals_, "prune", wait=wait)
+
+
+def erase_person(
+    globals_: Globals,
+    person: Annotated[str, typer.Argument(help="A full name, an e-mail address, an account id or a login.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without, only show what the store holds.")] = False,
+    wait: Annotated[str, typer.Option("--wait", help="How long to wait for another run.")] = "60s",
+) -> None:
+    """Put a pseudonym in the place of a person in the whole store, now and in what is read later."""
+    _do("erase_person", globals_, person=person, yes=yes, wait=wait)

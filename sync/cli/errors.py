@@ -87,5 +87,9 @@ def _in_words(error: Exception) -> tuple[ExitCode, str, str | None]:
 
 def _held(error: LeaseHeld) -> str:
     job, _, rest = error.name.partition(":")
-    what = {"pull": f"{rest.partition(':')[0]} is being pulled", "apply": f"project {rest} is being written"}.get(job, error.name)
-    return f"{what} by run {error.holder}, until {error.expires_at:%H:%M:%S} UTC unless it ends sooner or goes on"
+    jobs = {
+        "pull": f"{rest.partition(':')[0]} is being pulled by run",
+        "apply": f"project {rest} is being written by run",
+        "retention": "what is old is being dropped by",
+    }
+    return f"{jobs.get(job, error.name)} {error.holder}, until {error.expires_at:%H:%M:%S} UTC unless it ends sooner or goes on"

@@ -1,4 +1,4 @@
-"""A plan for people: a coloured diff on a terminal, Markdown for a pull request."""
+"""A plan for people: a coloured diff on a terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from rich.text import Text
 from mappings.change import Change, Note, Plan, grouped
 from sync.cli.age import facts_age, is_unread, unread_words
 from sync.cli.layout import wrapped
-from sync.cli.markdown import escaped, linked
 from sync.cli.style import NOTES, SIGNS, change_words, distinct_reasons, link, place, plural
 from sync.engine import ProjectRun
 
@@ -83,30 +82,3 @@ def summary(plan: Plan) -> str:
 
 
 _UNCOUNTED = ("contested", "skipped")
-
-
-def plan_markdown(runs: Sequence[ProjectRun]) -> str:
-    """The plans as Markdown, for a pull request against the configuration."""
-    return "\n".join(line for run in runs if run.plan is not None for line in _markdown(run.plan, run))
-
-
-def _markdown(plan: Plan, run: ProjectRun) -> Iterator[str]:
-    said = "nothing was pulled yet" if is_unread(run.assessment) else summary(plan)
-    yield f"### {escaped(run.assessment.project.view.name)}: {said}\n"
-    for text in unread_words(run.assessment):
-        yield f"> {escaped(text)}\n"
-    if plan.changes:
-        yield "| | target | change | why |"
-        yield "|---|---|---|---|"
-    for change in plan.changes:
-        words = change_words(change.action, change.slot, change.before, change.after)
-        yield f"| {SIGNS[change.action][0]} | {linked(change.key, change.url)} | {escaped(words)} | {escaped(change.reason)} |"
-    if plan.changes and plan.notes:
-        yield ""
-    for note in plan.notes:
-        where = f" {escaped(place(note.slot))}" if note.slot is not None else ""
-        key = f" {linked(note.key, note.url)}" if note.key else ""
-        yield f"- **{note.kind}**{key}{where}: {escaped(note.text)}"
-    if run.refused:
-        yield f"\n> **Refused:** {escaped(run.refused)}"
-    yield ""

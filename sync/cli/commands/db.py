@@ -1,20 +1,34 @@
-"""`milepost db upgrade` and `milepost db status`"""
+"""`milepost db upgrade`, `db status` and `db prune`"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
+from config.project import Retention
+from mappings.conditions import format_duration
 from sync.cli.layout import columns
 from sync.cli.options import Globals
-from sync.cli.session import Session
+from sync.cli.session import Session, duration
+from sync.cli.stopping import stoppable
+from sync.cli.style import ago, plural
 from sync.outcome import ExitCode
-from sync.store import migrate, statistics
+from sync.retention import apply_now, last_applied
+from sync.store import audit, migrate, statistics
+from sync.store.connect import Database
 
 
-def run(globals_: Globals, command: str) -> ExitCode:
-    """Upgrades the schema, or tells what the store holds."""
+def run(globals_: Globals, command: str, *, wait: str = "60s") -> ExitCode:
+    """Upgrades the schema, tells what the store holds, or drops what is old."""
     session = Session(globals_)
-    return _upgrade(session) if command == "upgrade" else _status(session)
+    match command:
+        case "upgrade":
+            return _upgrade(session)
+        case "prune":
+            return _prune(session, wait)
+    return _status(session)
 
 
 def _upgrade(session: Session) -> ExitCode:
@@ -34,20 +48,68 @@ def _status(session: Session) -> ExitCode:
     with session.store(upgraded=False) as database:
         schema = migrate.status(database)
         place = str(database)
-        counts: dict[str, int] = {}
-        if schema.state == "current":
-            with database.read() as tx:
-                counts = dict(statistics.counts(tx))
+        held = _held(database) if schema.state == "current" else {}
+        now = held.pop("now", None)
+    keep = _kept(session.file.retention)
     if session.wants_json:
-        session.answer({"store": place, "schema": msgspec.to_builtins(schema), "rows": counts})
+        retention = {**keep, "last_applied": held.pop("last_applied", None)}
+        unread: dict[str, Any] = {"size_bytes": None, "oldest_audit_entry": None, "rows": {}}
+        session.answer({"store": place, "schema": msgspec.to_builtins(schema), **unread, **held, "retention": retention})
         return ExitCode.DONE
-    session.show(place, f"schema {schema.current or 'none'}: {_STATES[schema.state]}")
-    if counts:
-        session.show("")
-        rows = [(name.replace("_", " "), f"{count:,}", "") for name, count in counts.items()]
+    needed = "" if schema.state == "current" else f" (this version's is {schema.head})"
+    session.show(place, f"schema {schema.current or 'none'}{needed}: {_STATES[schema.state]}")
+    if held:
+        session.show(f"{_size(held['size_bytes'])}; the oldest record of a write is from {ago(held['oldest_audit_entry'], now)}")
+        applied = f"last applied {ago(held['last_applied'], now)}"
+        session.show(f"kept: records of writes for {keep['audit']}, personal data for {keep['personal_data']}; {applied}", "")
+        rows = [(name.replace("_", " "), f"{count:,}", "") for name, count in held["rows"].items()]
         session.show_all(columns(rows, session.width, heads=("holds", ">rows", "")))
     return ExitCode.DONE
 
+
+def _held(database: Database) -> dict[str, Any]:
+    with database.read() as tx:
+        return {
+            "now": database.now(tx),
+            "size_bytes": statistics.size(tx),
+            "oldest_audit_entry": audit.oldest(tx),
+            "last_applied": last_applied(tx),
+            "rows": dict(statistics.counts(tx)),
+        }
+
+
+def _kept(retention: Retention) -> Mapping[str, str]:
+    return {"audit": format_duration(retention.audit), "personal_data": format_duration(retention.personal_data)}
+
+
+def _size(size: int) -> str:
+    return f"{size / 1_048_576:,.1f} MiB"
+
+
+def _prune(session: Session, wait: str) -> ExitCode:
+    with stoppable() as stop, session.store() as database:
+        done = apply_now(database, session.file.retention, wait=duration("--wait", wait), stop=stop)
+    if session.wants_json:
+        session.answer({"pruned": done.counts, "complete": done.complete})
+    elif not any(done.counts.values()):
+        session.show("Nothing is older than the project file wants.")
+    else:
+        rows = [(_PRUNED[name], f"{count:,}", "") for name, count in done.counts.items() if count]
+        session.show_all(columns(rows, session.width, heads=("pruned", ">rows", "")))
+        session.show("", f"{plural(sum(done.counts.values()), 'row')} pruned. No source was touched.")
+    return ExitCode.DONE if done.complete else ExitCode.PARTIAL
+
+
+_PRUNED = {
+    "audit": "records of writes",
+    "run": "runs",
+    "episode": "closed episodes",
+    "outbox": "settled intents",
+    "observation": "observations",
+    "entity": "deleted objects",
+    "quarantine": "payloads set aside",
+    "personal_data": "documents freed of personal data",
+}
 
 _STATES = {
     "current": "what this version of Milepost needs",

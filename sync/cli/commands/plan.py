@@ -13,7 +13,8 @@ from sync.cli.errors import UsageProblem
 from sync.cli.layout import show
 from sync.cli.options import Globals, Output
 from sync.cli.progress import watching
-from sync.cli.render_plan import plan_lines, plan_markdown
+from sync.cli.render_markdown import plan_markdown
+from sync.cli.render_plan import plan_lines
 from sync.cli.render_run import finding_lines
 from sync.cli.session import Session
 from sync.cli.stopping import stoppable

@@ -14,13 +14,14 @@ from config.statuses import effective_statuses
 from mappings.rules import StatusRule
 from sync.assess import assess
 from sync.build import project_file_schema
+from sync.cli.age import is_unread
 from sync.cli.consoles import write_out
-from sync.cli.layout import columns
+from sync.cli.layout import columns, wrapped
 from sync.cli.options import Globals
 from sync.cli.session import Session
-from sync.cli.style import KINDS, link, plural
+from sync.cli.style import KINDS, link, listed, plural
 from sync.outcome import ExitCode
-from sync.replay import Difference, replay
+from sync.replay import Difference, Effect, replay
 from sync.store import verdicts
 
 
@@ -65,30 +66,58 @@ def _rule_lines(rules: Sequence[StatusRule], width: int) -> list[Text]:
 
 def _replay(session: Session) -> ExitCode:
     found: dict[str, Sequence[Difference]] = {}
+    unread: list[str] = []
     with session.workspace() as workspace:
         for project in session.chosen(workspace):
             assessed = assess(workspace.database, project, stop=threading.Event(), save=False)
             with workspace.database.read() as tx:
                 stored = verdicts.load(tx, project.key)
+            if is_unread(assessed):
+                unread.append(project.key)
             found[project.key] = replay(assessed, stored)
     if session.wants_json:
-        session.answer({"differences": {key: [msgspec.to_builtins(one) for one in each] for key, each in found.items()}})
-    elif any(found.values()):
+        differences = {key: [msgspec.to_builtins(one) for one in each] for key, each in found.items()}
+        session.answer({"differences": differences, "never_pulled": unread})
+        return ExitCode.DONE
+    if any(found.values()):
         session.show_all(_difference_lines(found, session.width))
-    else:
+    elif len(unread) < len(found):
         session.show("No verdict would change.")
+    if unread:
+        session.show(f"Nothing was pulled yet for {listed(unread)}, so there is nothing to try the rules on: run milepost pull")
     return ExitCode.DONE
 
 
+_EFFECTS: Mapping[Effect, tuple[str, str]] = {
+    "gains": ("would gain it", "green"),
+    "loses": ("would lose it", "red"),
+    "unknown": ("would not be known", "yellow"),
+}
+
+
 def _difference_lines(found: Mapping[str, Sequence[Difference]], width: int) -> Iterator[Text]:
+    """By effect; what nobody would see is only counted."""
+    every = [(key, one) for key, differences in found.items() for one in differences]
+    seen = [(key, one) for effect in _EFFECTS for key, one in every if one.effect == effect]
     rows = []
-    for key, differences in found.items():
-        for one in differences:
-            change = f"{_truth(one.before, one.applied_before)} → {_truth(one.after, one.applies_after)}"
-            rows.append((key, link(one.subject, one.url, "bold"), one.rule, change, one.says if one.applies_after else ""))
-    yield from columns(rows, width, heads=("project", "what", "status", "change", "why"))
-    yield Text()
-    yield Text(f"{plural(len(rows), 'verdict')} would change; nothing was written.")
+    for key, one in seen:
+        effect, color = _EFFECTS[one.effect]
+        change = f"{_truth(one.before, one.applied_before)} → {_truth(one.after, one.applies_after)}"
+        rows.append((key, link(one.subject, one.url, "bold"), one.rule, Text(effect, style=color), change, _why(one)))
+    if rows:
+        yield from columns(rows, width, heads=("project", "what", "status", "effect", "change", "why"))
+        yield Text()
+    counts = [(sum(1 for _, one in every if one.effect == effect), words) for effect, (words, _) in _EFFECTS.items()]
+    said = [f"{count:,} {words}" for count, words in counts if count]
+    if len(seen) < len(every):
+        said.append(f"{len(every) - len(seen):,} would only become or cease to be false")
+    yield from wrapped(f"{plural(len(every), 'verdict')} would change: {listed(said)}. Nothing was written.", width)
+
+
+def _why(one: Difference) -> str:
+    if not one.applies_after:
+        return "no rule says so any more, or it no longer applies to this"
+    return one.says if one.edited else f"{one.says} (this rule is the same: time has passed, or a rule that it uses was edited)"
 
 
 def _truth(truth: bool | None, applies: bool) -> str:
