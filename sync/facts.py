@@ -98,10 +98,10 @@ def _merged(subjects: Sequence[Ref], view: View) -> Fact | Unknown:
     for ref in (ref for subject in subjects for ref in view.graph.merges.get(subject, ())):
         change = view.graph.get(ref, ChangeRequest)
         if change is not None:
-            commit = _merge_commit(change, view)
-            if commit is not None and _was_dropped(commit, change) and not view.lacks(commit.ref):
+            doubts = _merge_lacks(change, view)
+            if not doubts and _was_dropped(change, view):
                 continue
-            doubts = [*view.lacks(ref), *_merge_lacks(change, commit, view)]
+            doubts = [*view.lacks(ref), *doubts]
             if not doubts:
                 return Fact(True, f"was merged by {change.repository}#{change.number}")
             lacks.extend(doubts)
@@ -112,22 +112,31 @@ def _merged(subjects: Sequence[Ref], view: View) -> Fact | Unknown:
 
 
 def _merge_commit(change: ChangeRequest, view: View) -> Commit | None:
-    """The commit by which a change request came in, if it is known: both live under their repository's id."""
-    repository, merge = change.ref.id.rpartition("/")[0], (change.merge_sha or "").lower()
-    return view.graph.get(Ref(change.ref.source, "commit", f"{repository}/{merge}"), Commit)
-
-
-def _was_dropped(commit: Commit, change: ChangeRequest) -> bool:
-    """Whether a merge was taken back off the default branch, as by a force-push.
+    """The commit by which a change request came in, as its branch's listing told of it: both live under their repository's id.
 
     A commit that was only looked up tells nothing of branches; it names the change requests that it belongs to instead.
     """
-    return not commit.on_default_branch and change.ref not in commit.change_requests
+    repository, merge = change.ref.id.rpartition("/")[0], (change.merge_sha or "").lower()
+    commit = view.graph.get(Ref(change.ref.source, "commit", f"{repository}/{merge}"), Commit)
+    return None if commit is not None and change.ref in commit.change_requests and not commit.on_default_branch else commit
 
 
-def _merge_lacks(change: ChangeRequest, commit: Commit | None, view: View) -> Sequence[str]:
-    """What is missing to say that a merge still stands. While commits are missing, its own could be one that was dropped."""
+def _was_dropped(change: ChangeRequest, view: View) -> bool:
+    """Whether a merge was taken back off the default branch, as by a force-push.
+
+    That may have been before anybody saw it there: where all commits of the branch are listed, one that is not known is not on it.
+    """
+    commit = _merge_commit(change, view)
+    if commit is None:
+        return change.merge_sha is not None and view.freshness.lists("commit", source=change.ref.source)
+    return not commit.on_default_branch
+
+
+def _merge_lacks(change: ChangeRequest, view: View) -> Sequence[str]:
+    """What is missing to say whether a merge still stands. While commits are missing, its own could be among them, or be one that
+    was dropped."""
     branch = [f"the default branch of {change.repository}"] if change.default_branch is None else []
+    commit = _merge_commit(change, view)
     if commit is not None:
         return [*branch, *view.lacks(commit.ref)]
     return [*branch, *view.freshness.absent_proof_lacks(("commit",), source=change.ref.source)]
@@ -141,12 +150,11 @@ def _shas(ref: Ref, view: View) -> Sequence[str]:
 def _change_merged(change: ChangeRequest, view: View) -> Fact | Unknown:
     if change.state != "merged":
         return Fact(False, "is not merged")
-    commit = _merge_commit(change, view)
-    lacks = _merge_lacks(change, commit, view)
+    lacks = _merge_lacks(change, view)
     if lacks:
         return Unknown(tuple(lacks))
-    if commit is not None and _was_dropped(commit, change):
-        return Fact(False, f"was merged, but commit {commit.sha[:9]} is no longer on the default branch")
+    if _was_dropped(change, view):
+        return Fact(False, f"was merged, but commit {(change.merge_sha or '')[:9]} is no longer on the default branch")
     return _yes(
         change.base == change.default_branch, "is merged into the default branch", f"is merged into {change.base}, not the default"
     )

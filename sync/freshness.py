@@ -68,6 +68,10 @@ class Freshness:
         """Whether any scoped stream can add something of one of these kinds."""
         return any(one.provides & set(kinds) for one in self.streams)
 
+    def lists(self, kind: str, *, source: str) -> bool:
+        """Whether a scoped stream of this source can add something of this kind."""
+        return any(kind in one.provides for one in self.streams if one.source == source)
+
     def next_expiry(self) -> datetime | None:
         """When the first of the usable streams will have become too old."""
         return self._next_expiry

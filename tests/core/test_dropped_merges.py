@@ -13,22 +13,34 @@ MERGED = rule(when={"any": [{"change_request": {"merged": True}}]}, via=("implem
 
 @pytest.mark.parametrize(
     ("facts", "expected"),
-    [({"on_default_branch": True}, True), ({"on_default_branch": False}, False), (None, True)],
-    ids=["on the branch", "dropped", "not stored"],
+    [({"on_default_branch": True}, True), ({"on_default_branch": False}, False), (None, False)],
+    ids=["on the branch", "dropped", "dropped before it was listed"],
 )
 def test_a_model_is_ready_while_the_branch_still_has_its_merge(facts: dict[str, Any] | None, expected: bool) -> None:
     world = World()
     item, change, *_ = world.whole()
-    if facts is not None:
-        world.commit(change.merge_sha or "", **facts)
+    merge = world.commit(change.merge_sha or "", **(facts or {}))
+    if facts is None:
+        del world.entities[merge.ref]
     assert world.truth("model-ready", item) is expected
     assert world.truth(MERGED, item) is expected
 
 
-def test_a_commit_that_was_looked_up_tells_of_no_branch() -> None:
+@pytest.mark.parametrize(("listed", "expected"), [(True, False), (False, None)])
+def test_a_commit_that_was_looked_up_tells_of_no_branch(listed: bool, expected: bool | None) -> None:
     world = World()
     item, change, *_ = world.whole()
     world.commit(change.merge_sha or "", on_default_branch=False, change_requests=(change.ref,))
+    world.set_stream("github", "commits", complete=listed)
+    assert world.truth("model-ready", item) is expected
+    assert world.truth(MERGED, item) is expected
+
+
+def test_where_no_commits_are_listed_a_merge_is_believed() -> None:
+    world = World()
+    item, change, *_ = world.whole()
+    del world.entities[world.commit(change.merge_sha or "").ref]
+    del world.streams["github", "commits"]
     assert world.truth("model-ready", item) is True
     assert world.truth(MERGED, item) is True
 
@@ -46,7 +58,8 @@ def test_what_the_branch_was_is_not_what_it_is(on_default_branch: bool) -> None:
 @pytest.mark.parametrize("trouble", [{"complete": False}, {"failed": "timeout"}], ids=["incomplete", "failed"])
 def test_a_merge_that_may_have_been_dropped_proves_nothing(trouble: dict[str, Any]) -> None:
     world = World()
-    item, *_ = world.whole()
+    item, change, *_ = world.whole()
+    del world.entities[world.commit(change.merge_sha or "").ref]
     world.set_stream("github", "commits", **trouble)
     assert world.truth("model-ready", item) is None
     assert world.truth(MERGED, item) is None

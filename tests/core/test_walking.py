@@ -61,10 +61,11 @@ def test_tickets_whose_versions_serve_behind_one_endpoint_do_not_see_each_others
 
 def test_a_deployment_reaches_the_intentions_behind_it() -> None:
     world = World(aws=True)
-    *_, version = world.whole("ML-42")
+    _, change, _, version = world.whole("ML-42")
     other, *_ = world.whole("ML-43", 8, 4)
     deployment = world.deployment(version)
-    assert reached(world, deployment) == {"churn-classifier/3", "r7", "customers@d7", "example/churn/7", "id-of-ML-42"}
+    merge = f"example/churn/{change.merge_sha}"
+    assert reached(world, deployment) == {"churn-classifier/3", "r7", "customers@d7", "example/churn/7", merge, "id-of-ML-42"}
     assert other.ref.id not in reached(world, deployment)
 
 
@@ -73,8 +74,8 @@ def test_a_run_reaches_both_ways_but_never_turns_round() -> None:
     use = DatasetUse(dataset=world.dataset().ref)
     world.item("ML-42")
     change = world.merged(branch="ML-42")
-    run = world.run("r1", git_commit=change.merge_sha, datasets=(use,))
-    world.run("r2", git_commit=change.merge_sha, datasets=(use,))
+    run = world.run("r1", git_commit=change.head_sha, datasets=(use,))
+    world.run("r2", git_commit=change.head_sha, datasets=(use,))
     world.version(run=run)
     assert reached(world, run) == {"example/churn/7", "id-of-ML-42", "customers@d1", "churn-classifier/3"}
 

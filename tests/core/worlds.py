@@ -158,8 +158,12 @@ class World:
         return change
 
     def merged(self, number: int = 7, *, at: datetime = NOW - 5 * DAY, **facts: Any) -> ChangeRequest:
+        """With its merge commit on the default branch."""
         given: dict[str, Any] = {"state": "merged", "merged_at": at, "merge_sha": sha(f"bbbb{number:03}")}
-        return self.change(number, **(given | facts))
+        change = self.change(number, **(given | facts))
+        if change.merge_sha is not None:
+            self.commit(change.merge_sha, repository=change.repository, on_default_branch=True)
+        return change
 
     def commit(self, digest: str, message: str = "", *, repository: str = "example/churn", **facts: Any) -> Commit:
         ref = Ref("github", "commit", f"{repository}/{digest}")
