@@ -149,6 +149,22 @@ def apply_plan(
     return Applied(project=plan.project, results=results, memories=len(plan.memories), away=one.away)
 
 
+class _Over(threading.Event):
+    """Set when the run is told to stop, and once its lease may have ended: one change can take several requests, and a process that
+    was frozen between them must not send the next."""
+
+    def __init__(self, stop: threading.Event, lease: Lease) -> None:
+        super().__init__()
+        self._stop = stop
+        self._term = lease.term
+
+    def is_set(self) -> bool:
+        return self._stop.is_set() or self._term.is_over
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return self._stop.wait(timeout) or self._term.is_over
+
+
 class _Apply:
     """One plan being made true under one lease."""
 
@@ -167,7 +183,7 @@ class _Apply:
             if source is None:
                 raise SourceError(name, "is no longer in the project file", fix="put it back, or run milepost unpublish first")
             for reached, slots in reaching(source, [row.change.slot for row in rows]):
-                with publishing_on(reached, self.stop) as publisher:
+                with publishing_on(reached, _Over(self.stop, self.lease)) as publisher:
                     for chunk in chunks([row for row in rows if row.change.slot in slots], CHUNK):
                         self._leave_if_stopped()
                         self._chunk(publisher, name, chunk, results, former=reached is not source)
@@ -177,7 +193,8 @@ class _Apply:
                 self.away[name] = error
             self._leave([row for row in rows if row.number not in results], str(error), results)
         except Cancelled:
-            self._leave([row for row in rows if row.number not in results], "the run was stopped", results)
+            why = "the run was stopped" if self.stop.is_set() else "the run was away for too long"
+            self._leave([row for row in rows if row.number not in results], why, results)
         return [results[row.number] for row in rows]
 
     def _leave(self, rows: Sequence[Numbered], why: str, results: dict[int, Result]) -> None:

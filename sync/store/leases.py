@@ -7,6 +7,7 @@ do no harm.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -23,13 +24,28 @@ from sync.store.schema import lease as leases
 _POLL = timedelta(milliseconds=200)
 
 
+class Term:
+    """How long a lease surely is its holder's, by the holder's own clock: for moments in which the database is not asked."""
+
+    def __init__(self, began: float, ttl: timedelta) -> None:
+        self._until = began + ttl.total_seconds()
+
+    def prolong(self, began: float, ttl: timedelta) -> None:
+        self._until = began + ttl.total_seconds()
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() >= self._until
+
+
 class Lease(msgspec.Struct, frozen=True, kw_only=True):
-    """What its holder shows when it acts. `token` is unique to this taking of `name`."""
+    """What its holder shows when it acts. `token` is unique to this taking of `name`; `term` grows when it is renewed."""
 
     name: str
     holder: str
     token: int
     expires_at: datetime
+    term: Term
 
 
 class LeaseHeld(Exception):
@@ -59,10 +75,10 @@ def acquire(database: Database, name: str, *, holder: str, ttl: timedelta, wait:
     give_up_at: datetime | None = None
     while True:
         with database.write() as tx:
-            now = database.now(tx)
-            taken = _take(tx, name, holder, now, ttl)
-            if taken is not None:
-                return taken
+            began, now = time.monotonic(), database.now(tx)
+            token = _take(tx, name, holder, now, ttl)
+            if token is not None:
+                return Lease(name=name, holder=holder, token=token, expires_at=now + ttl, term=Term(began, ttl))
             there = tx.execute(select(leases.c.holder, leases.c.expires_at).where(leases.c.name == name)).one()
         give_up_at = give_up_at or now + wait
         left = give_up_at - now
@@ -73,10 +89,11 @@ def acquire(database: Database, name: str, *, holder: str, ttl: timedelta, wait:
 def renew(database: Database, lease: Lease, ttl: timedelta) -> Lease:
     """The same lease, `ttl` long from now. Raises `LeaseLost` when somebody took it, even if they are done by now."""
     with database.write() as tx:
-        expires_at = database.now(tx) + ttl
+        began, expires_at = time.monotonic(), database.now(tx) + ttl
         mine = (leases.c.name == lease.name) & (leases.c.token == lease.token) & (leases.c.holder == lease.holder)
         if tx.execute(update(leases).where(mine).values(expires_at=expires_at)).rowcount != 1:
             raise LeaseLost(lease.name)
+    lease.term.prolong(began, ttl)
     return msgspec.structs.replace(lease, expires_at=expires_at)
 
 
@@ -142,8 +159,8 @@ def _keep_renewing(
             return
 
 
-def _take(tx: Connection, name: str, holder: str, now: datetime, ttl: timedelta) -> Lease | None:
-    """One statement, so that of two takers one sees the other's row."""
+def _take(tx: Connection, name: str, holder: str, now: datetime, ttl: timedelta) -> int | None:
+    """The new token. One statement, so that of two takers one sees the other's row."""
     insert = sqlite.insert(leases) if tx.dialect.name == "sqlite" else postgresql.insert(leases)
     values = {"holder": holder, "acquired_at": now, "expires_at": now + ttl}
     statement = (
@@ -155,8 +172,7 @@ def _take(tx: Connection, name: str, holder: str, now: datetime, ttl: timedelta)
         )
         .returning(leases.c.token)
     )
-    token = tx.execute(statement).scalar_one_or_none()
-    return None if token is None else Lease(name=name, holder=holder, token=token, expires_at=now + ttl)
+    return tx.execute(statement).scalar_one_or_none()
 
 
 # Asked for every group of pages, so it is put together once.

@@ -4,7 +4,8 @@ Called as `hindered.py <how> <by how much> <arguments of milepost…>`:
 
 - `pragma <text>`: each connection to SQLite gets it, such as `max_page_count = 20`;
 - `file-size <bytes>`: no file may grow beyond it;
-- `permissions obeyed`: they count for root as well.
+- `permissions obeyed`: they count for root as well;
+- `sleep <seconds>`: so long it was away, by its own clock, when SIGCONT wakes it up.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
+import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +42,15 @@ def obey_permissions() -> None:
                 raise OSError(ctypes.get_errno(), "this right cannot be given up")
 
 
+def sleep_long(seconds: float) -> None:
+    clock = time.monotonic
+
+    def wake(*_: object) -> None:
+        time.monotonic = lambda: clock() + seconds
+
+    signal.signal(signal.SIGCONT, wake)
+
+
 def main(how: str, amount: str, arguments: list[str]) -> None:
     match how:
         case "pragma":
@@ -49,6 +61,8 @@ def main(how: str, amount: str, arguments: list[str]) -> None:
             obey_permissions()
             milepost = str(Path(sys.executable).with_name("milepost"))
             os.execv(milepost, [milepost, *arguments])
+        case "sleep":
+            sleep_long(float(amount))
     from sync.cli.main import main as milepost_main
 
     milepost_main(arguments)
