@@ -111,7 +111,7 @@ def append(tx: Connection, entry: Entry) -> None:
         "before": encode(erased.of_value(tx, entry.before)),
         "after": encode(erased.of_value(tx, entry.after)),
         "rules": encode(entry.rules),
-        "reason": printable(entry.reason, 4_000),
+        "reason": printable(erased.of_text(tx, entry.reason), 4_000),
         "evidence": encode(entry.evidence),
         "forced": entry.forced,
         "counts": entry.counts,

@@ -114,6 +114,12 @@ def of_value(tx: Connection, value: Value) -> Value:
     return value if known is None else cast("Value", known.value(value, IDENTIFYING))
 
 
+def of_text(tx: Connection, text: str) -> str:
+    """What a source said about something, as it may be stored."""
+    known = pseudonyms(tx)
+    return text if known is None else known.text(text)
+
+
 def _unless_same(doc: bytes, said: Any, changed: Any) -> bytes:
     return doc if changed == said else _encoder.encode(changed)
 

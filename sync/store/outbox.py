@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Connection, insert, select, update
 
 from mappings.change import Change
-from sync.store import leases
+from sync.store import erased, leases
 from sync.store.bulk import chunks
 from sync.store.documents import encode, read_change
 from sync.store.leases import Lease
@@ -72,7 +72,7 @@ def mark_sending(tx: Connection, ids: Sequence[int], lease: Lease, now: datetime
 
 def settle(tx: Connection, number: int, state: State, why: str | None, now: datetime) -> None:
     """What became of one row."""
-    values = {"state": state, "finished_at": now, "why": None if why is None else printable(why, 2_000)}
+    values = {"state": state, "finished_at": now, "why": None if why is None else printable(erased.of_text(tx, why), 2_000)}
     tx.execute(update(outbox).where(outbox.c.id == number).values(values))
 
 

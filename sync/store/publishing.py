@@ -73,7 +73,7 @@ def save_published(
     """The slot holds `value`, and it is ours. An empty value is remembered as well: we took ours away."""
     values = {
         "project": project,
-        "value": encode(value),
+        "value": encode(erased.of_value(tx, value)),
         "rules": encode(tuple(rules)),
         "episode": episode,
         "written_at": now,

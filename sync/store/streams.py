@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, or_, select, update
 
+from sync.store import erased
 from sync.store.schema import membership, stream
 from sync.store.text import printable
 from sync.store.upsert import upsert
@@ -71,7 +72,7 @@ def finish(tx: Connection, key: StreamKey, *, complete: bool, now: datetime) -> 
 
 def fail(tx: Connection, key: StreamKey, error: str, now: datetime) -> None:
     """The pull failed: what was known stays, with its age, and so does the cursor."""
-    tx.execute(update(stream).where(_is(key)).values(error=printable(error, 2_000), failed_at=now))
+    tx.execute(update(stream).where(_is(key)).values(error=printable(erased.of_text(tx, error), 2_000), failed_at=now))
 
 
 def states(tx: Connection, keys: Iterable[StreamKey]) -> list[StreamState]:

@@ -135,6 +135,25 @@ def test_what_is_no_name_is_refused(synced: Office, name: str, says: str) -> Non
     assert says in ended.err
 
 
+def test_a_source_that_nothing_uses_any_more_is_enough_to_take_back_what_it_shows(synced: Office) -> None:
+    synced.desk.config.write_text(
+        f"""sources:
+  jira: {{type: jira, url: "{synced.jira.url}"}}
+  github: {{type: github, url: "{synced.github.url}"}}
+projects:
+  other: {{scopes: {{github: {{repositories: [example/ops]}}}}}}
+""",
+        encoding="utf-8",
+    )
+
+    taken = synced.desk.call("unpublish", "--yes", "-o", "json").json()
+
+    assert taken == {"planned": 2, "taken_back": 2, "failed": {}}
+    issue = synced.jira.get("OPS-2")
+    assert issue.get("properties", {}) == {}
+    assert "Data blocked" not in str(issue["fields"])
+
+
 def test_what_a_dropped_project_has_shown_is_taken_back(synced: Office) -> None:
     text = synced.desk.config.read_text(encoding="utf-8")
     synced.desk.config.write_text(

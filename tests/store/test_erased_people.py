@@ -26,6 +26,7 @@ from sync.pseudonyms import Pseudonyms, hashed, words_of
 from sync.store import audit, entities, erased, leases, observations, outbox, publishing, quarantine, runs, streams, verdicts
 from sync.store.connect import Database, open_database
 from sync.store.entities import Saved
+from sync.store.errors import StoreError
 from sync.store.leases import LeaseHeld
 from sync.store.rows import EntityRow, entity_rows
 from sync.store.streams import StreamKey
@@ -70,6 +71,9 @@ TRAINING = Run(
 )
 SLOT = Slot(TICKET.ref, "field", "ML Status")
 EVIDENCE = Evidence(ref=TICKET.ref, name="ML-1", fact="label", value="asked by Zora Quillfeather")
+
+
+PLAIN = Change(id="c-2", project="churn", slot=SLOT, action="remove", before="Good", after=None, key="ML-1", container="ML")
 
 
 def pull(database: Database, run: str) -> list[Saved]:
@@ -183,6 +187,11 @@ def test_not_a_byte_names_whoever_was_erased_also_after_the_next_pull(database: 
         entities.update_slots(tx, {SLOT: said})
         audit.append(tx, audit.of_release(SLOT, said, project="churn", run_id="run-3", at=NOON))
         publishing.hold(tx, SLOT, project="churn", kind="override", value=said, rule=None, episode=None, now=NOON)
+        publishing.save_published(tx, SLOT, project="churn", value=said, rules=[], episode=None, run_id="run-3", now=NOON)
+        streams.fail(tx, KEY, f"refused: {said}", NOON)
+        (number,) = outbox.plan_changes(tx, "run-3", "churn", [PLAIN], NOON)
+        outbox.settle(tx, number, "failed", said, NOON)
+        audit.append(tx, audit.of_change(PLAIN, kind="failed", run_id="run-3", at=NOON, why=said))
     assert named(stored(database, database_url)) == []
 
 
@@ -274,6 +283,17 @@ def test_it_waits_for_whoever_writes_for_a_project(database: Database) -> None:
         forget(database, "zora-q")
     with database.read() as tx:
         assert erased.pseudonyms(tx) is None
+
+
+def test_traces_that_somebody_else_keeps_open_are_told_of_and_gone_the_next_time(database: Database, database_url: str) -> None:
+    pull(database, "run-1")
+    with closing(open_database(database_url, patience=timedelta(milliseconds=50))) as own:
+        with database.read() as tx:
+            assert entities.get(tx, [TICKET.ref]) == [TICKET]
+            with pytest.raises(StoreError, match=r"(in use|locked) by another process"):
+                forget(own, "Zora Quillfeather", "zora-q", ZORA.id)
+        forget(own, "Zora Quillfeather", "zora-q", ZORA.id)
+    assert named(stored(database, database_url)) == []
 
 
 def test_a_person_keeps_their_pseudonym(database: Database) -> None:

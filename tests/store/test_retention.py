@@ -269,10 +269,9 @@ TICKETS = [ticket(number, datetime.fromisoformat("2026-03-02T12:00+00:00")) for 
     WorkItem(ref=Ref("github", "work_item", f"7/{number}"), key=f"example/churn#{number}", container="example/churn")
     for number in (1, 2, 12)
 ]
-pieces = st.sampled_from(
-    ["ML-1", "ml-2", "ML-12", "ML-1x", "ML_OPS-1", "x/ML-2", "fixes", "Closes:", "implements", "#12", "#1.", "example/churn#2"]
-    + [*" \n\t,()-…\u2028", "\n\n", "\r\n", "ada", "Ada Example <ada@example.org>"]
-)
+NAMING = ("ML-1", "ml-2", "ML-12", "ML-1x", "ML_OPS-1", "x/ML-2", "fixes", "Closes:", "implements", "#12", "#1.", "example/churn#2")
+BETWEEN = (*" \n\t,()-…\u2028", "\n\n", "\r\n", "ada", "Ada Example <ada@example.org>")
+pieces = st.sampled_from([*NAMING, *BETWEEN])
 prose = st.lists(pieces, max_size=14).map("".join)
 
 
