@@ -1,4 +1,4 @@
-"""Jira Cloud's records as entities.
+"""Jira's records as entities: of the cloud, where rich text is a document, and of Data Center, where it is wiki markup.
 
 Our own field and property are left out of the entities and given as readings of their slots.
 """
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from mappings import wiki
 from mappings.adf import is_document, to_text
 from mappings.change import Owned, Reading, Slot, Value
 from mappings.jira_records import (
@@ -48,6 +49,7 @@ SYSTEM_FIELDS = (
     "statuscategorychangedate",
     "priority",
     "resolution",
+    "archiveddate",
 )
 """What an issue must be asked for, beside the custom fields that a translation is made for."""
 
@@ -133,7 +135,7 @@ class Translation:
             due=_date(fields.duedate),
             milestones=tuple(Ref(self._source, "milestone", version.id) for version in fields.fixVersions or ()),
             closed_at=_utc(fields.resolutiondate or fields.statuscategorychangedate) if category == "done" else None,
-            editable=not fields.project.archived,
+            editable=not (fields.project.archived or fields.archiveddate),
         )
         return Translated(item, self._readings(ref, shown, record.properties), fields.fixVersions or ())
 
@@ -231,7 +233,7 @@ def _item_type(fields: Any) -> str | None:
 
 def _body(description: Any) -> str:
     if isinstance(description, str):
-        return description
+        return wiki.to_text(description)
     if is_document(description):
         return to_text(description)
     raise Untranslatable("description is neither text nor an Atlassian document")
@@ -243,7 +245,9 @@ def _category(status: StatusRecord | None) -> StatusCategory:
 
 
 def _person(user: UserRecord | None) -> Person | None:
-    return Person(id=user.accountId, name=user.displayName) if user and user.accountId else None
+    """By the account's id, or the user's key in a data center, which stays when the name changes."""
+    ident = (user.accountId or user.key or user.name) if user else None
+    return Person(id=ident, name=user.displayName) if user and ident else None
 
 
 def _blocker(link: LinkRecord) -> str | None:

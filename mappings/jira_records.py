@@ -1,7 +1,7 @@
-"""The shapes of Jira Cloud's records, and how one is read without costing its neighbours.
+"""The shapes of Jira's records, and how one is read without costing its neighbours.
 
-Shapes: Atlassian's OpenAPI description of REST API version 3 (`IssueBean`, `Version`, `FieldDetails`). What Jira may leave out or
-set to null may be so here.
+Shapes: Atlassian's OpenAPI description of REST API version 3 (`IssueBean`, `Version`, `FieldDetails`); version 2, of data centers,
+differs in users and texts. What Jira may leave out or set to null may be so here.
 """
 
 from __future__ import annotations
@@ -49,7 +49,11 @@ class ProjectStub(_Record):
 
 
 class UserRecord(_Record):
+    """`accountId` in the cloud, `key` and `name` in a data center."""
+
     accountId: str | None = None  # noqa: N815
+    key: str | None = None
+    name: str | None = None
     displayName: str | None = None  # noqa: N815
 
 
@@ -114,6 +118,7 @@ class SystemFields(_Record):
     statuscategorychangedate: datetime | None = None
     priority: Named | None = None
     resolution: Named | None = None
+    archiveddate: Any = None
 
 
 def issue_shape(extra: Iterable[str]) -> type[msgspec.Struct]:

@@ -23,7 +23,7 @@ class Documents:
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self.api = f"{state.site()}/rest/api/3"
+        self.api = f"{state.site()}{state.api}"
         self.zone = state.zone()
         self._shared: dict[tuple[str, str], msgspec.Raw] = {}
         self._system: dict[str, Render] = {

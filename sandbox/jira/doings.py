@@ -98,7 +98,7 @@ class Doings(Setup):
     def comment(self, issue: str, text: str, *, author: str | None = None) -> str:
         with self.lock:
             return self.commented(
-                self._issue(issue), document(text), self._person(author) if author else self.account.account_id
+                self._issue(issue), self.rich_text(text), self._person(author) if author else self.account.account_id
             ).id
 
     def commented(self, issue: Issue, body: Any, author: str) -> Comment:
@@ -149,13 +149,17 @@ class Doings(Setup):
         with self.lock:
             self.commit(msgspec.structs.replace(self._issue(issue), locked=True))
 
+    def documents(self) -> Documents:
+        """How the site's things look at this moment."""
+        return Documents(self)
+
     # -- looking -------------------------------------------------------------------------------------------------------
 
     def get(self, issue: str) -> dict[str, Any]:
         """The issue's whole document with all properties, whoever may see it. Raises `KeyError`."""
         with self.lock:
             found = self._issue(issue)
-            rendered = Documents(self).issue(found, self.fields.values(), tuple(found.properties))
+            rendered = self.documents().issue(found, self.fields.values(), tuple(found.properties))
             return dict(msgspec.json.decode(msgspec.json.encode(rendered)))
 
     def option_id(self, field: str, value: str) -> str:
@@ -198,19 +202,12 @@ class Doings(Setup):
                 return known.id if (known := named(ours, value)) else self.add_version(self.projects[issue.project].key, value)
             case "issuelink":
                 return self._issue(value).id
-        return document(value) if isinstance(value, str) and (field.id == "description" or field.plugin == "textarea") else value
+        return (
+            self.rich_text(value) if isinstance(value, str) and (field.id == "description" or field.plugin == "textarea") else value
+        )
 
     def _issue(self, id_or_key: str) -> Issue:
         issue = self.issue(str(id_or_key))
         if issue is None:
             raise KeyError(id_or_key)
         return issue
-
-
-def document(text: str) -> dict[str, Any]:
-    """Plain text as an Atlassian document: one paragraph a line."""
-    paragraphs = [
-        {"type": "paragraph", "content": [{"type": "text", "text": line}]} if line else {"type": "paragraph"}
-        for line in text.split("\n")
-    ]
-    return {"type": "doc", "version": 1, "content": paragraphs}

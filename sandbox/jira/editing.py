@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 
 from sandbox.jira.model import Edit, Field, Issue, Project
+from sandbox.jira.rich_text import TextError
 from sandbox.jira.state import Named, State, named
 
 MAX_TEXT = 255
-MAX_DOCUMENT = 32_767
 OFF_SCREEN = "Field '{}' cannot be set. It is not on the appropriate screen, or unknown."
 
 
@@ -116,7 +116,7 @@ def parse_value(state: State, project: Project, field: Field, raw: Any) -> Any:
 def _parser(state: State, project: Project, field: Field, kind: str | None) -> Callable[[Any], Any]:
     match kind:
         case "string":
-            return lambda raw: _text(field, raw)
+            return lambda raw: _text(state, field, raw)
         case "number":
             return _number
         case "date":
@@ -146,9 +146,9 @@ def _parser(state: State, project: Project, field: Field, kind: str | None) -> C
     raise FieldError(OFF_SCREEN.format(field.id))
 
 
-def _text(field: Field, raw: Any) -> Any:
+def _text(state: State, field: Field, raw: Any) -> Any:
     if field.id == "description" or field.plugin == "textarea":
-        return parse_document(raw)
+        return parse_rich_text(state, raw)
     if not isinstance(raw, str):
         raise FieldError("Operation value must be a string")
     if field.items == "string":
@@ -170,12 +170,11 @@ def _label(raw: str) -> str:
     return raw
 
 
-def parse_document(raw: Any) -> Any:
-    if not isinstance(raw, dict) or raw.get("type") != "doc" or raw.get("version") != 1 or not isinstance(raw.get("content"), list):
-        raise FieldError("Operation value must be an Atlassian Document (see the Atlassian Document Format)")
-    if len(msgspec.json.encode(raw)) > MAX_DOCUMENT:
-        raise FieldError(f"The entered text is too long. It exceeds the allowed limit of {MAX_DOCUMENT} characters.")
-    return raw
+def parse_rich_text(state: State, raw: Any) -> Any:
+    try:
+        return state.checked_text(raw)
+    except TextError as error:
+        raise FieldError(str(error)) from error
 
 
 def _number(raw: Any) -> float:
@@ -213,9 +212,9 @@ def _cascade(field: Field, raw: Any) -> tuple[str, ...]:
 
 
 def _user(state: State, raw: Any) -> str:
-    ident = raw.get("accountId", raw.get("id")) if isinstance(raw, dict) else None
-    if ident not in state.users:
-        raise FieldError("Specify a valid value for user: the account id does not exist.")
+    ident = state.user_named(raw) if isinstance(raw, dict) else None
+    if ident is None:
+        raise FieldError("Specify a valid value for user: it does not exist.")
     return str(ident)
 
 

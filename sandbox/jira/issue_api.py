@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from sandbox.jira.answers import BAD_PAYLOAD, NO_ISSUE, body_object, errors, issue_of, names, number, refuse, yes
-from sandbox.jira.documents import Documents
 from sandbox.jira.doings import Doings
-from sandbox.jira.editing import OFF_SCREEN, EditRefused, FieldError, apply_edit, edit_screen, parse_document, parsed_edits
+from sandbox.jira.editing import OFF_SCREEN, EditRefused, FieldError, apply_edit, edit_screen, parse_rich_text, parsed_edits
 from sandbox.jira.field_documents import edit_meta
 from sandbox.jira.model import Issue
 from sandbox.jira.search_api import expansions
@@ -55,7 +54,7 @@ class IssueApi:
     def _get(self, request: Request) -> Reply:
         issue = issue_of(self.site, request)
         chosen = selection(self.site, names(request, "fields"), names(request, "properties"), default="*all")
-        documents = Documents(self.site)
+        documents = self.site.documents()
         answer = documents.issue(issue, chosen.fields, chosen.properties)
         return Reply(200, answer | expansions(chosen, names(request, "expand")))
 
@@ -69,7 +68,7 @@ class IssueApi:
         properties = body.get("properties", [])
         try:
             edits = parsed_edits(self.site, issue, fields, update)
-            texts = [parse_document(operation["add"]["body"]) for operation in comments]
+            texts = [parse_rich_text(self.site, operation["add"]["body"]) for operation in comments]
             values = {entry["key"]: entry["value"] for entry in properties}
         except EditRefused as refused:
             return errors(fields=refused.errors)
@@ -101,13 +100,13 @@ class IssueApi:
         if any(yes(request, flag) for flag in OVERRIDES) and not self.site.may("ADMINISTER"):
             return errors("You do not have permission to override the screen security or the editable flag.", status=403)
         project = self.site.projects[issue.project]
-        return Reply(200, {"fields": edit_meta(Documents(self.site), edit_screen(self.site, issue), project)})
+        return Reply(200, {"fields": edit_meta(self.site.documents(), edit_screen(self.site, issue), project)})
 
     # -- properties ----------------------------------------------------------------------------------------------------
 
     def _properties(self, request: Request) -> Reply:
         issue = issue_of(self.site, request)
-        base = f"{self.site.site()}/rest/api/3/issue/{issue.id}/properties"
+        base = f"{self.site.site()}{self.site.api}/issue/{issue.id}/properties"
         return Reply(200, {"keys": [{"self": f"{base}/{key}", "key": key} for key in issue.properties]})
 
     def _get_property(self, request: Request) -> Reply:
@@ -141,7 +140,7 @@ class IssueApi:
     def _transitions(self, request: Request) -> Reply:
         issue = issue_of(self.site, request)
         wanted = request.query.get("transitionId")
-        documents = Documents(self.site)
+        documents = self.site.documents()
         listed = [
             {
                 "id": ident,
@@ -188,7 +187,7 @@ class IssueApi:
             return errors("Comments can only be ordered by created.")
         comments = sorted(issue.comments, key=lambda comment: comment.created, reverse=order.startswith("-"))
         start, size = max(number(request, "startAt", 0), 0), min(max(number(request, "maxResults", 100), 0), 5000)
-        documents = Documents(self.site)
+        documents = self.site.documents()
         shown = [documents.comment(issue, comment) for comment in comments[start : start + size]]
         return Reply(200, {"startAt": start, "maxResults": size, "total": len(comments), "comments": shown})
 
@@ -198,11 +197,11 @@ class IssueApi:
         if not self.site.may("ADD_COMMENTS", self.site.projects[issue.project]) or issue.archived:
             return errors("You do not have the permission to comment on this issue.")
         try:
-            text = parse_document(body.get("body"))
+            text = parse_rich_text(self.site, body.get("body"))
         except FieldError:
             return errors(fields={"comment": "Comment body is not valid!"})
         comment = self.site.commented(issue, text, self.site.account.account_id)
-        return Reply(201, Documents(self.site).comment(issue, comment))
+        return Reply(201, self.site.documents().comment(issue, comment))
 
     def _link(self, request: Request) -> Reply:
         body = body_object(request)
@@ -219,7 +218,7 @@ class IssueApi:
         return Reply(201)
 
     def _link_types(self, _request: Request) -> Reply:
-        documents = Documents(self.site)
+        documents = self.site.documents()
         return Reply(200, {"issueLinkTypes": [documents.link_type(entry) for entry in self.site.link_types.values()]})
 
 

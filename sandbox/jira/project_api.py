@@ -7,10 +7,9 @@ from typing import Any
 
 from sandbox.jira.answers import errors, names, page
 from sandbox.jira.catalogue import PERMISSIONS
-from sandbox.jira.documents import Documents
+from sandbox.jira.doings import Doings
 from sandbox.jira.field_documents import definition
 from sandbox.jira.model import Issue, Project, Version
-from sandbox.jira.state import State
 from sandbox.messages import Refusal, Reply, Request
 from sandbox.server import Route
 
@@ -27,7 +26,7 @@ PERMITTED = frozenset(("permissions", *CONTEXTS))
 
 
 class ProjectApi:
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: Doings) -> None:
         self.state = state
 
     def routes(self) -> Sequence[Route]:
@@ -65,13 +64,13 @@ class ProjectApi:
             and (not idents or str(project.id) in idents)
             and (text in project.key.casefold() or text in project.name.casefold())
         ]
-        documents = Documents(self.state)
+        documents = self.state.documents()
         rendered = [documents.project(project) | {"isPrivate": False, "style": "classic"} for project in visible]
         return Reply(200, page(self.state, request, rendered, most=LARGEST_PAGE))
 
     def _project(self, request: Request) -> Reply:
         project = self._named(request.params["projectIdOrKey"])
-        documents = Documents(self.state)
+        documents = self.state.documents()
         return Reply(
             200,
             documents.project(project)
@@ -93,7 +92,7 @@ class ProjectApi:
         )
 
     def _versions(self, request: Request) -> Reply:
-        documents = Documents(self.state)
+        documents = self.state.documents()
         return Reply(200, [documents.version(entry) for entry in self._of(self._named(request.params["projectIdOrKey"]))])
 
     def _version_page(self, request: Request) -> Reply:
@@ -104,7 +103,7 @@ class ProjectApi:
             for version in self._of(self._named(request.params["projectIdOrKey"]))
             if text in version.name.casefold() and (not statuses or _version_status(version) in statuses)
         ]
-        documents = Documents(self.state)
+        documents = self.state.documents()
         return Reply(200, page(self.state, request, [documents.version(version) for version in shown], most=LARGEST_PAGE))
 
     def _of(self, project: Project) -> list[Version]:
@@ -122,13 +121,13 @@ class ProjectApi:
         return Reply(200, [definition(field) for field in self.state.fields.values()])
 
     def _statuses(self, _request: Request) -> Reply:
-        documents = Documents(self.state)
+        documents = self.state.documents()
         return Reply(200, [documents.status(status) for status in self.state.statuses.values()])
 
     # -- the account ---------------------------------------------------------------------------------------------------
 
     def _myself(self, _request: Request) -> Reply:
-        account = Documents(self.state).user_document(self.state.account.account_id)
+        account = self.state.documents().user_document(self.state.account.account_id)
         account |= {
             "emailAddress": self.state.user,
             "locale": "en_GB",
@@ -143,6 +142,9 @@ class ProjectApi:
             return errors("The 'permissions' query parameter is required.")
         if unknown := [key for key in asked if key not in PERMISSIONS]:
             return errors(f"Unrecognized permission: {unknown[0]}")
+        return self.permissions_of(request, asked)
+
+    def permissions_of(self, request: Request, asked: Sequence[str]) -> Reply:
         project = self._context(request)
         return Reply(200, {"permissions": {key: self._permission(key, project) for key in asked}})
 
@@ -170,7 +172,7 @@ class ProjectApi:
     # -- the server ----------------------------------------------------------------------------------------------------
 
     def _server(self, _request: Request) -> Reply:
-        documents = Documents(self.state)
+        documents = self.state.documents()
         return Reply(
             200,
             {

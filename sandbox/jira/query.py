@@ -86,12 +86,12 @@ def _directed(value: Any, descending: bool) -> Any:
     return _Descending(value) if descending else value
 
 
-def prepare(text: str, state: State) -> Search:
-    """Raises `JqlError`, also for an unbounded query."""
+def prepare(text: str, state: State, *, validate: bool = True) -> Search:
+    """Raises `JqlError`, also for an unbounded query. Without `validate`, issues that are not there match nothing."""
     query = jql.parse(text)
     if query.where is None:
         raise JqlError("Unbounded JQL queries are not allowed here. Please add a search restriction to your query.")
-    resolver = _Resolver(state)
+    resolver = _Resolver(state, validate=validate)
     matches = resolver.test(query.where)
     sees = {project.id for project in state.projects.values() if state.sees(project) and not project.archived}
     order = tuple(resolver.sorting(entry) for entry in query.order) or (resolver.sorting(jql.Order("key", descending=True)),)
@@ -104,8 +104,9 @@ def prepare(text: str, state: State) -> Search:
 
 
 class _Resolver:
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, *, validate: bool) -> None:
         self.state = state
+        self.validate = validate
         self.now = state.now()
         self.fields = search_fields(state)
 
@@ -170,7 +171,8 @@ class _Resolver:
     def _keys(self, clause: Clause) -> Test:
         if None in clause.values:
             raise JqlError(f"The operator '{clause.operator}' does not support the value 'EMPTY' for the field '{clause.field}'.")
-        issues = [self._named_issue(clause.field, str(value)) for value in clause.values]
+        named = (self._named_issue(clause.field, str(value)) for value in clause.values)
+        issues = [issue for issue in named if issue is not None]
         if clause.operator in {"=", "in"}:
             idents = {issue.id for issue in issues}
             return lambda issue: issue.id in idents
@@ -180,12 +182,14 @@ class _Resolver:
         compare = _COMPARE.get(clause.operator)
         if compare is None:
             raise _unsupported(clause)
+        if not issues:
+            return lambda _issue: False
         prefix, number = key_rank(issues[0])
         return lambda issue: (rank := key_rank(issue))[0] == prefix and compare(rank[1], number)
 
-    def _named_issue(self, field: str, value: str) -> Issue:
+    def _named_issue(self, field: str, value: str) -> Issue | None:
         issue = self.state.visible_issue(value)
-        if issue is None:
+        if issue is None and self.validate:
             what = f"A value with ID '{value}'" if value.isdecimal() else f"An issue with key '{value}'"
             raise JqlError(f"{what} does not exist for field '{field}'.")
         return issue

@@ -12,6 +12,7 @@ import msgspec
 
 from sandbox.jira.answers import BAD_PAYLOAD, body_object, errors, names, number, refuse
 from sandbox.jira.documents import Documents
+from sandbox.jira.doings import Doings
 from sandbox.jira.field_documents import schema
 from sandbox.jira.jql import JqlError
 from sandbox.jira.model import Issue
@@ -70,7 +71,7 @@ class Token(msgspec.Struct, array_like=True):
 
 
 class SearchApi:
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: Doings) -> None:
         self.state = state
 
     def routes(self) -> Sequence[Route]:
@@ -124,7 +125,7 @@ class SearchApi:
             return errors(str(error))
         with self.state.reconciled(asked.reconcile_issues):
             found = self._from(search, self._position(asked), size)
-        documents = Documents(self.state)
+        documents = self.state.documents()
         answer: dict[str, Any] = {"issues": [self._document(documents, issue, chosen) for issue in found[:size]]}
         if len(found) > size:
             answer["nextPageToken"] = self._token(asked, search.position_of(found[size - 1]))
@@ -174,7 +175,7 @@ class SearchApi:
         found = {name: self.state.visible_issue(name) for name in asked.issue_ids_or_keys}
         issues = {issue.id: issue for issue in found.values() if issue is not None}
         missing = [name for name, issue in found.items() if issue is None and self.state.explains_missing]
-        documents = Documents(self.state)
+        documents = self.state.documents()
         answer = {
             "issues": [documents.issue(issues[ident], chosen.fields, chosen.properties) for ident in sorted(issues)],
             "issueErrors": [

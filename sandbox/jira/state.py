@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import count
-from typing import TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from sandbox.jira import catalogue
+from sandbox.jira import catalogue, rich_text
 from sandbox.jira.model import Component, Field, Issue, IssueType, LinkType, Option, Priority, Project, Status, Task, User, Version
 from sandbox.jira.search_index import SearchIndex
 
@@ -61,6 +61,22 @@ class State:
         self._unindexed: deque[tuple[float, int, Issue | None]] = deque()
         self._numbers: dict[int, Iterator[int]] = {}
         self._ids = count(10001)
+
+    # -- how this deployment writes things down --------------------------------------------------------------------------
+
+    api = "/rest/api/3"
+
+    def rich_text(self, text: str) -> Any:
+        return rich_text.document(text)
+
+    def checked_text(self, raw: Any) -> Any:
+        """A text of several lines as a client sends it, in the internal form. Raises `TextError`."""
+        return rich_text.checked_document(raw)
+
+    def user_named(self, raw: Mapping[str, Any]) -> str | None:
+        """The account that a client's JSON names."""
+        ident = raw.get("accountId", raw.get("id"))
+        return ident if ident in self.users else None
 
     # -- looking up ----------------------------------------------------------------------------------------------------
 
