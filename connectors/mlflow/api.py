@@ -15,7 +15,7 @@ import msgspec
 
 from connectors.base import SourceContext
 from connectors.errors import NotFound, Unavailable
-from connectors.http import Client, decode, describe, open_client
+from connectors.http import Client, TooMuch, decode, describe, open_client
 from connectors.mlflow.options import MlflowOptions, MlflowSecrets
 from mappings.mlflow import standard_json
 from mappings.mlflow_records import LoggedModelRecord, RegisteredModelRecord
@@ -78,6 +78,7 @@ class MlflowApi:
         self.source = context.name
         self.url = options.url
         self._client = _open(context)
+        self._runs_a_page = RUNS_A_PAGE
 
     def close(self) -> None:
         self._client.close()
@@ -100,28 +101,24 @@ class MlflowApi:
 
     def runs(self, experiments: Sequence[str], *, since: int | None = None, token: str | None = None) -> RunsPage:
         """A page of the runs of `experiments` that are not deleted and started at `since` (ms) or later, by their start."""
-        body: dict[str, Any] = {
-            "experiment_ids": experiments,
-            "max_results": RUNS_A_PAGE,
-            "run_view_type": "ACTIVE_ONLY",
-            "order_by": ["attributes.start_time ASC"],
-        }
+        body: dict[str, Any] = {"experiment_ids": experiments, "order_by": ["attributes.start_time ASC"]}
         if since is not None:
             body["filter"] = f"attributes.start_time >= {since}"
         if token is not None:
             body["page_token"] = token
-        return self._post("runs/search", body, RunsPage)
+        while True:
+            try:
+                return self._search_runs({**body, "max_results": self._runs_a_page})
+            except TooMuch:
+                # One run may hold thousands of long parameters: the pages become as long as their weight allows.
+                if self._runs_a_page == 1:
+                    raise
+                self._runs_a_page = max(1, self._runs_a_page // 4)
 
     def runs_by_id(self, experiments: Sequence[str], run_ids: Iterable[str]) -> Iterator[RunsPage]:
         """Those of the runs that are in `experiments` and not deleted."""
         for some in _cut(run_ids, IDS_A_FILTER):
-            body = {
-                "experiment_ids": experiments,
-                "max_results": RUNS_A_PAGE,
-                "run_view_type": "ACTIVE_ONLY",
-                "filter": f"attributes.run_id IN ({_quoted(some)})",
-            }
-            yield self._post("runs/search", body, RunsPage)
+            yield from self._runs_named(experiments, some)
 
     def source_runs(self, experiments: Sequence[str], model_ids: Iterable[str]) -> Mapping[str, str]:
         """The run that made each logged model, as far as the server knows. Servers before 3.0 know no logged models."""
@@ -150,6 +147,20 @@ class MlflowApi:
     def probe(self, path: str, accept: Sequence[int] = (200,)) -> httpx.Response:
         """An answer as it is, for the check."""
         return self._client.get(path, accept=accept)
+
+    def _runs_named(self, experiments: Sequence[str], ids: Sequence[str]) -> Iterator[RunsPage]:
+        body = {"experiment_ids": experiments, "filter": f"attributes.run_id IN ({_quoted(ids)})", "max_results": len(ids)}
+        try:
+            yield self._search_runs(body)
+        except TooMuch:
+            if len(ids) == 1:
+                raise
+            half = len(ids) // 2
+            yield from self._runs_named(experiments, ids[:half])
+            yield from self._runs_named(experiments, ids[half:])
+
+    def _search_runs(self, body: Mapping[str, Any]) -> RunsPage:
+        return self._post("runs/search", {"run_view_type": "ACTIVE_ONLY", **body}, RunsPage)
 
     def _pages(self, path: str, query: Mapping[str, Any], kind: type[P]) -> Iterator[P]:
         token: str | None = None

@@ -110,11 +110,11 @@ def test_pages_of_bad_records_are_still_walked(server: Server, reader: Connector
 
 def test_a_server_that_gives_the_same_page_for_ever_is_left(server: Server, reader: Connector) -> None:
     server.answers["experiments/search"] = {**EXPERIMENTS, "next_page_token": "again"}
-    with pytest.raises(Unavailable, match="same page again"):
+    with pytest.raises(Unavailable, match="same pages? again"):
         list(reader.pull("experiments", SCOPE, None))
     server.answers["experiments/search"] = EXPERIMENTS
     server.answers["runs/search"] = {"runs": [run("r1")], "next_page_token": "again"}
-    with pytest.raises(Unavailable, match="same page again"):
+    with pytest.raises(Unavailable, match="same pages? again"):
         list(reader.pull("runs", SCOPE, None))
 
 
@@ -210,6 +210,12 @@ def test_every_failure_is_one_of_ours(server: Server, reader: Connector) -> None
     [
         ("databricks", "Databricks"),
         ("databricks://profile", "Databricks"),
+        ("databricks-uc", "Databricks"),
+        ("databricks-uc://profile", "Databricks"),
+        ("uc:https://example.databricks.com", "Databricks"),
+        ("file:///mlruns", "mlflow server"),
+        ("C:\\mlruns", "http or https"),
+        ("s3://bucket/mlruns", "http or https"),
         ("sqlite:///mlflow.db", "mlflow server"),
         ("postgresql://db.example.com/mlflow", "mlflow server"),
         ("./mlruns", "mlflow server"),

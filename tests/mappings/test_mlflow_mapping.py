@@ -66,6 +66,11 @@ def dataset_input(name: str = "customers", digest: str = "ab12", source: Any = N
     }
 
 
+def project(address: str) -> dict[str, str]:
+    """The tags by which `mlflow run` says what it ran."""
+    return {"mlflow.source.type": "PROJECT", "mlflow.source.name": address}
+
+
 def one_run(record: dict[str, Any]) -> Run:
     (run,) = [entity for entity in translated(record) if isinstance(entity, Run)]
     return run
@@ -111,6 +116,33 @@ def test_a_run_carries_what_a_team_asks_of_it() -> None:
     assert run.started_at == datetime.fromtimestamp(START / 1000, UTC)
     assert run.ended_at == datetime.fromtimestamp((START + 1500) / 1000, UTC)
     assert run.datasets == (DatasetUse(dataset=dataset.ref, context="training", as_of=datetime(2026, 10, 1, tzinfo=UTC)),)
+
+
+@pytest.mark.parametrize(
+    ("tags", "repository"),
+    [
+        ({"mlflow.source.git.repoURL": "https://github.com/example/churn.git"}, "https://github.com/example/churn.git"),
+        ({"mlflow.gitRepoURL": "git@github.com:example/churn.git"}, "git@github.com:example/churn.git"),
+        (project("https://github.com/example/churn#training"), "https://github.com/example/churn"),
+        (project("https://ada:secret@github.com/example/churn"), "https://github.com/example/churn"),
+        (project("git@git.example.com:example/churn.git"), "git@git.example.com:example/churn.git"),
+        (project("ssh://git@git.example.com/example/churn"), "ssh://git@git.example.com/example/churn"),
+        (project("file:///srv/churn"), None),
+        (project("/srv/churn"), None),
+        (project("C:/work/churn"), None),
+        (project("https://git.example.com"), None),
+        ({**project("https://github.com/example/churn"), "mlflow.source.type": "LOCAL"}, None),
+        ({"mlflow.source.name": "https://github.com/example/churn"}, None),
+        (
+            {**project("https://git.example.com/a/a"), "mlflow.source.git.repoURL": "https://git.example.com/b/b"},
+            "https://git.example.com/b/b",
+        ),
+    ],
+)
+def test_the_repository_is_the_one_that_was_cloned(tags: dict[str, str], repository: str | None) -> None:
+    record = run_record()
+    record["data"] = {"tags": [{"key": key, "value": value} for key, value in tags.items()]}
+    assert one_run(record).git_repository == repository
 
 
 def test_a_run_under_way_has_no_end() -> None:
