@@ -162,13 +162,11 @@ class JiraDataCenter(Doings, StandIn):
     def guard(self, request: Request, route: Route | None) -> Reply | None:
         if self._knows(request.headers.get("authorization", "")):
             return None
-        if route is not None and route.pattern.endswith("/serverInfo"):
-            return None
         if self.failed_logins >= MOST_FAILED_LOGINS:
             denied = f"CAPTCHA_CHALLENGE; login-url={self.address}/login.jsp"
             return _page(403, {"X-Authentication-Denied-Reason": denied, "X-Seraph-LoginReason": "AUTHENTICATION_DENIED"})
         self.failed_logins += request.headers.get("authorization", "").startswith("Basic ")
-        if self.guests_may_read and route is not None and not route.changes_state:
+        if route is not None and (route.pattern.endswith("/serverInfo") or (self.guests_may_read and not route.changes_state)):
             return None
         return _page(401, {"WWW-Authenticate": 'OAuth realm="example"', "X-Seraph-LoginReason": "AUTHENTICATED_FAILED"})
 
