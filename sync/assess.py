@@ -20,8 +20,9 @@ from sync.lookup import look_up, nowhere, repositories_in
 from sync.observe import observe
 from sync.project import ProjectView
 from sync.source import Scope, Source
-from sync.store import entities, observations, quarantine, streams, verdicts
+from sync.store import entities, leases, observations, quarantine, streams, verdicts
 from sync.store.connect import Connection, Database
+from sync.store.leases import Lease
 
 HISTORY = timedelta(days=400)
 """How far back observations count: longer than any window or streak that a rule can ask for in practice."""
@@ -52,12 +53,13 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def assess(
-    database: Database, project: ScopedProject, *, stop: threading.Event, save: bool, asking: Sequence[Source] = ()
+    database: Database, project: ScopedProject, *, stop: threading.Event, under: Lease | None = None, asking: Sequence[Source] = ()
 ) -> Assessment:
     """Judges the stored facts of one project. Unknown commits are looked up first in the sources that may be asked.
 
-    With `save`, observations, standings and episodes are stored; without, none of them is. What was said of a subject that was not
-    listed yet under a changed scope stays as it was: neither does its episode end.
+    With the project's lease, observations, standings and episodes are stored `under` it; without, none of them is. What was said of
+    a subject that was not listed yet under a changed scope stays as it was: neither does its episode end. Raises `LeaseLost` when the
+    lease is somebody else's by then.
     """
     known, linked = _linked(database, project)
     scoped = {source.name for source, _ in project.scopes}
@@ -72,8 +74,9 @@ def assess(
         missing = entities.missing(tx, _keys(tx, project))
     graph = build_graph(known, linked, missing={*missing, *(ref for refs in rejected.values() for ref in refs)})
     derived = derive(View(graph, project.view, freshness), project.rules, before)
-    if save:
+    if under is not None:
         with database.write() as tx:
+            leases.verify(tx, under)
             observations.append(tx, project.key, [one for one in graph.of(Observation) if one.observed_at >= now - HISTORY], now)
             unlisted = [one for one in before if one.subject not in graph.entities and may_be_in_scope(freshness, one.subject)]
             kept = {one.episode for one in unlisted}

@@ -122,12 +122,12 @@ class Run:
     def judge(self) -> None:
         """Brings the stored standings of every project up to date, without a plan."""
         for project in self.projects:
-            with self._lease(project.key):
-                self.done.append(ProjectRun(assessment=self._assess(project, save=True)))
+            with self._lease(project.key) as lease:
+                self.done.append(self._judged(project, lease))
 
     def plan(self, permission: Permission) -> None:
         """Judges and plans every project on the stored facts; nothing is written, not even the standings."""
-        self.done = [self._planned(self._assess(project, save=False), permission) for project in self.projects]
+        self.done = [self._planned(self._assess(project), permission) for project in self.projects]
 
     def apply(self, permission: Permission, saved: SavedPlan | None = None) -> None:
         """Judges, plans and applies every project under its lease; with `saved`, only what that plan holds.
@@ -136,7 +136,7 @@ class Run:
         """
         if saved is not None:
             for project in self.projects:
-                require_same_verdicts(self._plan_of(self._assess(project, save=False), permission), saved)
+                require_same_verdicts(self._plan_of(self._assess(project), permission), saved)
         self.done = []
         for project in self.projects:
             if self.stop.is_set():
@@ -186,9 +186,16 @@ class Run:
         name = lease_name(project)
         return leases.held(self.workspace.database, name, holder=self.id, ttl=LEASE, wait=self.workspace.wait, stop=self.stop)
 
-    def _assess(self, project: ScopedProject, *, save: bool) -> Assessment:
+    def _judged(self, project: ScopedProject, lease: Lease) -> ProjectRun:
+        try:
+            return ProjectRun(assessment=self._assess(project, under=lease))
+        except LeaseLost as error:
+            log.warning("judge.overtaken", project=project.key, error=str(error))
+            return ProjectRun(assessment=self._assess(project), failed=str(error))
+
+    def _assess(self, project: ScopedProject, *, under: Lease | None = None) -> Assessment:
         asking = [source for name, source in self.sources.items() if name in self.pulled and source.away is None]
-        return assess(self.workspace.database, project, asking=asking, stop=self.stop, save=save)
+        return assess(self.workspace.database, project, asking=asking, stop=self.stop, under=under)
 
     def _plan_of(self, assessment: Assessment, permission: Permission, just_read: Mapping[Slot, Value] | None = None) -> Plan:
         return plan_project(
@@ -220,7 +227,7 @@ class Run:
         with self._lease(project.key) as lease:
             try:
                 blocked = recover(database, project.key, sources, lease, run_id=self.id, stop=self.stop)
-                assessment = self._assess(project, save=True)
+                assessment = self._assess(project, under=lease)
                 just_read = read_again(database, project.key, sources, stop=self.stop)
                 plan = without(blocked, self._plan_of(assessment, permission, just_read))
                 conflicts: Sequence[Result] = ()
@@ -234,7 +241,7 @@ class Run:
                 settle(database, assessment)
             except (LeaseLost, Cancelled) as error:
                 why = str(error) or "the run was stopped"
-                return ProjectRun(assessment=self._assess(project, save=False), failed=why)
+                return ProjectRun(assessment=self._assess(project), failed=why)
         applied = msgspec.structs.replace(applied, results=(*applied.results, *conflicts))
         return ProjectRun(assessment=assessment, plan=plan, applied=applied, failed="; ".join(blocked.values()) or None)
 

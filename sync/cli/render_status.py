@@ -60,7 +60,7 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True):
 
 def look_at(database: Database, project: ScopedProject) -> ProjectStatus:
     """Judges the stored facts; writes nothing."""
-    assessment = assess(database, project, stop=threading.Event(), save=False)
+    assessment = assess(database, project, stop=threading.Event())
     deliveries = deliver(assessment.graph, project.view, _rules(assessment), assessment.standings, now=assessment.now)
     with database.read() as tx:
         held = publishing.held(tx, project.key)

@@ -192,7 +192,7 @@ def test_a_replay_tells_what_an_edit_of_the_rules_would_change(office: Office) -
 
     def assessed() -> Assessment:
         (project,) = office.workspace().projects
-        return assess(office.database, project, stop=threading.Event(), save=False)
+        return assess(office.database, project, stop=threading.Event())
 
     assert replay(assessed(), stored) == []
     shipped = office.top["statuses"]

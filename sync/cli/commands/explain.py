@@ -51,7 +51,7 @@ def run(globals_: Globals, *, subject: str) -> ExitCode:
     names: set[str] = set()
     with session.workspace() as workspace:
         for project in session.chosen(workspace):
-            assessed = assess(workspace.database, project, stop=threading.Event(), save=False)
+            assessed = assess(workspace.database, project, stop=threading.Event())
             names.update(all_names(assessed))
             subjects = find_subjects(assessed, subject)
             count += len(subjects)

@@ -27,7 +27,7 @@ def run(globals_: Globals, *, subject: str) -> ExitCode:
     with session.workspace() as workspace:
         one = Run(workspace, session.chosen(workspace), "release", stop=stop)
         for project in one.projects:
-            assessed = assess(workspace.database, project, stop=stop, save=False)
+            assessed = assess(workspace.database, project, stop=stop)
             names.update(all_names(assessed))
             targets = [entity.ref for entity in find_subjects(assessed, subject)]
             known = known or bool(targets)

@@ -69,7 +69,7 @@ def _replay(session: Session) -> ExitCode:
     unread: list[str] = []
     with session.workspace() as workspace:
         for project in session.chosen(workspace):
-            assessed = assess(workspace.database, project, stop=threading.Event(), save=False)
+            assessed = assess(workspace.database, project, stop=threading.Event())
             with workspace.database.read() as tx:
                 stored = verdicts.load(tx, project.key)
             if is_unread(assessed):
