@@ -96,9 +96,9 @@ def translated(context: SourceContext, what: str) -> Iterator[None]:
     except GithubException as error:
         raise _translate(context, what, error) from error
     except requests.RequestException as error:
-        raise Unavailable(
-            source, f"{what}: the connection failed", fix="check the source's url, the network and the proxy"
-        ) from error
+        untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error)
+        fix = "name your CA bundle in SSL_CERT_FILE" if untrusted else "check the source's url, the network and the proxy"
+        raise Unavailable(source, f"{what}: the connection failed", fix=fix) from error
     except jwt.PyJWTError as error:
         raise AuthError(
             source, f"{what}: the App's private key cannot be used", fix="give the PEM file that GitHub made"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 
@@ -41,7 +42,15 @@ class GitHub(RepositoryDoings, IssueDoings, CodeDoings, StandIn):
     of issues or pull requests; beyond, the Link header carries a cursor.
     """
 
-    def __init__(self, *, token: str = DEFAULT_TOKEN, role: Role = "write", page_window: int = 10_000, port: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        token: str = DEFAULT_TOKEN,
+        role: Role = "write",
+        page_window: int = 10_000,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.site = Site()
         self.access = Access()
         self.page_window = page_window
@@ -55,7 +64,7 @@ class GitHub(RepositoryDoings, IssueDoings, CodeDoings, StandIn):
             Commits(self),
             Apps(self),
         ]
-        super().__init__(port=port)
+        super().__init__(port=port, tls=tls)
         self.add_token(token, role=role)
 
     def routes(self) -> Sequence[Route]:
