@@ -1,0 +1,54 @@
+"""What is too old to count is not stored again by the next sync, though its run can still be read."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timedelta
+
+from config.project import Retention
+from mappings.model import ModelVersion, Ref, Run
+from sync.retention import apply_now
+from sync.store import observations
+from tests.engine.conftest import Office
+
+KEEP = Retention(audit=timedelta(days=400), personal_data=timedelta(days=400))
+
+
+def watched(office: Office, name: str, at: datetime) -> None:
+    """A monitoring run that found drift in a version."""
+    version = ModelVersion(ref=Ref("shelf", "model_version", f"{name}/1"), name=name, version="1", aliases=("champion",))
+    run = Run(
+        ref=Ref("shelf", "run", f"{name}-watch"),
+        run_id=f"{name}-watch",
+        experiment="monitoring",
+        status="finished",
+        metrics={"drift.psi": 0.4},
+        tags={"milepost.model_version": f"{name}/1"},
+        started_at=at,
+        ended_at=at,
+    )
+    office.shelf.put(version, run)
+
+
+def stored(office: Office) -> list[str]:
+    with office.database.read() as tx:
+        return [one.subject.id for one in observations.history(tx, "churn", office.database.now(tx) - timedelta(days=5_000))]
+
+
+def test_what_was_pruned_does_not_come_back(office: Office) -> None:
+    office.only_the_shelf()
+    office.projects["churn"]["drift"] = {"metrics": {"drift.*": {"lte": 0.2}}}
+    with office.database.read() as tx:
+        now = office.database.now(tx)
+    watched(office, "old", now - timedelta(days=500))
+    watched(office, "late", now - timedelta(days=5))
+
+    office.sync()
+    assert stored(office) == ["late/1"]
+
+    with office.database.write() as tx:
+        tx.exec_driver_sql(f"UPDATE observation SET observed_at = observed_at - {500 * 86_400_000_000}")
+    done = apply_now(office.database, KEEP, wait=timedelta(), stop=threading.Event())
+    assert done.counts["observation"] == 1
+    office.sync()
+    assert stored(office) == ["late/1"]
