@@ -58,8 +58,8 @@ def assess(
     """Judges the stored facts of one project. Unknown commits are looked up first in the sources that may be asked.
 
     With the project's lease, observations, standings and episodes are stored `under` it; without, none of them is. What was said of
-    a subject that was not listed yet under a changed scope stays as it was: neither does its episode end. Raises `LeaseLost` when the
-    lease is somebody else's by then.
+    a subject that was not listed yet under a changed scope stays as it was: neither does its episode end. Raises `LeaseLost` when
+    the lease is somebody else's by then.
     """
     known, linked = _linked(database, project)
     scoped = {source.name for source, _ in project.scopes}
