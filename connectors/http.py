@@ -16,11 +16,13 @@ A set stop event ends every wait, and refuses every further request, with `Cance
 
 from __future__ import annotations
 
+import base64
 import os
 import random
 import ssl
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import httpx
@@ -31,8 +33,20 @@ from connectors.base import SourceContext
 from connectors.bodies import ENCODINGS, LARGEST_ANSWER, TooLarge, TooSlow, read_whole
 from connectors.errors import AuthError, Cancelled, NotFound, RateLimited, SourceError, Unavailable
 from connectors.rates import Budget, asked_wait, is_rate_limit, read_budget
+from mappings.redaction import redacted
 
-__all__ = ["LONGEST_ANSWER", "LONGEST_WAIT", "TIMEOUT", "Budget", "Client", "TooMuch", "decode", "open_client", "read_budget"]
+__all__ = [
+    "LONGEST_ANSWER",
+    "LONGEST_WAIT",
+    "TIMEOUT",
+    "Budget",
+    "Client",
+    "TooMuch",
+    "decode",
+    "open_client",
+    "quotable",
+    "read_budget",
+]
 
 T = TypeVar("T")
 
@@ -86,11 +100,17 @@ def open_client(
     return Client(context, client, budget, advice)
 
 
-def _certificates() -> ssl.SSLContext | bool:
-    """The SDKs that rest on requests honour these variables, httpx only `SSL_CERT_FILE`: one setting must do for both."""
+def _certificates() -> ssl.SSLContext:
+    """The SDKs that rest on requests honour `…_CA_BUNDLE`, httpx only `SSL_CERT_FILE`: one setting must do for both."""
     bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    if not bundle or os.environ.get("SSL_CERT_FILE"):
-        return True
+    return _loaded(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"), bundle)
+
+
+@lru_cache(maxsize=4)
+def _loaded(file: str | None, folder: str | None, bundle: str | None) -> ssl.SSLContext:  # noqa: ARG001 - httpx looks for it itself
+    """Shared by all clients: to load the certificates is most of what opening one costs."""
+    if not bundle or file:
+        return httpx.create_ssl_context()
     if os.path.isdir(bundle):  # noqa: PTH112 - the variable may hold any text, which Path would normalise
         return ssl.create_default_context(capath=bundle)
     return ssl.create_default_context(cafile=bundle)
@@ -313,6 +333,17 @@ def decode(source: str, response: httpx.Response, decoder: msgspec.json.Decoder[
         f"{describe(response.request)} {problem}",
         fix="check the source's url, and whether a proxy or a login page stands in front",
     ) from cause
+
+
+def quotable(request: httpx.Request, text: str) -> str:
+    """What a source said of this request, without the credentials that it carried: some sources quote them."""
+    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+    secrets = [credentials]
+    if scheme.lower() == "basic":
+        secrets.append(base64.b64decode(credentials).decode(errors="replace").partition(":")[2])
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "***")
+    return redacted(text.encode(errors="replace")).decode()
 
 
 def describe(request: httpx.Request) -> str:

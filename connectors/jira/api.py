@@ -14,7 +14,7 @@ import msgspec
 
 from connectors.base import SourceContext
 from connectors.errors import NotFound, Unavailable
-from connectors.http import Client, decode
+from connectors.http import Client, decode, quotable
 from connectors.jira.admission import Admission
 from connectors.jira.deployment import Deployment, deployment_named, deployment_of_type
 from connectors.jira.gateway import open_jira
@@ -203,13 +203,13 @@ def _property(ident: str, name: str) -> str:
 
 
 def error_text(answer: httpx.Response) -> str:
-    """Jira's own words for why it refused, in one short line."""
+    """Jira's own words for why it refused, in one short line, and without our credentials where they quote them."""
     try:
         errors = _ERRORS.decode(answer.content)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return f"HTTP {answer.status_code}"
     words = [*errors.errorMessages, *(text for text in errors.errors.values() if isinstance(text, str))]
-    return " ".join(" ".join(words).split())[:500] or f"HTTP {answer.status_code}"
+    return quotable(answer.request, " ".join(" ".join(words).split()))[:500] or f"HTTP {answer.status_code}"
 
 
 _FIELDS: msgspec.json.Decoder[Iterable[Payload]] = msgspec.json.Decoder(list[msgspec.Raw])
