@@ -17,6 +17,7 @@ from connectors.base import SourceContext
 from connectors.errors import AuthError, Cancelled, NotFound, RateLimited, SourceError, Unavailable
 from connectors.http import LONGEST_WAIT
 from connectors.rates import asked_wait, read_reset
+from mappings.redaction import redacted
 
 T = TypeVar("T")
 
@@ -110,7 +111,7 @@ def translated(context: SourceContext, what: str) -> Iterator[None]:
 
 def _translate(context: SourceContext, what: str, error: GithubException) -> SourceError:
     source = context.name
-    status, said, headers = error.status, _said(error.data), error.headers or {}
+    status, said, headers = error.status, _said(context, error.data), error.headers or {}
     what = f"{what}: GitHub answered {status}"
     if _is_rate_limit(error):
         wait = asked_wait(headers, now := datetime.now(UTC))
@@ -132,8 +133,8 @@ def _is_rate_limit(error: GithubException) -> bool:
     return error.status == 403 and ("retry-after" in headers or headers.get("x-ratelimit-remaining") == "0")
 
 
-def _said(data: object) -> str:
-    """GitHub's own words, shortened."""
+def _said(context: SourceContext, data: object) -> str:
+    """GitHub's own words, shortened, and without our token where they quote it."""
     if not isinstance(data, dict):
         return "without a reason"
     problems = data.get("errors")
@@ -141,4 +142,8 @@ def _said(data: object) -> str:
     for problem in problems if isinstance(problems, list) else []:
         text = problem.get("message") or problem.get("code") if isinstance(problem, dict) else problem
         texts.append(str(text))
-    return "; ".join(text for text in texts if text)[:300] or "without a reason"
+    said = "; ".join(text for text in texts if text)
+    token = context.secrets.token.get_secret_value().strip() if context.secrets.token else ""
+    said = said.replace(token, "***") if token else said
+    # An installation's own tokens change hourly; they are known by their form.
+    return redacted(said.encode(errors="replace")).decode()[:300] or "without a reason"

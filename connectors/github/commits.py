@@ -14,7 +14,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from connectors.github.paging import PER_PAGE, Pager, read_rows
+from connectors.github.paging import PER_PAGE, Pager, Trail, read_rows
 from connectors.github.progress import CommitMark, Portion, Progress, restore
 from connectors.http import Client, decode
 from mappings import github_records as words
@@ -76,6 +76,7 @@ class Commits:
             # Nothing was read yet, or the history that was being read is gone.
             mark = CommitMark()
             response = self._first_page(repository)
+        trail = self._pager.trail()
         while response.status_code == 200:
             page = self._pager.page(response)
             records, rejected = page.records("commit", repository, words.COMMIT)
@@ -86,7 +87,7 @@ class Commits:
             yield self._portion(repository, mark, records, rejected, on_default_branch=True)
             if following is None:
                 return
-            response = self._client.get(following)
+            response = self._client.get(trail.onwards(following))
 
     def _first_page(self, repository: Repository) -> httpx.Response:
         """409: the repository is empty."""
@@ -107,21 +108,23 @@ class Commits:
             yield from self._dropped(repository, mark, branch, head)
         # The last commit of all is the new head. Without any, the new head is an ancestor of the old one: their merge base.
         tip = step.comparison.merge_base_commit.sha if step.comparison.merge_base_commit else head
+        trail = self._pager.trail()
         while step is not None:
             records, rejected = read_rows(step.comparison.commits, "commit", repository, words.COMMIT)
             tip = records[-1].sha if records else tip
             # Until the last page is stored, the old head is where a next pull begins.
             reached = mark if step.next else _mark(repository, tip, step.response)
             yield self._portion(repository, reached, records, rejected, on_default_branch=True)
-            step = self._next(step)
+            step = self._next(step, trail)
 
     def _dropped(self, repository: Repository, mark: CommitMark, branch: str, head: str) -> Iterator[Portion[CommitMark]]:
         """After a forced push: what the branch held, and holds no more."""
         step = self._compared(repository, branch, head)
+        trail = self._pager.trail()
         while step is not None:
             records, rejected = read_rows(step.comparison.commits, "commit", repository, words.COMMIT)
             yield self._portion(repository, mark, records, rejected, on_default_branch=False)
-            step = self._next(step)
+            step = self._next(step, trail)
 
     def _compared(self, repository: Repository, base: str, head: str) -> _Step | None:
         """None when GitHub finds no way from one to the other, as after a forced push whose old head is gone."""
@@ -131,8 +134,8 @@ class Commits:
         )
         return self._step(response) if response.status_code == 200 else None
 
-    def _next(self, step: _Step) -> _Step | None:
-        return self._step(self._client.get(step.next)) if step.next else None
+    def _next(self, step: _Step, trail: Trail) -> _Step | None:
+        return self._step(self._client.get(trail.onwards(step.next))) if step.next else None
 
     def _step(self, response: httpx.Response) -> _Step:
         return _Step(response, decode(self._source, response, _COMPARISON), self._pager.next(response))

@@ -86,6 +86,7 @@ class Issues:
     ) -> Generator[Portion[IssueMark], None, datetime | None]:
         """Reads on from `since`, to the end or past the second `last`. Returns the time of the newest change seen."""
         following: str | None = None
+        trail = self._pager.trail()
         while True:
             page = self._page(repository, since) if following is None else self._pager.follow(following)
             records, rejected = page.records("work_item", repository, words.ISSUE)
@@ -100,7 +101,7 @@ class Issues:
             # No time has passed on this page, or none can be read: only its own next page leads on.
             if since is not None:
                 crowds.add(records, since)
-            following = page.next
+            following = trail.onwards(page.next)
 
     def _page(self, repository: Repository, since: datetime | None) -> Page:
         params = {"state": "all", "sort": "updated", "direction": "asc"}

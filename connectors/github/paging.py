@@ -10,7 +10,7 @@ import httpx
 import msgspec
 
 from connectors.errors import Unavailable
-from connectors.http import Client, decode, describe
+from connectors.http import Client, decode
 from mappings import github_records as words
 from mappings.github_records import Repository, Row
 from mappings.model import Rejected
@@ -53,6 +53,22 @@ class Page(msgspec.Struct, frozen=True):
             return read_rows(self.rows, kind, repository, decoder)
 
 
+class Trail:
+    """Where one listing has led so far. Raises `Unavailable` when it leads there again: it would never end."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._seen: set[str] = set()
+
+    def onwards(self, following: str) -> str:
+        """The address itself."""
+        if following in self._seen:
+            path = httpx.URL(following).path
+            raise Unavailable(self._source, f"{path} leads to its own pages again and again", fix="run again later")
+        self._seen.add(following)
+        return following
+
+
 class Pager:
     """Reads the listings of one source."""
 
@@ -72,22 +88,22 @@ class Pager:
 
     def all(self, url: str, params: Mapping[str, Any]) -> Iterator[Page]:
         page = self.start(url, params)
+        trail = self.trail()
         yield page
         while page.next:
-            page = self.follow(page.next)
+            page = self.follow(trail.onwards(page.next))
             yield page
+
+    def trail(self) -> Trail:
+        return Trail(self._source)
 
     def page(self, response: httpx.Response) -> Page:
         return Page(self._source, response, self.next(response))
 
     def next(self, response: httpx.Response) -> str | None:
-        """Where the answer says that it goes on. Raises `Unavailable` when that is where it came from."""
+        """Where the answer says that it goes on."""
         following = response.links.get("next", {}).get("url")
-        if following is None:
-            return None
-        if httpx.URL(following) == response.request.url:
-            raise Unavailable(self._source, f"{describe(response.request)} names itself as its next page", fix="run again later")
-        return following.removeprefix(self._base_url)
+        return None if following is None else following.removeprefix(self._base_url)
 
 
 def read_rows(

@@ -49,6 +49,7 @@ class Pulls:
         floor, top = mark.floor, mark.top
         limit = floor - OVERLAP if floor else None
         pages = 0
+        trail = self._pager.trail()
         page = self._pager.follow(mark.next) if mark.next else self._top(repository)
         while True:
             pages += 1
@@ -62,7 +63,7 @@ class Pulls:
             yield self._portion(mark, news, rejected)
             if ends or page.next is None:
                 return mark, pages
-            page = self._pager.follow(page.next)
+            page = self._pager.follow(trail.onwards(page.next))
 
     def _top(self, repository: Repository) -> Page:
         return self._pager.start(f"/repositories/{repository.id}/pulls", {"state": "all", "sort": "updated", "direction": "desc"})
