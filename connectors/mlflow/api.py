@@ -15,7 +15,7 @@ import msgspec
 
 from connectors.base import SourceContext
 from connectors.errors import NotFound, Unavailable
-from connectors.http import Client, TooMuch, decode, describe, open_client
+from connectors.http import Client, TooMuch, decode, describe, open_client, quotable
 from connectors.mlflow.options import MlflowOptions, MlflowSecrets
 from mappings.mlflow import standard_json
 from mappings.mlflow_records import LoggedModelRecord, RegisteredModelRecord
@@ -68,6 +68,8 @@ class Refusal(msgspec.Struct):
 
 
 P = TypeVar("P", bound=_Page)
+
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class MlflowApi:
@@ -164,14 +166,14 @@ class MlflowApi:
 
     def _pages(self, path: str, query: Mapping[str, Any], kind: type[P]) -> Iterator[P]:
         token: str | None = None
+        seen: set[str] = set()
         while True:
             page = self._get(path, query if token is None else {**query, "page_token": token}, kind)
             yield page
-            if not page.next_page_token:
-                return
-            if page.next_page_token == token:
-                raise Unavailable(self.source, f"{path} gives the same page again and again", fix=SAME_PAGE_FIX)
             token = page.next_page_token
+            if not token:
+                return
+            check_token(self.source, path, token, seen)
 
     def _get(self, path: str, query: Mapping[str, Any], kind: type[T]) -> T:
         return self._answer(self._client.get(ROOT + path, params=query, accept=(200, 400, 404)), kind)
@@ -185,9 +187,9 @@ class MlflowApi:
             return self._decoded(response, kind)
         refusal = self._refusal(response)
         failure = NotFound if response.status_code == 404 else Unavailable
-        raise failure(
-            self.source, f"{describe(response.request)} was refused: {refusal.error_code} {refusal.message[:300]}".rstrip()
-        )
+        said = quotable(response.request, f"{refusal.error_code} {refusal.message}".rstrip())[:300]
+        what = f"{describe(response.request)} was refused: {said}"
+        raise failure(self.source, what, fix="check the source's url and the server's version")
 
     def _refusal(self, response: httpx.Response) -> Refusal:
         try:
@@ -199,13 +201,30 @@ class MlflowApi:
     def _decoded(self, response: httpx.Response, kind: type[T]) -> T:
         decoder = msgspec.json.Decoder(kind, strict=False)
         try:
-            return decoder.decode(response.content)
+            decoded = decoder.decode(response.content)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             # Some servers and proxies write NaN bare. Where that is not what is wrong, this raises what it should.
             standard = httpx.Response(
                 200, content=standard_json(response.content), headers=_media(response), request=response.request
             )
-            return decode(self.source, standard, decoder)
+            decoded = decode(self.source, standard, decoder)
+        if isinstance(decoded, _Page) and _is_foreign(decoded, response.content):
+            what = f"{describe(response.request)} answered JSON that is no page of MLflow's"
+            raise Unavailable(self.source, what, fix=SAME_PAGE_FIX)
+        return decoded
+
+
+def _is_foreign(page: _Page, content: bytes) -> bool:
+    """MLflow leaves an empty list out, so any object looks like an empty page; one with other contents comes from elsewhere."""
+    names = page.__struct_fields__
+    return not any(getattr(page, name) for name in names) and not _OBJECT.decode(content).keys() <= set(names)
+
+
+def check_token(source: str, path: str, token: str, seen: set[str]) -> None:
+    """Raises `Unavailable` when a listing leads back to a page that it has given: it would never end."""
+    if token in seen:
+        raise Unavailable(source, f"{path} gives the same pages again and again", fix=SAME_PAGE_FIX)
+    seen.add(token)
 
 
 def _open(context: SourceContext) -> Client:

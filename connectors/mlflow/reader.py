@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from connectors.base import Batch, Finding, Options, SourceContext
-from connectors.errors import Cancelled, Unavailable
-from connectors.mlflow.api import SAME_PAGE_FIX, MlflowApi
+from connectors.errors import Cancelled
+from connectors.mlflow.api import MlflowApi, check_token
 from connectors.mlflow.check import check
 from connectors.mlflow.cursor import OVERLAP, RunsCursor, decode_cursor
 from connectors.mlflow.globs import common_start, matches
@@ -64,7 +64,7 @@ class MlflowReader:
 
     def read(self, refs: Sequence[Ref]) -> Sequence[Entity | Missing]:
         answers: list[Entity | Missing] = []
-        for ref in refs:
+        for ref in (ref for ref in refs if ref.source == self._site.source):
             self._leave_if_stopped()
             answers += read_one(self._api, self._site, ref)
         return answers
@@ -102,17 +102,18 @@ class MlflowReader:
             fresh = [entity.ref.id for entity in experiments if _milliseconds(entity.updated_at) > cursor.experiments_until]
             for records, _ in self._list_runs(fresh, None):
                 yield _batch(records, cursor.encode())
-        seen: set[str] = set()
         running = dict(state.running)
+        # Not the runs that were seen, which may be many: those under way that were not yet.
+        unseen = set(running)
         for records, latest in self._list_runs(ids, None if cursor is None else max(0, cursor.since - OVERLAP)):
-            seen.update(_note(records, running))
+            unseen -= _note(records, running)
             state = state.remembering(min(latest, _now()), running)
             yield _batch(records, state.encode())
-        for records in self._read_again(ids, [run_id for run_id in running if run_id not in seen]):
-            seen.update(_note(records, running))
+        for records in self._read_again(ids, sorted(unseen)):
+            unseen -= _note(records, running)
             yield _batch(records, state.encode())
         # What was not seen any more was deleted, or left the scope.
-        running = {run_id: start for run_id, start in running.items() if run_id in seen}
+        running = {run_id: start for run_id, start in running.items() if run_id not in unseen}
         until = max([state.experiments_until, *(_milliseconds(entity.updated_at) for entity in experiments)])
         last = msgspec.structs.replace(state.remembering(0, running), experiments_until=until)
         yield Batch(cursor=last.encode(), complete=cursor is None)
@@ -125,6 +126,7 @@ class MlflowReader:
         """
         latest = since or 0
         token: str | None = None
+        seen: set[str] = set()
         while experiments:
             self._leave_if_stopped()
             page = self._api.runs(experiments, since=since, token=token)
@@ -133,10 +135,13 @@ class MlflowReader:
             yield records, reached
             if not page.next_page_token:
                 return
-            if page.next_page_token == token:
-                raise Unavailable(self._site.source, "runs/search gives the same page again and again", fix=SAME_PAGE_FIX)
-            since, token = (reached, None) if reached > latest else (since, page.next_page_token)
-            latest = reached
+            if reached > latest:
+                # A new query: its tokens may be spelt like those of the one before.
+                since, token, latest = reached, None, reached
+                seen.clear()
+                continue
+            token = page.next_page_token
+            check_token(self._site.source, "runs/search", token, seen)
 
     def _read_again(self, experiments: Sequence[str], run_ids: Iterable[str]) -> Iterator[Records]:
         if not experiments:

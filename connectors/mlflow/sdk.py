@@ -39,10 +39,21 @@ def client_understands(options: MlflowOptions, secrets: MlflowSecrets) -> str | 
     try:
         RestStore(credentials).search_experiments(max_results=1)  # type: ignore[no-untyped-call]  # mlflow annotates little
     except MlflowException as error:
-        return str(error)
+        return _quotable(str(error), secrets)
     return None
 
 
+def _quotable(text: str, secrets: MlflowSecrets) -> str:
+    """The text without what we signed in with: some servers quote it."""
+    for secret in (secrets.token, secrets.password):
+        if secret is not None:
+            text = text.replace(secret.get_secret_value(), "***")
+    return text
+
+
 def _keep_to_itself() -> None:
-    """Importing mlflow starts its usage reports, unless the environment says no by then; who set it keeps their word."""
+    """Importing mlflow starts its usage reports, and its client asks again for minutes, in sleeps that nothing ends, unless the
+    environment says no by then; who set it keeps their word."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
