@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from config.secrets import load_secrets
 from connectors.base import Finding, SourceContext
 from connectors.errors import AuthError
 from connectors.github.options import GithubOptions, GithubScope, GithubSecrets
@@ -121,6 +124,35 @@ def test_a_token_is_renewed_before_it_ends(hub: GitHub, keys: tuple[str, str], m
     assert len({entity.ref for entity in pulled(installed(hub, keys))}) == 250
     assert tokens_made(hub) > 2
     assert not [entry for entry in hub.requests if entry.status == 401]
+
+
+def test_a_token_is_renewed_between_two_writes(hub: GitHub, keys: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.github.operations.apps.TOKEN_LIFE", timedelta(seconds=10))
+    publisher = GithubPublisher(installed(hub, keys))
+    home = hub.site.find(REPO).id
+    for number in (hub.add_issue(REPO, "One"), hub.add_issue(REPO, "Two")):
+        slot = Slot(Ref("github", "work_item", f"{home}/{number}"), "label", "ml/model-ready")
+        key = f"{REPO}#{number}"
+        change = Change(id=key, project="churn", slot=slot, action="add", before=None, after=True, key=key, container=REPO)
+        assert [written.state for written in publisher.write([change])] == ["done"]
+    publisher.close()
+    assert tokens_made(hub) > 2
+    assert not [entry for entry in hub.requests if entry.status == 401]
+
+
+def test_the_key_comes_from_a_file(hub: GitHub, keys: tuple[str, str], tmp_path: Path) -> None:
+    app, installation = hub.add_app("milepost", "example", keys[1])
+    hub.add_issue(REPO, "Issue")
+    file = tmp_path / "milepost.private-key.pem"
+    file.write_text(keys[0], encoding="utf-8")
+    file.chmod(0o600)
+    environ = {
+        "MILEPOST_GITHUB__APP_ID": str(app),
+        "MILEPOST_GITHUB__INSTALLATION_ID": str(installation),
+        "MILEPOST_GITHUB__PRIVATE_KEY_FILE": str(file),
+    }
+    secrets = load_secrets("github", GithubSecrets, environ)
+    assert len(pulled(msgspec.structs.replace(context_for(hub, "", app, installation), secrets=secrets))) == 1
 
 
 # -- what is wrong ----------------------------------------------------------------------------------------------------------------
