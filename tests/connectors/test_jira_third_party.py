@@ -168,7 +168,7 @@ ISSUE = {"created": "2026-02-10T18:00:00Z", "author_email": "ada@example.com", "
 def emulator() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("BACKLOT_TELEMETRY", "0")
-        import backlot
+        import backlot  # type: ignore[import-untyped]  # it ships without types
 
         tickets = [
             {"source_type": "jira", "doc_id": f"j{n}", "project": "ML", "issuetype": "Task", "status": "To Do", "title": f"T {n}"}
