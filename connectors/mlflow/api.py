@@ -80,7 +80,7 @@ class MlflowApi:
         self.source = context.name
         self.url = options.url
         self._client = _open(context)
-        self._runs_a_page = RUNS_A_PAGE
+        self._runs_thinned = 1
 
     def close(self) -> None:
         self._client.close()
@@ -109,13 +109,14 @@ class MlflowApi:
         if token is not None:
             body["page_token"] = token
         while True:
+            length = max(1, RUNS_A_PAGE // self._runs_thinned)
             try:
-                return self._search_runs({**body, "max_results": self._runs_a_page})
+                return self._search_runs({**body, "max_results": length})
             except TooMuch:
                 # One run may hold thousands of long parameters: the pages become as long as their weight allows.
-                if self._runs_a_page == 1:
+                if length == 1:
                     raise
-                self._runs_a_page = max(1, self._runs_a_page // 4)
+                self._runs_thinned *= 4
 
     def runs_by_id(self, experiments: Sequence[str], run_ids: Iterable[str]) -> Iterator[RunsPage]:
         """Those of the runs that are in `experiments` and not deleted."""
