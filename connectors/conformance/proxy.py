@@ -213,6 +213,7 @@ class FaultProxy:
         handler.close_connection = True
         while not self._closing.wait(_DRIP):
             handler.wfile.write(b" ")
+            handler.wfile.flush()
 
 
 def _handler_of(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:

@@ -19,7 +19,7 @@ from sandbox.github import DEFAULT_TOKEN, GitHub
 REPO = "example/churn"
 READY, ALARM = "ml/model-ready", "ml/drift-alert"
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
-FIRST = 7
+FIRST, MANY = 7, 50
 
 
 class GithubSource(Source):
@@ -43,7 +43,7 @@ class GithubSource(Source):
     def add(self, stream: str, count: int) -> None:
         for _ in range(count):
             self._added += 1
-            name, at = f"{stream} {self._added}", self._moment()
+            name, at = f"{stream} {self._added}", self._moment(count)
             match stream:
                 case "labels":
                     self._hub.define_label(REPO, name)
@@ -56,9 +56,11 @@ class GithubSource(Source):
                 case "commits":
                     self._hub.commit(REPO, name, at=at)
 
-    def _moment(self) -> datetime:
-        """The first few lie apart, further than a pull overlaps with the one before."""
-        return LONG_AGO + timedelta(hours=self._added) if self._added <= FIRST * len(CONNECTION.streams) else datetime.now(UTC)
+    def _moment(self, count: int) -> datetime:
+        """The first few lie apart, further than a pull overlaps with the one before; of very many no hundred share a second."""
+        if self._added <= FIRST * len(CONNECTION.streams):
+            return LONG_AGO + timedelta(hours=self._added)
+        return LONG_AGO + timedelta(seconds=self._added) if count > MANY else datetime.now(UTC)
 
     def remove(self, ref: Ref) -> bool:
         ident = int(ref.id.partition("/")[2]) if ref.kind != "commit" else 0
