@@ -90,7 +90,9 @@ def installation(context: SourceContext) -> Installation | None:
     try:
         with app, translated(context, "installation"):
             found = app.get_app_installation(ident).raw_data
-            return Installation(str(found["app_slug"]), str(found["account"]["login"]), dict(found["permissions"]))
+            account = found["account"]
+            # An enterprise has no login.
+            return Installation(found["app_slug"], account.get("login") or account["slug"], found["permissions"])
     except (AuthError, NotFound, Refused) as error:
         raise AuthError(context.name, error.message, fix=_app_fix(context, error)) from error
 
