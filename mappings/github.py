@@ -112,6 +112,7 @@ class Translation:
             authored_at=authored_at,
             committed_at=committed_at,
             on_default_branch=on_default_branch,
+            parents=tuple(parent.sha for parent in record.parents or () if parent.sha),
             change_requests=change_requests,
         )
 

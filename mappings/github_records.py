@@ -147,9 +147,14 @@ class GitCommit(_Record):
     committer: GitUser | None = None
 
 
+class ParentRecord(_Record):
+    sha: str | None = None
+
+
 class CommitRecord(_Record):
     sha: Sha
     commit: GitCommit | None = None
+    parents: Sequence[ParentRecord] | None = None
     author: User | None = None
     html_url: str | None = None
 

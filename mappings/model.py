@@ -105,7 +105,8 @@ class Milestone(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="mile
 
 
 class Commit(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="commit"):
-    """A commit; the ref's id is `<repository id>/<sha>`. `change_requests` is filled where the source was asked for them."""
+    """A commit; the ref's id is `<repository id>/<sha>`. `change_requests` is filled where the source was asked for them, `parents`
+    are shas; the first parent of a merge is what was merged into."""
 
     sha: str
     repository: str
@@ -114,6 +115,7 @@ class Commit(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="commit"
     authored_at: datetime | None = None
     committed_at: datetime | None = None
     on_default_branch: bool = False
+    parents: tuple[str, ...] = ()
     change_requests: tuple[Ref, ...] = ()
 
 

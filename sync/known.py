@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import islice, takewhile
 
 from mappings.model import (
@@ -21,6 +22,7 @@ from mappings.model import (
     Run,
     WorkItem,
 )
+from sync.ancestry import merges_of
 
 # The bound keeps the search linear: a text of nothing but underscored letters may begin a prefix at every other character.
 KEY = re.compile(r"(?<![A-Za-z0-9])([A-Za-z][A-Za-z0-9_]{1,64})-([1-9][0-9]{0,8})(?![A-Za-z0-9]|\.[0-9])")
@@ -83,6 +85,17 @@ class Known:
             if prefix in self.prefixes:
                 key = f"{prefix}-{match[2]}"
                 yield key, self.by_key.get(key, ())
+
+    @cached_property
+    def _merges(self) -> Mapping[Ref, str]:
+        return merges_of(self.commits)
+
+    def brought_by(self, commit: Commit) -> Sequence[ChangeRequest]:
+        """The change requests whose merge brought a commit onto the default branch."""
+        merge = self._merges.get(commit.ref) if commit.on_default_branch else None
+        merged = self.changes_by_sha.get(merge.lower(), ()) if merge is not None else ()
+        repository = commit.ref.id.rpartition("/")[0]
+        return [one for one in merged if one.merge_sha == merge and one.ref.id.rpartition("/")[0] == repository]
 
     def versions_called(self, address: str) -> Sequence[Ref]:
         """The model versions that an address names, of whichever source."""

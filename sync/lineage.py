@@ -72,6 +72,9 @@ def _built_from(known: Known, entity: Run | ModelVersion, sha: str, *, exact: bo
     for change in changes:
         role = "merge" if change.merged_at and change.merge_sha and change.merge_sha.lower() == sha else "head"
         targets[change.ref] = f"commit {sha[:9]} is the {role} of #{change.number}"
+    if not known.changes_by_ref.keys() & targets.keys():
+        brought = (change for commit in commits for change in known.brought_by(commit))
+        targets |= {change.ref: f"commit {sha[:9]} came in with #{change.number}" for change in brought}
     for target, because in targets.items():
         weight: Confidence = "textual" if _is_no_way_in(known.changes_by_ref.get(target)) else confidence
         yield Link(source=entity.ref, relation="built_from", target=target, because=because, confidence=weight)

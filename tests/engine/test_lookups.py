@@ -246,6 +246,22 @@ def test_a_commit_on_an_unmerged_branch_belongs_to_its_open_pull_request(office:
     assert asked(office, sha) == 1
 
 
+def test_an_earlier_commit_of_a_branch_finds_its_ticket_whenever_it_was_merged(office: Office) -> None:
+    with_shelf(office)
+    tickets = [office.ticket(), office.ticket()]
+    for number, ticket in enumerate(tickets):
+        sha, pull = office.propose(ticket)
+        office.github.commit("example/churn", "More", branch=f"feature/{ticket.lower()}")
+        office.train(f"model-{number}", sha)
+        if ticket == tickets[0]:
+            office.github.merge("example/churn", pull, "merge")
+    office.sync()
+    assert [office.field(ticket) for ticket in tickets] == ["Model ready", None]
+    office.github.merge("example/churn", pull, "merge")
+    office.sync()
+    assert [office.field(ticket) for ticket in tickets] == ["Model ready", "Model ready"]
+
+
 def test_runs_without_a_commit_ask_for_nothing(office: Office) -> None:
     with_shelf(office)
     office.propose(office.ticket())
