@@ -154,6 +154,11 @@ class Desk:
         self.proxy.heal()
         return pulled.refs
 
+    def fill(self, stream: str, pages: int) -> None:
+        """Makes sure that the stream has more than so many pages of two."""
+        while len(self.all_of(stream)) <= 2 * pages:
+            self.source.add(stream, 2)
+
     def in_small_pages(self) -> None:
         self.proxy.reshape = self.source.in_small_pages
 

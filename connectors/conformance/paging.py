@@ -36,6 +36,7 @@ class Paging(Suite):
     @pytest.mark.parametrize("cycle", [1, 2, 3])
     def test_pages_that_repeat_are_an_error_and_no_endless_loop(self, desk: Desk, paged: str, cycle: int) -> None:
         desk.in_small_pages()
+        desk.fill(paged, cycle)
         desk.fault(paged, Recorder(cycle))
         pulled = desk.pull(paged)
         assert not pulled.complete, f"the same pages again and again, and the pull says that it is complete: {pulled}"
@@ -43,6 +44,7 @@ class Paging(Suite):
 
     def test_an_empty_page_is_not_the_end(self, desk: Desk, paged: str) -> None:
         desk.in_small_pages()
+        desk.fill(paged, 2)
         everything = desk.all_of(paged)
         dropped: list[object] = []
 
@@ -59,22 +61,23 @@ class Paging(Suite):
             assert len(lost) <= len(dropped), f"of a listing with an empty page in it {len(lost)} were not read: {pulled}"
         assert pulled.error is None or not pulled.complete, f"an error after complete=True: {pulled}"
 
-    def test_records_that_come_twice_do_no_harm(self, desk: Desk, paged: str) -> None:
+    def test_records_that_come_twice_do_no_harm(self, desk: Desk, linked: str) -> None:
         desk.in_small_pages()
-        everything = desk.all_of(paged)
+        everything = desk.all_of(linked)
         first: list[object] = []
 
         def again(document: object) -> object:
             first.extend((records_in(document) or [])[: 1 - len(first)])
             return with_records(document, lambda records: [*first, *records, *first])
 
-        desk.fault(paged, says_instead(again))
-        pulled = desk.pull(paged)
+        desk.fault(linked, says_instead(again))
+        pulled = desk.pull(linked)
         assert pulled.error is None, f"a record that comes twice ended the pull: {pulled}"
         assert pulled.refs == everything, f"lost: {everything - pulled.refs}, invented: {pulled.refs - everything}"
 
     def test_credentials_that_expire_on_the_way_lose_nothing(self, desk: Desk, paged: str) -> None:
         desk.in_small_pages()
+        desk.fill(paged, 2)
         everything = desk.all_of(paged)
         desk.fault(paged, refuses(401), after=2)
         pulled = desk.pull(paged)

@@ -106,9 +106,9 @@ class Fault:
 
 class FaultProxy:
     """Use as a context manager. `asked` is the log of requests as the connector sent them, `on_limit` is called when they are more
-    than `MOST_REQUESTS`; from then on each is dropped."""
+    than `most`; from then on each is dropped."""
 
-    def __init__(self, upstream: str) -> None:
+    def __init__(self, upstream: str, *, most: int = MOST_REQUESTS) -> None:
         parts = urlsplit(upstream)
         if parts.scheme != "http" or parts.port is None:
             raise ValueError(
@@ -119,6 +119,7 @@ class FaultProxy:
         self.reshape: Callable[[Asked], Asked] = lambda asked: asked
         self.on_limit: Callable[[], None] = lambda: None
         self.exceeded = False
+        self._most = most
         self._host, self._port, self._path = parts.hostname or "", parts.port, parts.path
         self._closing = threading.Event()
         self._lock = threading.Lock()
@@ -159,7 +160,7 @@ class FaultProxy:
         """What becomes of one request. Raises `Dropped`."""
         with self._lock:
             self.asked.append(asked)
-            if len(self.asked) > MOST_REQUESTS:
+            if len(self.asked) > self._most:
                 self.exceeded = True
             effect = next((fault.effect for fault in self.faults if fault.takes(asked)), None)
         if self.exceeded:

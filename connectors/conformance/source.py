@@ -31,6 +31,8 @@ class Source(ABC):
     connection: ClassVar[Connection]
     paged: ClassVar[frozenset[str]] = frozenset()
     """The streams whose listings come in pages."""
+    counted: ClassVar[frozenset[str]] = frozenset()
+    """Those of them whose pages are found by counting records: no page of theirs holds a record more than it should."""
     page_parameter: ClassVar[str | None] = None
     """The parameter, in a query or a JSON body, that says how long a page is: the suite makes pages short by it."""
 

@@ -153,7 +153,8 @@ class ShopSource(Source):
         return ShopSecrets(token=SecretStr(TOKEN))
 
     def add(self, stream: str, count: int) -> None:
-        self._shop.things += range(100, 100 + count)
+        start = len(self._shop.things) + 100
+        self._shop.things += range(start, start + count)
 
     def lists(self, stream: str, asked: Asked) -> bool:
         return asked.path == "/things"
