@@ -100,7 +100,8 @@ class DataCenter:
                 window = _Window(query.jql(reached))
                 continue
             reached = _latest(reached, page.issues)
-            yield self._with_properties(api, page, query.properties)
+            whole = window.jql == query.jql(since)
+            yield self._with_properties(api, page if whole else msgspec.structs.replace(page, total=None), query.properties)
             if page.last:
                 return
             window = self._next(api, window, page, query.jql(reached))
