@@ -31,10 +31,10 @@ demo: setup ## Run the whole loop on the sandbox: no account and no network need
 	@"$(BIN)/milepost" demo
 
 test: setup ## Run every test, on SQLite and a real PostgreSQL, with a real MLflow server
-	@"$(BIN)/python" -m pytest -n $(WORKERS) --dist worksteal -m "not soak"
+	@"$(BIN)/python" -m pytest -n $(WORKERS) --dist loadgroup -m "not soak"
 
 soak: setup ## Run the long proofs
-	@"$(BIN)/python" -m pytest -n $(WORKERS) -m soak || test $$? -eq 5 # 5: no long proof is there yet
+	@"$(BIN)/python" -m pytest -n $(WORKERS) --dist worksteal -m soak
 
 lint: setup ## Look for mistakes and for imports that run the wrong way
 	@"$(BIN)/ruff" format --check --quiet . || { echo "run: make fmt"; exit 1; }
