@@ -77,8 +77,8 @@ def environment_variables(answers: Answers = EXAMPLE) -> Sequence[tuple[str, str
     chosen = _with_a_system(answers)
     variables: list[tuple[str, str]] = []
     if chosen.jira_url:
-        variables += [(variable("jira", "user"), "the account's e-mail address (Jira Cloud)")]
-        variables += [(variable("jira", "token"), "an API token of that account")]
+        variables += [(variable("jira", "user"), "the account's e-mail address; not for a personal access token")]
+        variables += [(variable("jira", "token"), "an API token of that account, or a personal access token (Data Center)")]
     if chosen.repositories:
         variables += [(variable("github", "token"), "a token that may read the repositories and write labels")]
     if chosen.mlflow_url:
