@@ -404,13 +404,13 @@ class People:
         else:
             self.github.add_label(REPO, one.number, name)
         if name in LABELS.values():
-            self.world.by_hand[f"#{one.number}", name] = not there
+            self.world.changed_by_hand((f"#{one.number}", name), not there)
         return f"{name} is {'taken off' if there else 'put on'} #{one.number} by hand"
 
     def _noted(self, ticket: str, place: str, value: str | frozenset[tuple[str, str]] | None) -> None:
         found = self.jira.issue(ticket)
         assert found is not None
-        self.world.by_hand[str(found.id), place] = value
+        self.world.changed_by_hand((str(found.id), place), value)
 
     @property
     def _repository(self) -> int:

@@ -46,6 +46,8 @@ class World:
         self.history = History()
         self.seen: set[Seen] = set()
         self.by_hand: dict[Place, Shown] = {}
+        self.taken_by_hand: dict[Place, Shown] = {}
+        self.last_shown: Mapping[Place, Shown] = {}
         self.rewritten: dict[Place, list[datetime]] = {}
         self.late_since: datetime | None = None
         self.away_since: datetime | None = None
@@ -144,10 +146,12 @@ class World:
         if is_clean:
             self.history.read(oracle.truths(), now)
             self._look_at_everything(oracle, before, after, now)
-            self._sync_again(after)
+            if result.exit_code is ExitCode.DONE:
+                self._sync_again(after)
         else:
             self.history.guess(oracle.truths(), now)
         self._look_at_what_nobody_knows(weather, after, now)
+        self.last_shown = after
         self._count(before, after, weather)
         self._remember(facts, weather, is_clean=is_clean)
 
@@ -226,7 +230,7 @@ class World:
                 continue
             elif value != hand:
                 wrong.append(f"{place} shows {value!r}, neither {hand!r} as by hand nor {' or '.join(map(repr, allowed))}")
-            elif _is_favourable(hand, place[1], allowed) and not self._may_be_contested(place, now):
+            elif self._claims_what_nobody_can(place, allowed) and not self._may_be_contested(place, now):
                 wrong.append(f"{place} still shows {hand!r} by hand against {' or '.join(map(repr, allowed))}")
             else:
                 self.reached["override"] += 1
@@ -243,6 +247,17 @@ class World:
             if there != weather.loses and is_ours and _is_green(value, place[1]):
                 raise AssertionError(f"{place} is still green a day after it was last known")
         self.reached["a day without knowing"] += 1
+
+    def changed_by_hand(self, place: Place, value: Shown) -> None:
+        self.by_hand[place] = value
+        self.taken_by_hand[place] = self.last_shown.get(place)
+
+    def _claims_what_nobody_can(self, place: Place, allowed: frozenset[Shown]) -> bool:
+        """Whether a person set what nobody can force by hand, or took it away."""
+        if place[1] != FIELD:
+            return place[1] in (PROPERTY, LABELS[READY])
+        ready = TITLES[READY]
+        return self.by_hand[place] == ready or (self.taken_by_hand[place] == ready and allowed == {ready})
 
     @staticmethod
     def _is_in_scope(facts: Facts, place: Place) -> bool:
@@ -285,11 +300,6 @@ def _is_green(value: Shown, kind: str) -> bool:
     if isinstance(value, frozenset):
         return (READY, "on") in value
     return value == TITLES[READY] if kind == FIELD else kind == LABELS[READY] and value is True
-
-
-def _is_favourable(hand: Shown, kind: str, allowed: frozenset[Shown]) -> bool:
-    """Whether a hand's value says something of what nobody can force by hand."""
-    return kind in (PROPERTY, LABELS[READY]) or (kind == FIELD and (hand == TITLES[READY] or allowed == {TITLES[READY]}))
 
 
 def _supports(oracle: Oracle, target: str) -> bool:
