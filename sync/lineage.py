@@ -64,6 +64,7 @@ def _built_from(known: Known, entity: Run | ModelVersion, sha: str, *, exact: bo
     sure = exact and len({commit.repository for commit in commits}) <= 1
     confidence: Confidence = "exact" if sure else "textual"
     targets: dict[Ref, str] = {}
+    foreign = {commit.ref for commit in commits if _is_only_strangers(known, commit)}
     for commit in commits:
         targets[commit.ref] = f"built at commit {sha[:9]}"
         for ref in commit.change_requests:
@@ -76,13 +77,20 @@ def _built_from(known: Known, entity: Run | ModelVersion, sha: str, *, exact: bo
         brought = (change for commit in commits for change in known.brought_by(commit))
         targets |= {change.ref: f"commit {sha[:9]} came in with #{change.number}" for change in brought}
     for target, because in targets.items():
-        weight: Confidence = "textual" if _is_no_way_in(known.changes_by_ref.get(target)) else confidence
+        is_word = target in foreign or _is_no_way_in(known.changes_by_ref.get(target))
+        weight: Confidence = "textual" if is_word else confidence
         yield Link(source=entity.ref, relation="built_from", target=target, because=because, confidence=weight)
 
 
 def _is_no_way_in(change: ChangeRequest | None) -> bool:
     """Whether it is a change request by which nothing came in: given up, or a stranger's, whose head may be any public commit."""
     return change is not None and (change.state == "closed" or is_strangers(change))
+
+
+def _is_only_strangers(known: Known, commit: Commit) -> bool:
+    """Whether a commit belongs to nothing but strangers' change requests: its message is their word as well."""
+    changes = [known.changes_by_ref[ref] for ref in commit.change_requests if ref in known.changes_by_ref]
+    return not commit.on_default_branch and bool(changes) and all(map(is_strangers, changes))
 
 
 def _of_its_repository(found: Sequence[C], entity: Run | ModelVersion) -> Sequence[C]:

@@ -49,6 +49,16 @@ def test_no_ticket_turns_green_by_a_change_request_with_the_head_of_anothers(
     assert (world.truth("model-ready", other) == "not applicable") is wants
 
 
+@pytest.mark.parametrize("state", ["open", "closed", "merged"])
+def test_a_commit_that_only_a_stranger_proposed_names_no_ticket_before_it_is_merged(state: str) -> None:
+    world = World()
+    item = world.item("ML-43")
+    change = world.change(8, from_fork=True, state=state, branch="theirs", merged_at=NOW if state == "merged" else None)
+    world.commit("b" * 40, "ML-43 Mine", change_requests=(change.ref,))
+    world.version(run=world.run(git_commit="b" * 40))
+    assert (world.truth("drift-alert", item) == "not applicable") is (state != "merged")
+
+
 def test_a_commit_of_a_change_request_that_was_given_up_leads_no_run_to_it() -> None:
     world = World()
     change = world.change(8, state="closed", head_sha="a" * 40, branch="ML-43")
