@@ -80,7 +80,8 @@ class People:
         branch = f"feature/{ticket.lower()}-{number}" if how % 4 == 0 else f"work-{number}"
         title = f"{ticket} Train" if how % 4 in (1, 3) else "Train"
         body = f"Closes {ticket}" if how % 4 == 2 else "A plain text"
-        message = f"{ticket} Train it {number}" if how % 4 == 3 else f"Train it {number}"
+        # Whether a commit's own message counts depends on whether it was ever read by itself: nothing here rests on it.
+        message = f"Train it {number}"
         for commit in range(1 + how % 2):
             self.github.commit(REPO, f"{message}.{commit}", branch=branch)
         opened = self.github.open_pull(REPO, title, branch, body=body, draft=how % 7 == 6)
