@@ -74,7 +74,7 @@ def play_one(new_world: NewWorld, template: Path, folder: Path, plot: Plot) -> C
 
 def test_what_is_shown_is_what_the_documents_say(new_world: NewWorld, sqlite_template: Path, tmp_path: Path) -> None:
     reached = Counter[str]()
-    for seed in range(12):
+    for seed in range(13):
         reached += play_one(new_world, sqlite_template, tmp_path, plot_of(seed))
     reached += play_many(new_world, sqlite_template, tmp_path, 6)
     assert [name for name in SEEN if not reached[name]] == []
