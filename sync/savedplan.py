@@ -19,10 +19,11 @@ from mappings.model import Ref
 MAX_AGE = timedelta(hours=24)
 CLOCK_TOLERANCE = timedelta(minutes=5)
 LARGEST = 64 * 1024 * 1024
+_NAME_ANOTHER = "name a file that milepost plan --out wrote"
 
 
 class PlanUnreadable(Exception):
-    """The file that was named cannot be read; the message says why and what to do."""
+    """The file that was named cannot be read, or is no saved plan; the message says which and what to do."""
 
 
 class PlanRefused(Exception):
@@ -38,6 +39,18 @@ class SavedPlan(msgspec.Struct, frozen=True, kw_only=True):
     plans: tuple[Plan, ...]
 
 
+def may_hold_plan(path: Path) -> bool:
+    """Whether a plan may be written there without losing anything else: nothing is there yet, nothing is in it, it holds an earlier
+    plan, or it is no file at all, such as a pipe."""
+    if not path.is_file() or path.stat().st_size == 0:
+        return True
+    try:
+        _decoded(path)
+    except PlanUnreadable:
+        return False
+    return True
+
+
 def write_plan(path: Path, plans: Sequence[Plan], *, made_at: datetime, config_hash: str) -> None:
     """Writes the plans as JSON. Raises `OSError`."""
     saved = SavedPlan(made_at=made_at, config_hash=config_hash, plans=tuple(plans))
@@ -45,7 +58,7 @@ def write_plan(path: Path, plans: Sequence[Plan], *, made_at: datetime, config_h
 
 
 def read_plan(path: Path, *, now: datetime, config_hash: str) -> SavedPlan:
-    """Reads a saved plan and refuses one that is too old, of another configuration or no plan at all.
+    """Reads a saved plan and refuses one that is too old or of another configuration.
 
     Raises `PlanUnreadable` and `PlanRefused`.
     """
@@ -64,13 +77,13 @@ def _decoded(path: Path) -> SavedPlan:
         with path.open("rb") as file:
             document = file.read(LARGEST + 1)
     except OSError as error:
-        raise PlanUnreadable(f"{path}: cannot be read: {error.strerror}; name a file that milepost plan --out wrote") from None
+        raise PlanUnreadable(f"{path}: cannot be read: {error.strerror}; {_NAME_ANOTHER}") from None
     if len(document) > LARGEST:
-        raise PlanRefused(f"{path}: is no saved plan (it is larger than any); make one with milepost plan --out {path}")
+        raise PlanUnreadable(f"{path}: is no saved plan (it is larger than any); {_NAME_ANOTHER}")
     try:
         return msgspec.json.decode(document, type=SavedPlan)
     except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError) as error:
-        raise PlanRefused(f"{path}: is no saved plan ({error}); make one with milepost plan --out {path}") from None
+        raise PlanUnreadable(f"{path}: is no saved plan ({error}); {_NAME_ANOTHER}") from None
 
 
 def require_same_verdicts(fresh: Plan, saved: SavedPlan) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from sync.cli.layout import clean, show
 from sync.cli.options import Globals, Output
 from sync.logging import configure_logging
 from sync.pull import PullLimits
+from sync.savedplan import may_hold_plan
 from sync.store.connect import Database
 from sync.workspace import Workspace
 
@@ -77,6 +79,13 @@ class Session:
         for problem in problems:
             show(self.err, problem_lines(problem, self.err.width))
 
+    def require_place_for_plan(self, out: Path) -> None:
+        """Raises `UsageProblem` when a plan saved there would replace something else."""
+        if out.exists() and self.path.exists() and out.samefile(self.path):
+            raise UsageProblem(f"{out} is the project file", "name another file with --out")
+        if not may_hold_plan(out):
+            raise UsageProblem(f"{out} is there already and is no saved plan", "name another file with --out, or remove it first")
+
     def require_extras(self) -> None:
         """Raises `UsageProblem` when what a source of the file needs is not installed."""
         require_extras(entry.type for entry in self.file.sources.values())
@@ -116,4 +125,23 @@ def duration(option: str, text: str) -> timedelta:
     try:
         return parse_duration(text)
     except ValueError as error:
-        raise UsageProblem(f"{option}: {error}", f"write it as {option} 60s") from None
+        raise UsageProblem(f"{option}: {error}", _meant_duration(option, text)) from None
+
+
+_UNITS = {
+    "s": ("sec", "secs", "second", "seconds"),
+    "m": ("min", "mins", "minute", "minutes"),
+    "h": ("hr", "hrs", "hour", "hours"),
+    "d": ("day", "days"),
+    "w": ("week", "weeks"),
+}
+
+
+def _meant_duration(option: str, text: str) -> str:
+    """The fix for what is no duration: never another length of time than the one that was asked for."""
+    found = re.fullmatch(r"\s*0*([1-9][0-9]{0,5})\s*([a-z]*)\s*", text.lower())
+    number, word = (found[1], found[2]) if found else ("", "")
+    if number and not word:
+        return f"say the unit: {option} {number}s for seconds, {number}m for minutes, {number}h for hours, {number}d for days"
+    unit = next((unit for unit, words in _UNITS.items() if word == unit or word in words), None)
+    return f"write it as {option} {number}{unit}" if unit else "write a whole number with one unit: s, m, h, d or w"

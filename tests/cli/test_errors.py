@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.faults import Fault, answers
+from sync.cli.errors import UsageProblem
+from sync.cli.session import duration
 from tests.cli.office import Office
 from tests.cli.process import MILEPOST, Desk
 
@@ -166,9 +168,40 @@ def test_a_plan_file_that_is_not_there_or_is_no_plan(office: Office) -> None:
 
     missing, letter = office.desk.call("apply", "nowhere.json"), office.desk.call("apply", "letter.txt")
 
-    assert (missing.code, letter.code) == (2, 5)
+    assert (missing.code, letter.code) == (2, 2)
     assert "does not exist" in missing.err
     assert "is no saved plan" in letter.err
+
+
+def test_a_project_file_given_as_a_plan_is_not_named_as_a_place_for_one(office: Office) -> None:
+    ended = office.desk.call("apply", "milepost.yaml")
+
+    assert ended.code == 2
+    assert "milepost.yaml: is no saved plan" in ended.err
+    assert "name a file that milepost plan --out wrote" in ended.err
+    assert "--out milepost.yaml" not in ended.err
+
+
+def test_a_plan_replaces_nothing_but_an_earlier_plan(office: Office) -> None:
+    folder = office.desk.folder
+    (folder / "letter.txt").write_text("Dear Ada", encoding="utf-8")
+    (folder / "link.yaml").symlink_to(office.desk.config)
+    (folder / "empty.json").touch()
+    held = {path: path.read_bytes() for path in (office.desk.config, folder / "letter.txt")}
+
+    for taken, said in (
+        ("milepost.yaml", "is the project file"),
+        ("link.yaml", "is the project file"),
+        ("letter.txt", "is there already and is no saved plan"),
+    ):
+        ended = office.desk.call("plan", "--out", taken)
+        assert (ended.code, ended.out) == (2, "")
+        assert f"{taken} {said}" in ended.err
+    for free in ("empty.json", "new.json", "new.json", "/dev/null"):
+        assert office.desk.call("plan", "--out", free).code == 0
+
+    assert {path: path.read_bytes() for path in held} == held
+    assert (folder / "new.json").stat().st_size > 0
 
 
 @pytest.mark.parametrize(("option", "command"), [("--wait", "plan"), ("--since", "log")])
@@ -177,6 +210,27 @@ def test_a_duration_that_is_none(office: Office, option: str, command: str) -> N
 
     assert ended.code == 2
     assert f"{option}: 'a while' is no duration" in ended.err
+    assert "fix: write a whole number with one unit: s, m, h, d or w" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("option", "said", "meant"),
+    [
+        ("--since", "7days", "write it as --since 7d"),
+        ("--since", "2 Weeks", "write it as --since 2w"),
+        ("--since", "007d ", "write it as --since 7d"),
+        ("--wait", "5min", "write it as --wait 5m"),
+        ("--wait", "5", "say the unit: --wait 5s for seconds, 5m for minutes, 5h for hours, 5d for days"),
+        ("--wait", "5 months", "write a whole number with one unit: s, m, h, d or w"),
+        ("--wait", "0.5h", "write a whole number with one unit: s, m, h, d or w"),
+        ("--wait", "-5s", "write a whole number with one unit: s, m, h, d or w"),
+    ],
+)
+def test_a_fix_for_a_duration_keeps_its_length(option: str, said: str, meant: str) -> None:
+    with pytest.raises(UsageProblem) as refused:
+        duration(option, said)
+
+    assert refused.value.fix == meant
 
 
 @pytest.mark.parametrize(

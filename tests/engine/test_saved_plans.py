@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from sync import savedplan
 from sync.outcome import ExitCode
-from sync.savedplan import PlanRefused, PlanUnreadable, SavedPlan, read_plan, write_plan
+from sync.savedplan import PlanRefused, PlanUnreadable, SavedPlan, may_hold_plan, read_plan, write_plan
 from sync.store import verdicts
 
 if TYPE_CHECKING:
@@ -196,15 +196,17 @@ def test_a_forged_plan_writes_nothing_that_a_fresh_one_would_not(saved: Saved, f
 def test_a_file_that_is_no_plan_is_refused_with_the_fix(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "plan.json"
     path.write_bytes(content)
-    with pytest.raises(PlanRefused, match="make one with milepost plan --out"):
+    with pytest.raises(PlanUnreadable, match="name a file that milepost plan --out wrote") as refused:
         read_plan(path, now=datetime.now(UTC), config_hash="")
+    assert f"--out {path}" not in str(refused.value)
+    assert may_hold_plan(path) == (content == b"")
 
 
 def test_a_file_larger_than_any_plan_is_not_even_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(savedplan, "LARGEST", 10)
     path = tmp_path / "plan.json"
     path.write_bytes(b" " * 11)
-    with pytest.raises(PlanRefused, match="larger than any"):
+    with pytest.raises(PlanUnreadable, match="larger than any"):
         read_plan(path, now=datetime.now(UTC), config_hash="")
 
 
@@ -237,7 +239,7 @@ def test_any_json_is_refused_or_read(tmp_path: Path, document: Any) -> None:
     path.write_text(json.dumps(document), encoding="utf-8")
     try:
         found = read_plan(path, now=datetime.now(UTC), config_hash="x")
-    except PlanRefused as refused:
+    except (PlanRefused, PlanUnreadable) as refused:
         assert str(path) in str(refused)
     else:
         assert found.config_hash == "x"

@@ -26,6 +26,8 @@ from sync.savedplan import write_plan
 def run(globals_: Globals, *, pull: bool, out: Path | None, exit_code: bool, adopt: bool, wait: str) -> ExitCode:
     """Plans every chosen project and shows the difference."""
     session = Session(globals_)
+    if out is not None:
+        session.require_place_for_plan(out)
     with stoppable() as stop, session.workspace(limits=pull_limits(force=False, full=False), wait=wait) as workspace:
         projects = session.chosen(workspace)
         with watching(session.err, workspace.sources_of(projects) if pull else ()) as report:
