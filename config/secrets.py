@@ -13,6 +13,9 @@ from config.settings import KNOWN_VARIABLES
 from config.variables import FILE_SUFFIX, prefix, read_variable, variable
 
 _OURS = "MILEPOST_"
+_OF_ITS_SOURCE = "MILEPOST_<SOURCE>__"
+"""How a connector's model, which does not know its source, names a variable in what it says about several secrets together."""
+
 _SHORTEST = 3
 """Shorter pieces hide nothing and would garble a message."""
 
@@ -93,7 +96,8 @@ def _unknown(source: str, model: type[BaseModel], environ: Mapping[str, str]) ->
 def _invalid(source: str, model: type[BaseModel], detail: Any, concerned: Sequence[str], values: Sequence[str]) -> Problem:
     if not detail["loc"]:
         explained = explain(detail, model, "…")
-        return Problem(path=", ".join(concerned), message=_without(explained.message, values), fix=explained.fix)
+        message, fix = (text and text.replace(_OF_ITS_SOURCE, prefix(source)) for text in (explained.message, explained.fix))
+        return Problem(path=", ".join(concerned), message=_without(message or "", values), fix=fix)
     name = variable(source, str(detail["loc"][0]))
     if detail["type"] == "missing":
         return Problem(path=name, message="is not set", fix=f"set it, or {name}{FILE_SUFFIX} to a file that holds it")

@@ -65,6 +65,17 @@ class GithubOptions(Options):
     write_pause: float = Field(1.0, ge=0, le=60, description="Seconds between two writes; GitHub asks for at least one.")
 
 
+class NotCredentials(ValueError):
+    """What is wrong with the secrets together, and the fix. `MILEPOST_<SOURCE>__` in them begins the source's own variables."""
+
+    def __init__(self, message: str, fix: str) -> None:
+        self.fix = fix
+        super().__init__(message)
+
+
+_APP = ("app_id", "installation_id", "private_key")
+
+
 class GithubSecrets(Options):
     """A token, or a GitHub App's id, installation and private key (PEM)."""
 
@@ -76,18 +87,28 @@ class GithubSecrets(Options):
 
     @model_validator(mode="after")
     def _one_way_to_sign_in(self) -> Self:
-        app = (self.app_id, self.installation_id, self.private_key)
-        if any(part is not None for part in app) and None in app:
-            raise ValueError("an App needs its app_id, installation_id and private_key together")
-        if self.token is None and self.app_id is None:
-            raise ValueError("there are no credentials: give a token, or a GitHub App's app_id, installation_id and private_key")
-        if self.token is not None and self.app_id is not None:
-            raise ValueError("give a token, or a GitHub App's credentials, not both")
+        missing = [name for name in _APP if getattr(self, name) is None]
+        if self.token is None and len(missing) == len(_APP):
+            fix = f"set it, or {_variable('token')}_FILE to a file that holds it; for a GitHub App set {_variables(_APP)} instead"
+            raise NotCredentials("is not set", fix)
+        if self.token is not None and len(missing) < len(_APP):
+            raise NotCredentials("a token and a GitHub App's credentials cannot be used together", "keep one of the two")
+        if self.token is None and missing:
+            raise NotCredentials("no GitHub App can sign in with this alone", f"set {_variables(missing)} as well")
         return self
 
     @property
     def is_app(self) -> bool:
         return self.app_id is not None
+
+
+def _variable(secret: str) -> str:
+    return f"MILEPOST_<SOURCE>__{secret.upper()}"
+
+
+def _variables(secrets: Sequence[str]) -> str:
+    *others, last = map(_variable, secrets)
+    return f"{', '.join(others)} and {last} (or the same with _FILE)" if others else f"{last} (or {last}_FILE)"
 
 
 class GithubScope(Options):
