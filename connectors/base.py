@@ -51,12 +51,17 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of `milepost check`: `ok`, `info`, `warning` (works, but look) or `error` (will not work), and the fix."""
+    """One line of `milepost check`: `ok`, `info`, `warning` (works, but look) or `error` (will not work), and the fix.
+
+    `place` is the part of the scope that it is about, such as the key of one Jira project: findings that differ in nothing else are
+    told once, with all their places.
+    """
 
     level: Literal["ok", "info", "warning", "error"]
     topic: str
     text: str
     fix: str | None = None
+    place: str | None = None
 
 
 class Meter(Protocol):

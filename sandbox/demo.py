@@ -39,11 +39,9 @@ class Sandbox:
 def running(folder: Path) -> Iterator[Sandbox]:
     """Starts everything, lets the people of the world work, and stops everything at the end.
 
-    `folder` is made, or emptied when an earlier demo made it. Raises `FolderTaken`, `OSError` for a folder that cannot be written,
-    and `ServerFailed` when MLflow does not start.
+    `folder` is a `claimed` one. Raises `ServerFailed` when MLflow does not start.
     """
     with ExitStack() as stack:
-        stack.enter_context(_own(folder))
         stack.enter_context(_plots_cached_in(folder / "matplotlib"))
         mlflow = stack.enter_context(server.launch(folder / "mlflow"))
         jira, github = stack.enter_context(JiraCloud()), stack.enter_context(GitHub())
@@ -68,8 +66,11 @@ def running(folder: Path) -> Iterator[Sandbox]:
 
 
 @contextmanager
-def _own(folder: Path) -> Iterator[None]:
-    """The folder, emptied and locked for as long as the demo runs; a kill unlocks it as well."""
+def claimed(folder: Path) -> Iterator[None]:
+    """The folder, made or emptied of an earlier demo's files, and locked for as long as the demo runs; a kill unlocks it as well.
+
+    Raises `FolderTaken`, and `OSError` for a folder that cannot be written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     mark = folder / MARK
     if not mark.exists() and any(folder.iterdir()):

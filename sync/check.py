@@ -18,7 +18,8 @@ MOMENTARY = frozenset({"rate limit", "rate budget", "clock"})
 
 
 class ScopedFinding(Finding, frozen=True, kw_only=True):
-    """A finding about one scope of several: `scope` names the projects that have it. None: it holds for the whole source."""
+    """A finding about one scope of several: `scope` names the projects that have it. None: it holds for the whole source. `place`
+    names all the places that have it."""
 
     scope: str | None = None
 
@@ -71,13 +72,17 @@ def _told(source: Source, stop: threading.Event) -> Iterator[tuple[str | None, F
 
 
 def _said_once(told: Iterable[tuple[str | None, Finding]], scopes: Sequence[str]) -> Iterator[ScopedFinding]:
-    """Each finding once, with its scope where others of the source did not say the same."""
+    """Each finding once, with its places, and its scope where others of the source did not say the same."""
     said_by: dict[Finding, dict[str | None, None]] = {}
-    for scope, finding in told:
+    said_of: dict[Finding, dict[str, None]] = {}
+    for scope, placed in told:
+        finding = msgspec.structs.replace(placed, place=None)
         said_by.setdefault(finding, {})[scope] = None
+        said_of.setdefault(finding, {}).update({placed.place: None} if placed.place is not None else {})
     latest = {finding.topic: finding for finding in said_by}
     for finding, speakers in said_by.items():
         everywhere = finding.topic in MOMENTARY or speakers.keys() >= set(scopes)
         if finding.topic not in MOMENTARY or latest[finding.topic] is finding:
             named = [scope for scope in speakers if scope is not None and not everywhere]
-            yield ScopedFinding(**msgspec.structs.asdict(finding), scope=", ".join(named) or None)
+            fields = msgspec.structs.asdict(finding) | {"place": ", ".join(said_of[finding]) or None}
+            yield ScopedFinding(**fields, scope=", ".join(named) or None)

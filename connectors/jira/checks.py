@@ -177,8 +177,9 @@ class Checks:
             return Finding(
                 level="error",
                 topic="field",
-                text=f'the field "{meta.name}" in {key} is of a type that cannot show a status',
+                text=f'the field "{meta.name}" is of a type that cannot show a status',
                 fix="name a select list, a labels or a text field as publish.field",
+                place=key,
             )
         if kind in ("single", "several"):
             choices = known_choices(meta)
@@ -187,11 +188,12 @@ class Checks:
                 return Finding(
                     level="error",
                     topic="field",
-                    text=f"in {key}, {missing_options(meta.name, missing)}",
+                    text=missing_options(meta.name, missing),
                     fix="add them, then check again",
+                    place=key,
                 )
         shown = f" as labels such as {as_label(self._owned.options[0])}" if kind == "labels" and self._owned.options else ""
-        return Finding(level="ok", topic="field", text=f'the field "{meta.name}" in {key} can show every status{shown}')
+        return Finding(level="ok", topic="field", text=f'the field "{meta.name}" can show every status{shown}', place=key)
 
 
 def _zone_finding(zone: str | None) -> Finding:

@@ -94,6 +94,7 @@ def test_it_takes_no_folder_that_holds_other_files(tmp_path: Path) -> None:
 
     assert ended.code == 2
     assert "holds other files" in ended.err
+    assert "Starting" not in ended.err
     assert (mine / "thesis.txt").read_text(encoding="utf-8") == "two years of work"
 
 

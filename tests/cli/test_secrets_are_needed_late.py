@@ -65,7 +65,32 @@ def test_a_github_without_any_credentials_names_both_ways(office: Office) -> Non
     ended = office.desk.call("pull", MILEPOST_GITHUB__TOKEN=None)
 
     assert (ended.code, ended.out) == (2, "")
-    assert "MILEPOST_GITHUB__TOKEN: there are no credentials: give a token, or a GitHub App's app_id, installation_id" in ended.err
+    assert (
+        "MILEPOST_GITHUB__TOKEN: is not set; set it, or MILEPOST_GITHUB__TOKEN_FILE to a file that holds it; "
+        "for a GitHub App set MILEPOST_GITHUB__APP_ID, MILEPOST_GITHUB__INSTALLATION_ID and MILEPOST_GITHUB__PRIVATE_KEY "
+        "(or the same with _FILE) instead"
+    ) in " ".join(ended.err.split())
+
+
+def test_check_names_the_variables_of_a_github_by_its_own_name(office: Office) -> None:
+    text = office.desk.config.read_text(encoding="utf-8")
+    office.desk.config.write_text(text.replace("github:", "git-eu:"), encoding="utf-8")
+    own = {"MILEPOST_GITHUB__TOKEN": None}
+
+    none = office.desk.call("check", "-o", "json", **own)
+    part = office.desk.call("check", "-o", "json", MILEPOST_GIT_EU__APP_ID="1", MILEPOST_GIT_EU__INSTALLATION_ID="2", **own)
+    both = {f"MILEPOST_GIT_EU__{name}": "1" for name in ("TOKEN", "APP_ID", "INSTALLATION_ID", "PRIVATE_KEY")}
+    twice = office.desk.call("check", "-o", "json", **both, **own)
+    told = [next(one for one in ended.json()["sources"] if one["source"] == "git-eu")["findings"] for ended in (none, part, twice)]
+
+    assert [len(findings) for findings in told] == [1, 1, 1]
+    nothing, half, double = (findings[0] for findings in told)
+    assert nothing["text"] == "MILEPOST_GIT_EU__TOKEN is not set"
+    assert "MILEPOST_GIT_EU__TOKEN_FILE" in nothing["fix"]
+    assert "MILEPOST_GIT_EU__APP_ID, MILEPOST_GIT_EU__INSTALLATION_ID and MILEPOST_GIT_EU__PRIVATE_KEY" in nothing["fix"]
+    assert half["text"].startswith("MILEPOST_GIT_EU__APP_ID, MILEPOST_GIT_EU__INSTALLATION_ID no GitHub App can sign in")
+    assert half["fix"] == "set MILEPOST_GIT_EU__PRIVATE_KEY (or MILEPOST_GIT_EU__PRIVATE_KEY_FILE) as well"
+    assert double["fix"] == "keep one of the two"
 
 
 def test_check_lists_a_missing_secret_and_asks_the_other_sources(office: Office) -> None:
@@ -108,3 +133,26 @@ def test_a_finding_about_one_scope_of_several_names_its_projects(office: Office)
     assert {one["scope"] for one in jira["findings"] if one["topic"] in ("site", "identity", "clock")} == {None}
     assert "eu: project GONE is not there" in table
     assert "jira  for ops, eu" in table
+
+
+def test_what_several_projects_lack_is_told_once_with_one_fix(office: Office) -> None:
+    office.jira.add_project("EU", "Europe")
+    office.jira.add_issue("EU", "Forecast returns")
+    office.jira.drop_option("ML Status", "Unknown")
+    text = office.desk.config.read_text(encoding="utf-8")
+    other = "  eu:\n    scopes:\n      jira: {projects: [EU]}\npublish:"
+    office.desk.config.write_text(text.replace("publish:", other), encoding="utf-8")
+
+    jira, _ = office.desk.call("check", "-o", "json").json()["sources"]
+    told = [one for one in jira["findings"] if one["level"] == "error"]
+    table = office.desk.call("check").out
+
+    assert [(one["topic"], one["place"], one["scope"]) for one in told] == [("field", "OPS, EU", None)]
+    assert table.count("lacks the option") == 1
+    assert "in OPS, EU, the field" in table
+
+
+def test_several_sources_that_will_not_work_are_told_in_the_plural(office: Office) -> None:
+    ended = office.desk.call("check", MILEPOST_JIRA__TOKEN=None, MILEPOST_GITHUB__TOKEN=None)
+
+    assert "jira and github will not work as they are: see ✗ above." in ended.out

@@ -84,7 +84,7 @@ def test_all_is_well(site: JiraCloud) -> None:
         "clock agrees",
     ):
         assert words in text
-    assert 'the field "ML Status" in ML can show every status' in text
+    assert 'the field "ML Status" can show every status' in text
     assert site.user not in repr(findings)
     assert site.writes == []
 

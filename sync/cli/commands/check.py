@@ -15,7 +15,7 @@ from sync.cli.layout import columns, wrapped
 from sync.cli.options import Globals
 from sync.cli.session import Session
 from sync.cli.stopping import stoppable
-from sync.cli.style import plural
+from sync.cli.style import listed, plural
 from sync.outcome import ExitCode
 
 _SIGNS = {"ok": ("✓", "green"), "info": ("·", "dim"), "warning": ("!", "yellow"), "error": ("✗", "red")}
@@ -53,7 +53,8 @@ def _lines(store: str, checked: Sequence[Checked], width: int) -> Iterator[Text]
     yield Text()
     broken = [one.source for one in checked if not one.works]
     if broken:
-        yield Text(f"{', '.join(broken)} will not work as it is: see ✗ above.", style="bold red")
+        as_they_are = "will not work as it is" if len(broken) == 1 else "will not work as they are"
+        yield Text(f"{listed(broken)} {as_they_are}: see ✗ above.", style="bold red")
     else:
         warnings = sum(finding.level == "warning" for one in checked for finding in one.findings)
         said = f", with {plural(warnings, 'warning')}" if warnings else ""
@@ -73,6 +74,8 @@ def _source(checked: Checked, width: int) -> list[Text]:
 
 
 def _said(finding: ScopedFinding) -> str:
+    if finding.place:
+        return f"in {finding.place}, {finding.text}"
     return f"{finding.scope}: {finding.text}" if finding.scope else finding.text
 
 

@@ -59,18 +59,20 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 def run(globals_: Globals, *, hold: bool, folder: Path | None) -> ExitCode:
     """Starts the sandbox, syncs twice, shows everything; the second sync must write nothing."""
     try:
-        from sandbox.demo import FolderTaken, running
+        from sandbox.demo import FolderTaken, claimed, running
         from sandbox.mlflow.server import ServerFailed
     except ModuleNotFoundError as error:
         raise _not_installed(error) from None
     session = Session(globals_)
-    session.err.print("Starting the sandbox: Jira, GitHub and MLflow; training the models …", style="dim")
+    place = (folder or FOLDER).absolute()
     try:
-        with interruptible(), _loopback_without_proxy(), running((folder or FOLDER).absolute()) as sandbox:
-            shown = _sync_twice(session, sandbox)
-            _show(session, shown, sandbox.config, holding=hold)
-            if hold:
-                _hold(sandbox)
+        with interruptible(), _loopback_without_proxy(), claimed(place):
+            session.err.print("Starting the sandbox: Jira, GitHub and MLflow; training the models …", style="dim")
+            with running(place) as sandbox:
+                shown = _sync_twice(session, sandbox)
+                _show(session, shown, sandbox.config, holding=hold)
+                if hold:
+                    _hold(sandbox)
     except ModuleNotFoundError as error:
         raise _not_installed(error) from None
     except FolderTaken as error:
