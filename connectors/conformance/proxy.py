@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import socket
 import struct
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -104,6 +105,13 @@ class Fault:
         return True
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Tells of mistakes, not of clients that leave: a connector closes its connections as it likes."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class FaultProxy:
     """Use as a context manager. `asked` is the log of requests as the connector sent them, `on_limit` is called when they are more
     than `most`; from then on each is dropped."""
@@ -123,7 +131,7 @@ class FaultProxy:
         self._host, self._port, self._path = parts.hostname or "", parts.port, parts.path
         self._closing = threading.Event()
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
+        self._server = _Server(("127.0.0.1", 0), _handler_of(self))
         self._server.daemon_threads = True
         self._server.block_on_close = False
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)

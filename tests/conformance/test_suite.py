@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -206,6 +209,19 @@ def test_a_dripping_body_comes_byte_by_byte(desk: Desk) -> None:
     with httpx.stream("GET", f"{desk.proxy.url}/things", trust_env=False) as answer:
         chunks = answer.iter_raw()
         assert [len(next(chunks)) for _ in range(3)] == [1, 1, 1]
+
+
+def test_a_client_that_resets_its_connection_is_nothing_to_tell_of(shop: Shop, capfd: pytest.CaptureFixture[str]) -> None:
+    with FaultProxy(shop.url) as proxy:
+        before = set(threading.enumerate())
+        with socket.create_connection(("127.0.0.1", urlsplit(proxy.url).port or 0)) as client:
+            client.sendall(b"GET /things HTTP/1.1\r\n")
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert httpx.get(f"{proxy.url}/things", trust_env=False).status_code == 200
+        for thread in set(threading.enumerate()) - before:
+            thread.join(10)
+
+    assert capfd.readouterr().err == ""
 
 
 def test_only_a_server_that_the_proxy_can_reach_is_taken() -> None:
