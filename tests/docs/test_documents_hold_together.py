@@ -1,15 +1,10 @@
-"""What the documents show works: links lead somewhere, examples load, command lines exist, the walk-through's connector runs."""
+"""What the documents show works: links lead somewhere, examples load, command lines exist."""
 
 from __future__ import annotations
 
-import importlib
 import re
-import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -19,10 +14,6 @@ from config.load import load_project_file
 from config.problems import ConfigError
 from config.project import ProjectFile, TypeModels
 from config.yamlfile import parse_any_yaml
-from connectors.base import Connection, SourceContext
-from connectors.errors import Unavailable
-from mappings.change import Owned
-from mappings.model import Missing, Observation, Ref
 from sync.build import ConnectionTypes, read_project_file
 from sync.cli.app import build_app
 
@@ -201,84 +192,3 @@ def test_a_mistake_in_the_worked_example_is_told_as_the_page_says(
         _load(tmp_path, readme_file + example.replace("90d", "90 days"))
 
     assert shown.strip() in str(caught.value)
-
-
-# The connector of the walk-through
-
-
-@pytest.fixture
-def walk_through(documents: Documents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """The package, as the page has it."""
-    page = documents["docs/write-a-connector.md"]
-    files = re.findall(r"^\*\*`(acme_reports/\w+\.py)`\*\*.*?^```python\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
-    assert len(files) == 3
-    for name, code in files:
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(code, encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    yield importlib.import_module("acme_reports")
-    for name in [name for name in sys.modules if name.partition(".")[0] == "acme_reports"]:
-        del sys.modules[name]
-
-
-class _NoMeter:
-    def request(self, *, remaining: int | None = None, limit: int | None = None, resets_at: datetime | None = None) -> None:
-        """Nobody counts here."""
-
-
-def _opened(connection: Connection, folder: Path) -> Any:
-    options = connection.options.model_validate({"folder": folder})
-    secrets = connection.secrets.model_validate({})
-    return connection.reader(
-        SourceContext(name="reports", options=options, secrets=secrets, owned=Owned(), meter=_NoMeter(), stop=threading.Event())
-    )
-
-
-def test_the_connector_of_the_walk_through_reads_its_reports(
-    walk_through: ModuleType, documents: Documents, blocks: Blocks, tmp_path: Path
-) -> None:
-    connection: Connection = walk_through.CONNECTION
-    (report,) = blocks(documents["docs/write-a-connector.md"], "json")
-    folder = tmp_path / "reports"
-    folder.mkdir()
-    (folder / "a.json").write_text(report, encoding="utf-8")
-    (folder / "b.json").write_text(report.replace("churn-classifier", "of-another-project"), encoding="utf-8")
-    (folder / "c.json").write_text(report.replace("+00:00", ""), encoding="utf-8")
-    scope = connection.scope.model_validate({"models": ["churn-classifier"]})
-    reader = _opened(connection, folder)
-
-    batches = list(reader.pull("reports", scope, None))
-
-    (observation,) = (entity for batch in batches for entity in batch.entities)
-    assert isinstance(observation, Observation)
-    assert (observation.subject, observation.outcome) == (Ref("mlflow", "model_version", "churn-classifier/3"), "failed")
-    assert [one.id for batch in batches for one in batch.rejected] == ["c"]
-    assert [batch.complete for batch in batches] == [False, False, False, True]
-    gone = Ref("reports", "observation", "gone")
-    assert reader.read([observation.ref, gone]) == [Missing(ref=gone)]
-    assert [finding.level for finding in reader.check(scope)] == ["ok"]
-    reader.close()
-
-
-def test_the_connector_of_the_walk_through_says_when_its_folder_is_not_there(walk_through: ModuleType, tmp_path: Path) -> None:
-    connection: Connection = walk_through.CONNECTION
-    scope = connection.scope.model_validate({"models": ["churn-classifier"]})
-    reader = _opened(connection, tmp_path / "nowhere")
-
-    with pytest.raises(Unavailable, match="check the mounted volume"):
-        list(reader.pull("reports", scope, None))
-
-
-def test_the_project_file_of_the_walk_through_loads(
-    walk_through: ModuleType, documents: Documents, blocks: Blocks, tmp_path: Path
-) -> None:
-    connection: Connection = walk_through.CONNECTION
-    (text,) = blocks(documents["docs/write-a-connector.md"], "yaml")
-    models = TypeModels(options=connection.options, scope=connection.scope, secrets=connection.secrets)
-
-    file = _load(tmp_path, text, {**ConnectionTypes(), connection.name: models})
-
-    assert file.findings == ()
-    assert file.sources["reports"].type == "reports"
-    assert [rule.id for rule in file.statuses] == ["below-par"]
