@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from itertools import combinations, product
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel
@@ -20,6 +20,13 @@ _MOST_PAIRS = 200_000
 
 Scopes = Mapping[str, Mapping[str, BaseModel]]
 """By project and source."""
+
+
+@runtime_checkable
+class KnowsItsKeys(Protocol):
+    """A scope that can tell by an item's key alone that it does not hold it."""
+
+    def may_hold(self, key: str) -> bool: ...
 
 
 def check_names(names: list[str], report: Report) -> None:
@@ -54,6 +61,18 @@ def check_scopes(sources: Mapping[str, Source], scopes: Scopes, types: Mapping[s
             models = types[sources[name].type]
             if models.publish is not None:
                 _check_overlap(name, first, second, scopes, models, report)
+
+
+def check_watch(project: str, watch: Mapping[str, Any], scopes: Mapping[str, Any], report: Report) -> None:
+    """Watch tickets that the project's own scopes never read: what goes there would reach nobody."""
+    for source, key in watch.items():
+        path = ("projects", project, "watch", source)
+        if source not in scopes:
+            message = f"the project has no scope in {source}, so this ticket is never read"
+            report.warning(path, message, f"add one under projects.{project}.scopes, or name a ticket of another source")
+        elif isinstance(key, str) and isinstance(scope := scopes[source], KnowsItsKeys) and not scope.may_hold(key):
+            message = f"{quoted(key)} is outside the project's scope in {source}, so it is never read"
+            report.warning(path, message, f"name a ticket that projects.{project}.scopes.{source} holds, or widen that scope")
 
 
 def _identity(source: Source) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from config.crosscheck import check_duplicate_sources, check_names, check_scopes
+from config.crosscheck import check_duplicate_sources, check_names, check_scopes, check_watch
 from config.exposed import Exposure
 from config.problems import ConfigError, in_file_order, quoted, suggestion
 from config.project import FileBody, ProjectEntry, ProjectFile, TypeModels
@@ -56,6 +56,7 @@ def _body(report: Report, types: Mapping[str, TypeModels]) -> FileBody | None:
     check_duplicate_sources(parts.sources, report)
     check_scopes(parts.sources, parts.scopes, types, report)
     _check_links(data, parts, report)
+    _check_watch(data, parts, report)
     typed = {"sources": parts.sources, "projects": parts.projects, "publish": parts.publish}
     as_written = {name: value for name, value in data.items() if name not in typed or not isinstance(value, dict | NoneType)}
     statuses = read_statuses(data.get("statuses", []), shipped_statuses(), report)
@@ -85,6 +86,13 @@ def _check_links(data: Mapping[str, Any], parts: TypedParts, report: Report) -> 
                 if isinstance(text, str) and ":" in text and (name := text.partition(":")[0]) not in parts.known:
                     path = ("projects", key, "links", index, end)
                     report.error(path, f"there is no source {quoted(name)}", suggestion(name, parts.known))
+
+
+def _check_watch(data: Mapping[str, Any], parts: TypedParts, report: Report) -> None:
+    """The watch tickets on sources that can be written to; the others are refused already."""
+    for key, project in mapping(data.get("projects")).items():
+        watch = {name: ticket for name, ticket in mapping(mapping(project).get("watch")).items() if name in parts.publishable()}
+        check_watch(key, watch, {**mapping(mapping(project).get("scopes")), **parts.scopes.get(key, {})}, report)
 
 
 def _complete(body: FileBody, path: Path, report: Report) -> ProjectFile:

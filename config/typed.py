@@ -98,7 +98,7 @@ class TypedParts:
         scoped = mapping(body.get("scopes"))
         raw = mapping(body.get("publish"))
         for name in raw:
-            if name not in scoped and name in self._publishable():
+            if name not in scoped and name in self.publishable():
                 message = f"the project has no scope in {name}, so nothing of it is published there"
                 self.report.warning((*path, "publish", name), message, "add a scope, or remove this", on_key=True)
         merged = {
@@ -127,9 +127,10 @@ class TypedParts:
                 self.report.error((*path, name), f"there is no source {quoted(name)}", suggestion(name, self.known), on_key=True)
             elif must_publish and (kind := self.known[name]) is not None and self.types[kind].publish is None:
                 message = f"{name} is of type {kind}, where nothing can be shown"
-                self.report.error((*path, name), message, f"remove it; {suggestion(name, self._publishable())}", on_key=True)
+                self.report.error((*path, name), message, f"remove it; {suggestion(name, self.publishable())}", on_key=True)
 
-    def _publishable(self) -> list[str]:
+    def publishable(self) -> list[str]:
+        """The sources that can be written to."""
         return [name for name, kind in self.known.items() if kind is not None and self.types[kind].publish is not None]
 
     def _validated(self, model: type[BaseModel], said: Any, path: Path) -> BaseModel | None:

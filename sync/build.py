@@ -91,11 +91,6 @@ def open_store(file: ProjectFile, settings: Settings, *, upgraded: bool = True) 
     return database
 
 
-def build_sources(file: ProjectFile, types: ConnectionTypes, environ: Mapping[str, str]) -> Mapping[str, Source]:
-    """Every source with its scopes, ready to be opened with secrets from `environ`."""
-    return _sources(file, types, environ, effective_statuses(file))
-
-
 def _sources(
     file: ProjectFile, types: ConnectionTypes, environ: Mapping[str, str], rules: Sequence[StatusRule]
 ) -> Mapping[str, Source]:

@@ -11,7 +11,11 @@ import msgspec
 from config.problems import ConfigError
 from connectors.base import Finding
 from connectors.errors import Cancelled, SourceError
+from mappings.model import WorkItem
+from sync.assess import ScopedProject, keys_of
 from sync.source import Gauge, Source, guarded, reading
+from sync.store import entities, streams
+from sync.store.connect import Database
 
 MOMENTARY = frozenset({"rate limit", "rate budget", "clock"})
 """Topics of which only the last answer counts: each scope of a source asks again."""
@@ -41,6 +45,29 @@ def check_sources(sources: Sequence[Source], *, stop: threading.Event) -> Sequen
     """Asks every source at the same time; the answers keep the order of the project file."""
     with ThreadPoolExecutor(max_workers=max(1, len(sources)), thread_name_prefix="check") as pool:
         return list(pool.map(lambda source: _check(source, stop), sources))
+
+
+def with_watch_tickets(checked: Sequence[Checked], database: Database, projects: Sequence[ScopedProject]) -> Sequence[Checked]:
+    """Adds to each source the projects' watch tickets that are not among what was read there, once everything has been listed."""
+    unread = [found for project in projects for found in _unread_watch_tickets(database, project)]
+    return [
+        msgspec.structs.replace(one, findings=[*one.findings, *(finding for source, finding in unread if source == one.source)])
+        for one in checked
+    ]
+
+
+def _unread_watch_tickets(database: Database, project: ScopedProject) -> Iterator[tuple[str, ScopedFinding]]:
+    with database.read() as tx:
+        kept = keys_of(tx, project)
+        for source in (source for source, _ in project.scopes if source.name in project.view.watch):
+            listings = [kept[source.name, stream] for stream, kinds in source.connection.streams.items() if "work_item" in kinds]
+            whole = [state.key for state in streams.states(tx, listings) if state.complete_at is not None]
+            key = project.view.watch[source.name]
+            known = {one.key.upper() for one in entities.load(tx, listings) if isinstance(one, WorkItem)}
+            if set(whole) == set(listings) and key.upper() not in known:
+                text = f"watch ticket {key} is outside the scope, or hidden from the account: it was not among the tickets read"
+                fix = f"name another under projects.{project.key}.watch, widen the scope, or let the account see it"
+                yield source.name, ScopedFinding(level="warning", topic="watch", text=text, fix=fix, scope=project.key)
 
 
 def _check(source: Source, stop: threading.Event) -> Checked:

@@ -126,6 +126,12 @@ class GithubScope(Options):
     def excludes(self, full_name: str) -> bool:
         return any(matches(full_name, pattern) for pattern in self.exclude)
 
+    def may_hold(self, key: str) -> bool:
+        """False for an issue, such as `example/churn#12`, of a repository that is not listed; names have no case."""
+        repository, mark, _ = key.partition("#")
+        listed = any(matches(repository, pattern) for pattern in self.repositories)
+        return bool(mark) and listed and not self.excludes(repository)
+
 
 class GithubPublish(PublishOptions):
     """Each status becomes the label `<prefix><its label>`."""

@@ -130,6 +130,10 @@ class JiraScope(Options):
             raise ValueError("give either projects: [KEY, …] or jql: …")
         return self
 
+    def may_hold(self, key: str) -> bool:
+        """False for an issue of another project, as its key says. What a search finds is not known before it is asked."""
+        return not self.projects or key.rpartition("-")[0].upper() in self.projects
+
 
 class JiraPublish(PublishOptions):
     """How statuses are shown on issues."""

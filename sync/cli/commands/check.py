@@ -9,8 +9,7 @@ import msgspec
 from rich.text import Text
 
 from config.secrets import check_environment, check_secrets
-from sync.build import build_sources
-from sync.check import Checked, ScopedFinding, check_sources
+from sync.check import Checked, ScopedFinding, check_sources, with_watch_tickets
 from sync.cli.layout import columns, wrapped
 from sync.cli.options import Globals
 from sync.cli.session import Session
@@ -28,12 +27,10 @@ def run(globals_: Globals) -> ExitCode:
     session.show_problems(check_environment(types, os.environ))
     for name, model in types.items():
         session.show_problems([problem for problem in check_secrets(name, model, os.environ) if problem.level == "warning"])
-    session.require_extras()
-    sources = build_sources(session.file, session.types, os.environ)
-    with session.store() as database:
-        store = str(database)
-    with stoppable() as stop:
-        checked = check_sources(list(sources.values()), stop=stop)
+    with stoppable() as stop, session.workspace() as workspace:
+        store = str(workspace.database)
+        checked = check_sources(list(workspace.sources.values()), stop=stop)
+        checked = with_watch_tickets(checked, workspace.database, workspace.projects)
     if session.wants_json:
         session.answer({"store": store, "sources": [msgspec.to_builtins(one) | {"works": one.works} for one in checked]})
     else:
