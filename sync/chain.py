@@ -49,9 +49,10 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     hidden: int = 0
 
 
-def chain(graph: Graph, subject: Ref) -> Node:
-    """The subject with everything that hangs on it, as far as people look."""
-    return _Chain(graph, subject).node(subject)
+def chain(graph: Graph, subject: Ref, *, branches: int | None = MAX_BRANCHES) -> Node:
+    """The subject with everything that hangs on it, as far as people look: `branches` on each object at most, and of each monitor
+    the newest result; with None all of them."""
+    return _Chain(graph, subject, branches).node(subject)
 
 
 class _Chain:
@@ -61,8 +62,9 @@ class _Chain:
     or commit with it is not shown as its own.
     """
 
-    def __init__(self, graph: Graph, subject: Ref) -> None:
+    def __init__(self, graph: Graph, subject: Ref, most: int | None) -> None:
         self.graph = graph
+        self.most = most
         self.below: dict[Ref, list[Edge]] = {}
         self.hidden: dict[Ref, int] = {}
         self.seen = {subject}
@@ -91,8 +93,7 @@ class _Chain:
     def _grow(self, ref: Ref, ways: Sequence[int]) -> Iterator[tuple[Ref, Sequence[int]]]:
         branches = list(self._branches(ref, ways))
         self.seen.update(other for _, other, _ in branches)
-        news = _newest_observations(self.graph, branches)
-        self.below[ref] = news[:MAX_BRANCHES]
+        self.below[ref] = branches if self.most is None else _newest_observations(self.graph, branches)[: self.most]
         self.hidden[ref] = len(branches) - len(self.below[ref])
         yield from ((other, (way,) if way else ()) for _, other, way in self.below[ref])
 

@@ -64,6 +64,13 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     open_episodes: frozenset[str]
     rule: StatusRule | None
 
+    @property
+    def is_anothers(self) -> bool:
+        """Whether the slot holds a value from before Milepost came, which `adopt` alone takes over."""
+        if self.actual is None or self.held is not None:
+            return self.actual is not None and self.held is not None and self.held.kind == "conflict"
+        return self.pushed is None and not self.settled
+
 
 def decide(case: Situation) -> Decision:
     """The one place where it is decided whether a slot is written."""
@@ -104,7 +111,7 @@ def _while_held(case: Situation, held: Held) -> Decision:
 
 
 def _compare(case: Situation) -> Decision:
-    if case.pushed is None and case.actual is not None and not case.settled:
+    if case.is_anothers:
         return Decision(kind="write" if case.adopt else "conflict")
     base = case.pushed.value if case.pushed is not None else None
     return Decision(kind="write") if case.actual == base else _changed_by_a_person(case)

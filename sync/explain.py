@@ -10,14 +10,19 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from mappings.model import Commit, Dataset, Deployment, Entity, ModelVersion, Observation, Project, Ref, Run
+from mappings.change import Slot, Value
+from mappings.model import ChangeRequest, Commit, Dataset, Deployment, Entity, ModelVersion, Observation, Project, Ref, Run
 from sync.assess import Assessment
-from sync.chain import Node, chain, title_of
-from sync.derive import Standing, shown
+from sync.chain import MAX_BRANCHES, Node, chain, title_of
+from sync.derive import Standing
 from sync.graph import Graph
 from sync.judge import Evidence
+from sync.known import Known
+from sync.lineage import named_shas
+from sync.link import resolve
 from sync.names import name_of
-from sync.recipients import deliver
+from sync.recipients import Delivery, deliver, why_untold
+from sync.showing import shown_on, state_seen
 
 K = TypeVar("K", bound=Hashable)
 
@@ -26,7 +31,7 @@ SHORTEST_PREFIX = 7
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What one rule says of a subject, with everything that it rests on."""
+    """What one rule says of a subject, with everything that it rests on. `untold`: why it is true and nobody is told."""
 
     rule: str
     title: str
@@ -39,6 +44,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     recheck_at: datetime | None
     evidence: tuple[Evidence, ...]
     missing: tuple[str, ...]
+    untold: str | None = None
 
 
 class Concern(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,15 +71,32 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_subjects(assessment: Assessment, text: str) -> Sequence[Entity]:
-    """The entities that a person may mean by a key, a name, an address or a ref; else by the beginning of a sha or run id."""
+    """The entities that a person may mean by a key, a name, an address or a ref, or as `links:` of the project file says it; else
+    by the beginning of a sha or run id; else those that name a commit of which nothing more is known."""
     wanted = text.strip().casefold()
     if not wanted:
         return []
     entities = sorted(assessment.graph.entities.values(), key=lambda entity: entity.ref)
     exact = [one for one in entities if any(wanted == name.casefold() for name in _names(one))]
-    if exact or len(wanted) < SHORTEST_PREFIX:
+    if exact:
         return exact
-    return [one for one in entities if isinstance(one, Commit | Run) and one.ref.id.rpartition("/")[2].startswith(wanted)]
+    declared = resolve(text.strip(), Known(entities)) if ":" in wanted else None
+    if declared is not None:
+        return [assessment.graph.entities[declared]]
+    if len(wanted) < SHORTEST_PREFIX:
+        return []
+    begun = [one for one in entities if isinstance(one, Commit | Run) and one.ref.id.rpartition("/")[2].startswith(wanted)]
+    return begun or [one for one in entities if any(sha.startswith(wanted) or wanted.startswith(sha) for sha in _shas(one))]
+
+
+def _shas(entity: Entity) -> Sequence[str]:
+    """The commits that an entity names, lower-case."""
+    match entity:
+        case ChangeRequest():
+            return [sha.lower() for sha in (entity.head_sha, entity.merge_sha) if sha]
+        case Run() | ModelVersion():
+            return named_shas(entity)
+    return ()
 
 
 def all_names(assessment: Assessment) -> Iterator[str]:
@@ -96,26 +119,29 @@ def _names(entity: Entity) -> Iterator[str]:
         case ModelVersion():
             yield from (entity.name, f"{entity.name}/{entity.version}", f"{entity.name} {entity.version}")
         case Dataset():
-            yield entity.name
+            yield from (entity.name, name_of(entity).removeprefix("dataset "))
         case Deployment():
             yield entity.endpoint
 
 
 class Explainer:
-    """Explains the subjects of one project; what has to be looked through for each is looked through once."""
+    """Explains the subjects of one project, with what its slots hold now; what has to be looked through for each is looked through
+    once."""
 
-    def __init__(self, assessment: Assessment) -> None:
+    def __init__(self, assessment: Assessment, slots: Mapping[Slot, Value]) -> None:
         self.assessment = assessment
+        self.slots = slots
         self.rules = {rule.id: rule for rule in assessment.project.rules}
 
-    def explain(self, subject: Entity) -> Explanation:
-        """The chain from the subject, every verdict about it, and the verdicts about others that concern it."""
+    def explain(self, subject: Entity, *, branches: int | None = MAX_BRANCHES) -> Explanation:
+        """The chain from the subject with at most so many `branches` on each object, every verdict about it, and the verdicts about
+        others that concern it."""
         ref = subject.ref
         evidence = {id(one): one for key in (ref, subject.url) if key is not None for one in self._by_evidence.get(key, ())}
         led_from = self._by_way.get(subject.subject if isinstance(subject, Observation) else ref, ())
         return Explanation(
             project=self.assessment.project.key,
-            subject=chain(self.assessment.graph, ref),
+            subject=chain(self.assessment.graph, ref, branches=branches),
             verdicts=tuple(self._verdict(one) for one in self._in_order(self._about.get(ref, ()))),
             received=tuple(self._concerns(ref, self._told.get(ref, ()), direct=True)),
             evidence_for=(
@@ -132,9 +158,17 @@ class Explainer:
     @cached_property
     def _told(self) -> Mapping[Ref, Sequence[Standing]]:
         """By those who receive them."""
+        return _indexed((target, one.standing) for one in self._delivered for target in one.targets)
+
+    @cached_property
+    def _delivered(self) -> Sequence[Delivery]:
         graph, view = self.assessment.graph, self.assessment.project.view
-        delivered = deliver(graph, view, self.rules, self.assessment.standings, now=self.assessment.now)
-        return _indexed((target, one.standing) for one in delivered for target in one.targets)
+        return deliver(graph, view, self.rules, self.assessment.standings, now=self.assessment.now)
+
+    @cached_property
+    def _targets(self) -> Mapping[tuple[str, Ref], Sequence[Ref]]:
+        """Who receives a status, by its rule and subject."""
+        return {(one.standing.rule, one.standing.subject): one.targets for one in self._delivered}
 
     @cached_property
     def _by_evidence(self) -> Mapping[Ref | str, Sequence[Standing]]:
@@ -170,19 +204,22 @@ class Explainer:
         return sorted(standings, key=lambda one: (one.subject, -self.rules[one.rule].rank))
 
     def _verdict(self, standing: Standing) -> Verdict:
-        rule, view = self.rules[standing.rule], self.assessment.project.view
+        rule, view, now = self.rules[standing.rule], self.assessment.project.view, self.assessment.now
+        targets = self._targets[standing.rule, standing.subject]
+        untold = why_untold(self.assessment.graph, view, standing.subject, now) if standing.truth and not targets else None
         return Verdict(
             rule=rule.id,
             title=rule.title,
             kind=rule.kind,
             truth=standing.truth,
-            state=shown(standing, rule, now=self.assessment.now, unknown_after=view.unknown_after),
+            state=state_seen(standing, rule, view, shown_on(view, rule, targets, self.slots), now=now),
             says=standing.says,
             since=standing.opened_at or standing.since,
             rule_version=standing.rule_version,
             recheck_at=standing.recheck_at,
             evidence=standing.evidence,
             missing=named(standing.missing, self.assessment.graph),
+            untold=untold,
         )
 
 

@@ -17,6 +17,7 @@ from sync.display import Wanted, ending, evidence_document, gather, statuses_of,
 from sync.graph import Graph
 from sync.names import name_of
 from sync.project import ProjectView
+from sync.reasons import Leaving, adopted, conflict, plain, titles_in
 from sync.recipients import Delivery, deliver
 
 Place = tuple[str, str, str, str]
@@ -56,7 +57,7 @@ def make_plan(
     by_id = {rule.id: rule for rule in rules}
     deliveries = deliver(graph, project, by_id, standings, now=now)
     desired = _desired(graph, project, by_id, deliveries, remembered, now)
-    planner = _Planner(graph, project, by_id, standings, remembered, adopt=adopt)
+    planner = _Planner(graph, project, by_id, standings, remembered, now=now, adopt=adopt)
     for slot in sorted({*desired, *_ours(project, remembered)}):
         planner.consider(slot, desired.get(slot, Wanted(value=None)))
     return Plan(
@@ -128,6 +129,7 @@ class _Planner:
         standings: Sequence[Standing],
         remembered: Remembered,
         *,
+        now: datetime,
         adopt: bool,
     ) -> None:
         self.graph = graph
@@ -136,6 +138,7 @@ class _Planner:
         self.remembered = remembered
         self.adopt = adopt
         self.by_title = {rule.title: rule for rule in rules.values()}
+        self.leaving = Leaving(graph, project, rules, standings, now=now)
         self.open_episodes = frozenset(one.episode for one in standings if one.episode)
         self.changes: list[Change] = []
         self.notes: list[Note] = []
@@ -150,7 +153,8 @@ class _Planner:
         if not is_owned(self.project, slot):
             self._tell_of_former(slot, target)
             return
-        self._carry_out(slot, want, target, decide(self._situation(slot, want, target)))
+        situation = self._situation(slot, want, target)
+        self._carry_out(situation, target, decide(situation))
 
     def _tell_of_former(self, slot: Slot, target: Entity) -> None:
         pushed = self.remembered.pushed.get(slot)
@@ -174,8 +178,8 @@ class _Planner:
             rule=self.rules.get(rule) if rule is not None else None,
         )
 
-    def _carry_out(self, slot: Slot, want: Wanted, target: Entity, decision: Decision) -> None:
-        actual = self.remembered.actual.get(slot)
+    def _carry_out(self, case: Situation, target: Entity, decision: Decision) -> None:
+        slot, want, actual = case.slot, case.wanted, case.actual
         if decision.kind in ("write", "force") and not is_editable(target):
             self._note("skipped", slot, target, want, "archived or locked: it cannot be edited")
             return
@@ -183,27 +187,28 @@ class _Planner:
             self._remember("agreed", slot, want.value, decision)
         match decision.kind:
             case "write" | "force":
-                self._write(slot, want, target, actual, forced=decision.kind == "force")
+                self._write(case, target, decision)
             case "adopt":
                 self._remember("adopted", slot, want.value, decision)
             case "keep":
-                if self.remembered.held.get(slot) is None or self.remembered.held[slot].value != actual:
+                if case.held is None or case.held.value != actual:
                     self._remember("override", slot, actual, decision)
-                self._note("override", slot, target, want, f"a person set it to {_plain(actual)}; kept until released")
+                self._note("override", slot, target, want, f"a person set it to {plain(actual)}; kept until released")
             case "contest":
                 self._remember("contested", slot, actual, decision)
                 self._note("contested", slot, target, want, "rewritten twice within 24 hours and changed again; left alone now")
             case "contested":
                 self._note("contested", slot, target, want, "contested; left alone until released")
             case "conflict":
-                if self.remembered.held.get(slot) is None:
+                if case.held is None:
                     self._remember("conflict", slot, actual, decision)
-                self._note("conflict", slot, target, want, _conflict(actual, want))
+                self._note("conflict", slot, target, want, conflict(actual, want.value))
             case "rest":
                 if want.withheld is not None:
                     self._note("skipped", slot, target, want, want.withheld)
 
-    def _write(self, slot: Slot, want: Wanted, target: Entity, actual: Value, *, forced: bool) -> None:
+    def _write(self, case: Situation, target: Entity, decision: Decision) -> None:
+        slot, want, actual = case.slot, case.wanted, case.actual
         action: Action = "add" if actual is None else "remove" if want.value is None else "update"
         told = want if action != "remove" else msgspec.structs.replace(want, shown=tuple(ending(want.shown, actual)))
         digest = hashlib.blake2b(msgspec.json.encode([str(slot), actual, want.value], order="deterministic"), digest_size=8)
@@ -220,21 +225,26 @@ class _Planner:
                 title=target.title if isinstance(target, WorkItem | ChangeRequest) else "",
                 url=target.url,
                 rules=tuple(one.rule.id for one in told.shown),
-                reason=told.reason or f"{self._named(slot, actual)} applies no longer",
+                reason=self._why_removed(case, told, target, decision) if action == "remove" else _why_shown(case, told),
                 evidence=tuple(evidence_document(evidence) for one in told.shown for evidence in one.standing.evidence),
                 episode=next((one.standing.episode for one in told.shown if one.standing.episode), None),
-                forced=forced,
+                forced=decision.kind == "force",
                 counts=is_counted(self.project, slot)
                 and (slot.kind != "property" or _status_ids(actual) != _status_ids(want.value)),
             )
         )
 
-    def _named(self, slot: Slot, value: Value) -> str:
-        """What of ours the slot showed, for a person."""
-        rule = self.rules.get(self.project.label_rules.get(slot.target.source, {}).get(slot.name, ""))
-        if slot.kind == "label":
-            return rule.title if rule is not None else slot.name
-        return "none of the statuses that it lists" if isinstance(value, dict) else _plain(value)
+    def _why_removed(self, case: Situation, told: Wanted, target: Entity, decision: Decision) -> str:
+        named = ", ".join(titles_in(case.slot, case.actual, self.project, self.rules)) or plain(case.actual)
+        if case.is_anothers:
+            return adopted(named, told.reason)
+        if told.reason:
+            return told.reason
+        if decision.kind == "force":
+            return f"a person set {named} by hand, and the facts do not support it"
+        if decision.ended:
+            return f"what a person set {named} for is over"
+        return self.leaving.why(case.slot, case.actual, target)
 
     def _remember(self, kind: str, slot: Slot, value: Value, decision: Decision) -> None:
         self.memories.append(
@@ -262,6 +272,11 @@ class _Planner:
         )
 
 
+def _why_shown(case: Situation, told: Wanted) -> str:
+    by_hand = f"taken over by --adopt from a person's value: {plain(case.actual)}" if case.is_anothers else ""
+    return "; ".join(filter(None, [told.reason, by_hand]))
+
+
 def is_counted(project: ProjectView, slot: Slot) -> bool:
     """Whether a slot counts for the safety check: a property does only where no field shows the same."""
     owned = project.owned.get(slot.target.source)
@@ -282,21 +297,6 @@ def is_editable(target: Entity) -> bool:
 def _status_ids(value: Value) -> list[tuple[str, str]]:
     statuses = statuses_of(value) if isinstance(value, dict) else []
     return sorted((str(one.get("id")), str(one.get("state"))) for one in statuses)
-
-
-def _conflict(actual: Value, want: Wanted) -> str:
-    text = f"holds {_plain(actual)}, which Milepost never wrote"
-    if want.value is None:
-        return f"{text} and the facts do not support; look, then plan again with --adopt to empty it"
-    return f"{text}; look, then plan again with --adopt to take it over"
-
-
-def _plain(value: Value) -> str:
-    if value is None:
-        return "nothing"
-    if value is True:
-        return "present"
-    return ", ".join(value) if isinstance(value, list) else "a document" if isinstance(value, dict) else str(value)
 
 
 def _how_to_hear(project: ProjectView) -> str:

@@ -45,8 +45,8 @@ def plan_project(
 ) -> Plan:
     """The plan of one assessed project. `in_order` are all projects of the file: where they overlap, the first owns a target.
 
-    `just_read` is what slots that we wrote lately were just read to hold. Of those that were not, our own word counts: another
-    value in a listing may be older than our write.
+    `just_read` is what slots that we wrote lately were just read to hold. Of those that were not, another value in a listing may be
+    older than our write: what a slot was found to hold when it was left alone counts, else what we wrote.
     """
     with database.read() as tx:
         recalled = _recall(tx, assessment, Ownership(assessment.project, in_order), sources, just_read or {})
@@ -77,17 +77,19 @@ def _recall(
     held = publishing.held(tx, key)
     foreign = ownership.foreign(tx, targets)
     inherited = _continued(ownership.inherited(tx, targets - foreign), assessment)
+    every_hold = {**held, **inherited.held}
     strays = _strays(tx, assessment, {slot.target for slot in mine} - known.keys())
     published = {**mine, **inherited.published}
     # Nothing mirrors a slot that the file no longer makes ours: what we wrote there is expected, and looked at before it is taken.
     former = {slot: row.value for slot, row in mine.items() if not sources[slot.target.source].owned.covers(slot)}
     mirrored = {**former, **entities.slots_of(tx, [*targets, *strays])}
-    believed = {**doubtful(mine.values(), mirrored, assessment.now), **just_read}
+    unsure = doubtful(mine.values(), mirrored, assessment.now)
+    believed = {**unsure, **{slot: every_hold[slot].value for slot in unsure if slot in every_hold}, **just_read}
     return _Recalled(
         remembered=Remembered(
             actual={slot: value for slot, value in {**mirrored, **believed}.items() if value is not None},
             pushed={slot: Pushed(value=row.value, rules=row.rules, episode=row.episode) for slot, row in published.items()},
-            held={slot: _held(row) for slot, row in {**held, **inherited.held}.items()},
+            held={slot: _held(row) for slot, row in every_hold.items()},
             settled=frozenset(publishing.settled(tx, key)),
             forced=audit.forced_rewrites(tx, key, assessment.now - ROLLING),
             strays=strays,

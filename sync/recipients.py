@@ -11,6 +11,7 @@ from mappings.model import ChangeRequest, Ref, WorkItem
 from mappings.rules import StatusRule
 from sync.derive import Standing
 from sync.graph import Graph
+from sync.names import name_of
 from sync.project import ProjectView
 
 
@@ -54,6 +55,17 @@ def _targets(
 def is_current(item: WorkItem, project: ProjectView, now: datetime) -> bool:
     """Open, or closed so lately that people still look at it."""
     return item.is_open or (item.closed_at is not None and now - item.closed_at < project.closed_within)
+
+
+def why_untold(graph: Graph, project: ProjectView, subject: Ref, now: datetime) -> str | None:
+    """Why people look at the subject itself no longer, so that no status of its own is shown on it. None: they do, or never did."""
+    item, change = graph.get(subject, WorkItem), graph.get(subject, ChangeRequest)
+    if item is not None and not is_current(item, project, now):
+        when = f"more than {project.closed_within.days} days ago" if item.closed_at is not None else "nobody knows when"
+        return f"{name_of(item)} was closed {when}"
+    if change is not None and not change.is_open:
+        return f"{name_of(change)} is {change.state}"
+    return None
 
 
 def _open_changes(graph: Graph, item: Ref) -> Sequence[Ref]:

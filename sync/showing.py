@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Literal
 
 import msgspec
 
@@ -10,8 +12,8 @@ from mappings.change import Change, Note, Owned, Plan, Slot, Value
 from mappings.model import Entity, Ref
 from mappings.rules import StatusRule
 from sync.assess import Assessment
-from sync.derive import Standing
-from sync.display import Shown, gather, holds_several, shows
+from sync.derive import Standing, shown
+from sync.display import Shown, gather, holds_several, shows, wanted
 from sync.names import name_of
 from sync.project import ProjectView
 from sync.recipients import deliver
@@ -31,6 +33,24 @@ class SlotState(msgspec.Struct, frozen=True, kw_only=True):
 def shown_on(project: ProjectView, rule: StatusRule, targets: Iterable[Ref], actual: Mapping[Slot, Value]) -> Sequence[Ref]:
     """The targets on which people can see the status now. A property is not seen where a field or labels say the same."""
     return [target for target in targets if any(_shows(slot, rule, project, actual) for slot in _seen(project, target))]
+
+
+def state_seen(
+    standing: Standing, rule: StatusRule, project: ProjectView, seen: Sequence[Ref], *, now: datetime
+) -> Literal["on", "off", "unknown"]:
+    """What people are told of a status that they see on `seen`. What is not known is shown from before only where people see it;
+    else it is unknown, also where nothing of it was ever published."""
+    if standing.truth is None and not seen:
+        return "unknown"
+    state = shown(standing, rule, now=now, unknown_after=project.unknown_after)
+    return "unknown" if standing.truth is None and state == "off" else state
+
+
+def wanted_in(slot: Slot, assessment: Assessment) -> Value:
+    """What the statuses ask for in a slot that shows nothing of ours."""
+    entries = _entries(slot.target, assessment)
+    found = wanted(slot.target, entries, assessment.project.view, assessment.graph, {}).get(slot)
+    return found.value if found is not None else None
 
 
 def can_show(project: ProjectView, target: Ref) -> bool:

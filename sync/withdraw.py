@@ -30,8 +30,7 @@ def unpublish_plan(
         if target is None or value is None or found is None:
             continue
         if found != value:
-            text = "a person changed it since we wrote it; it stays"
-            notes.append(Note(kind="override", project=project, text=text, slot=slot, key=name_of(target), actual=found))
+            notes.append(_stays(project, slot, name_of(target), found))
         elif not is_editable(target):
             text = "archived or locked: it cannot be edited"
             notes.append(Note(kind="skipped", project=project, text=text, slot=slot, key=name_of(target), actual=found))
@@ -47,6 +46,20 @@ def unpublish_plan(
         notes=tuple(notes),
         published=len(published),
     )
+
+
+def left_to_others(plan: Plan, applied: Applied) -> Sequence[Note]:
+    """What was not taken back because others had changed it, as far as was known before and as was seen just before the write."""
+    seen = [one for one in applied.results if one.state == "conflict"]
+    return [
+        *(note for note in plan.notes if note.kind == "override"),
+        *(_stays(plan.project, one.change.slot, one.change.key, one.found) for one in seen),
+    ]
+
+
+def _stays(project: str, slot: Slot, key: str, found: Value) -> Note:
+    text = "a person changed it since we wrote it; it stays"
+    return Note(kind="override", project=project, text=text, slot=slot, key=key, actual=found)
 
 
 def _removal(project: str, slot: Slot, value: Value, target: Entity) -> Change:

@@ -89,7 +89,7 @@ def _branch(node: Node) -> Branch:
     notes = [Text(f"{node.confidence}: {node.because}", style="dim italic")] if node.because else []
     children = [_branch(child) for child in node.children]
     if node.hidden:
-        children.append(Branch(head=Text(f"… and {node.hidden:,} more", style="dim")))
+        children.append(Branch(head=Text(f"… and {node.hidden:,} more: milepost explain -v shows all", style="dim")))
     return Branch(head=_head(node), notes=notes, url=node.url, children=children)
 
 
@@ -118,7 +118,10 @@ def _verdict(verdict: Verdict, now: datetime) -> Branch:
     says = words_of(verdict.title, truth=verdict.truth, says=verdict.says, missing=verdict.missing)
     return Branch(
         head=Text.assemble((f"{sign} {verdict.title}", f"bold {color}"), f"  {says}"),
-        notes=[Text(f"since {ago(verdict.since, now)}; rule {verdict.rule}, version {verdict.rule_version}", style="dim")],
+        notes=[
+            Text(f"since {ago(verdict.since, now)}; rule {verdict.rule}, version {verdict.rule_version}", style="dim"),
+            *([Text(f"not shown: {verdict.untold}", style="dim")] if verdict.untold is not None else []),
+        ],
         children=[
             *(_object(evidence, url, KINDS[verdict.kind]) for (_, url), evidence in by_page.items()),
             *(Branch(head=Text(f"? missing: {one}", style="yellow")) for one in missing_by_reason(verdict.missing)),
@@ -206,4 +209,5 @@ def _verdict_document(verdict: Verdict) -> Document:
             for one in verdict.evidence
         ],
         "missing": verdict.missing,
+        "untold": verdict.untold,
     }

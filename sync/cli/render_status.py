@@ -18,11 +18,12 @@ from sync.cli.layout import Cell, columns, widths, wrapped
 from sync.cli.render_sources import counted_statuses, source_lines
 from sync.cli.style import NOTES, ago, link, listed, place, shown_value
 from sync.cli.verdicts import is_only_unread, look_of, sources_of, words_of
-from sync.derive import Standing, shown
+from sync.derive import Standing
 from sync.explain import named
 from sync.names import name_of
-from sync.recipients import Delivery, deliver
-from sync.showing import can_show, shown_on
+from sync.reasons import conflict
+from sync.recipients import Delivery, deliver, why_untold
+from sync.showing import can_show, shown_on, state_seen, wanted_in
 from sync.store import entities, publishing
 from sync.store.connect import Database
 from sync.store.publishing import Hold
@@ -38,8 +39,7 @@ class ProjectStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One status: whose it is, where it is told, and where people see it now. In `state`, what was never known counts as unknown,
-    though nothing of it is published."""
+    """One status: whose it is, where it is told, and where people see it now."""
 
     standing: Standing
     rule: StatusRule
@@ -109,15 +109,16 @@ def _rows(project: ProjectStatus) -> Sequence[_Row]:
     rows = []
     for one in project.deliveries:
         rule, standing = rules[one.standing.rule], one.standing
-        state = shown(standing, rule, now=assessment.now, unknown_after=assessment.project.view.unknown_after)
+        seen = shown_on(assessment.project.view, rule, one.targets, project.slots)
+        state = state_seen(standing, rule, assessment.project.view, seen, now=assessment.now)
         rows.append(
             _Row(
                 standing=standing,
                 rule=rule,
-                state="unknown" if standing.truth is None and state == "off" else state,
+                state=state,
                 subject=assessment.graph.entities.get(standing.subject),
                 told=one.targets if state != "off" else (),
-                seen=shown_on(assessment.project.view, rule, one.targets, project.slots),
+                seen=seen,
             )
         )
     return sorted(rows, key=lambda row: (-row.rule.rank, row.standing.subject))
@@ -149,9 +150,12 @@ def _held(row: _Row, assessment: Assessment) -> str:
 
 
 def _where(row: _Row, assessment: Assessment) -> str:
-    """Where people see it now, or that they do not. Nothing where it is just on its own ticket."""
+    """Where people see it now, or that they do not, and why. Nothing where it is just on its own ticket."""
     if row.seen:
         return "" if list(row.seen) == [row.standing.subject] else f"shown on {_names(row.seen, assessment)}"
+    if not row.told and row.state == "on":
+        why = why_untold(assessment.graph, assessment.project.view, row.standing.subject, assessment.now)
+        return f"not shown: {why or 'no ticket receives it'}"
     told = [target for target in row.told if can_show(assessment.project.view, target)]
     if not told or row.state != "on":
         return ""
@@ -168,10 +172,11 @@ def _hold(hold: Hold, assessment: Assessment) -> Sequence[Cell]:
     target = assessment.graph.entities.get(hold.slot.target)
     name = link(name_of(target), target.url, "bold") if target is not None else Text(str(hold.slot.target))
     age = Text(ago(hold.since, assessment.now), style="dim")
-    return Text(f"! {hold.kind}", style=NOTES[hold.kind]), name, age, f"{place(hold.slot)}: {why_held(hold, name.plain)}"
+    why = _why_held(hold, name.plain, assessment)
+    return Text(f"! {hold.kind}", style=NOTES[hold.kind]), name, age, f"{place(hold.slot)}: {why}"
 
 
-def why_held(hold: Hold, name: str) -> str:
+def _why_held(hold: Hold, name: str, assessment: Assessment) -> str:
     """Why a slot is left alone, and what ends that."""
     value = shown_value(hold.value)
     match hold.kind:
@@ -180,7 +185,7 @@ def why_held(hold: Hold, name: str) -> str:
         case "contested":
             return f"rewritten by both sides, left at {value} until milepost release {name}"
         case "conflict":
-            return f"holds {value}, which Milepost never wrote; milepost apply --adopt takes it over"
+            return conflict(hold.value, wanted_in(hold.slot, assessment))
 
 
 def unheard(project: ProjectStatus) -> Sequence[str]:

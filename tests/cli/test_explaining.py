@@ -27,7 +27,7 @@ def assessed(world: World) -> Assessment:
 
 
 def explained(world: World, subject: Entity) -> Explanation:
-    return Explainer(assessed(world)).explain(subject)
+    return Explainer(assessed(world), {}).explain(subject)
 
 
 def nodes(node: Node) -> Iterator[Node]:
@@ -85,7 +85,21 @@ def test_many_branches_are_counted_not_listed() -> None:
     text = "\n".join(line.plain for line in explanation_lines(explanation, NOW, 80))
 
     assert len(explanation.subject.children) == MAX_BRANCHES
-    assert f"… and {30 - MAX_BRANCHES} more" in text
+    assert f"… and {30 - MAX_BRANCHES} more: milepost explain -v shows all" in text
+
+
+def test_all_branches_are_listed_where_all_are_asked_for() -> None:
+    world = World()
+    item, _, _, version = world.whole()
+    for number in range(30):
+        world.change(number + 100, branch=f"{item.key.lower()}-{number}")
+        world.observation(version, "passed", at=NOW - timedelta(days=number))
+
+    whole = Explainer(assessed(world), {}).explain(item, branches=None).subject
+
+    assert sum(1 for node in nodes(whole) if node.kind == "change_request") == 31
+    assert sum(1 for node in nodes(whole) if node.kind == "observation") == 30
+    assert {node.hidden for node in nodes(whole)} == {0}
 
 
 def test_links_read_right_from_both_ends() -> None:
@@ -120,6 +134,55 @@ def test_names_in_any_case_find_their_things_and_nothing_finds_nothing() -> None
     assert find_subjects(everything, str(run.ref)) == [run]
     assert find_subjects(everything, "") == []
     assert find_subjects(everything, "nothing of the kind") == []
+
+
+def test_what_a_declared_link_or_a_status_calls_a_thing_finds_it() -> None:
+    world = World()
+    item, change, run, version = world.whole()
+    dataset = world.dataset(digest="935de66f01")
+    everything = assessed(world)
+
+    assert find_subjects(everything, "jira:ML-42") == [item]
+    assert find_subjects(everything, "github:example/churn#7") == [change]
+    assert find_subjects(everything, f"mlflow:run/{run.ref.id}") == [run]
+    assert find_subjects(everything, "mlflow:model/churn-classifier/3") == [version]
+    assert find_subjects(everything, "customers (935de66f)") == [dataset]
+    assert find_subjects(everything, "jira:ML-43") == find_subjects(everything, "github:ML-42") == []
+
+
+def test_a_sha_of_no_stored_commit_finds_what_names_it() -> None:
+    head = "f15dcc9cb" + "0" * 31
+    world = World()
+    change = world.change(7, head_sha=head, merge_sha="a" * 40)
+    run = world.run(git_commit=head)
+    version = world.version(tags={"git_sha": head[:9]})
+    everything = assessed(world)
+
+    assert {one.ref for one in find_subjects(everything, "F15DCC9CB")} == {change.ref, run.ref, version.ref}
+    assert {one.ref for one in find_subjects(everything, head)} == {change.ref, run.ref, version.ref}
+    assert find_subjects(everything, "a" * 8) == [change]
+    assert find_subjects(everything, "f15dcc") == []
+    commit = world.commit(head)
+    assert find_subjects(assessed(world), "f15dcc9cb") == [commit]
+
+
+def test_a_true_status_of_a_ticket_that_was_closed_long_ago_is_said_to_be_shown_nowhere() -> None:
+    world = World()
+    item, *_ = world.whole()
+    closed = world.change_of(item, status_category="done", closed_at=NOW - 90 * DAY)
+
+    text = "\n".join(line.plain for line in explanation_lines(explained(world, closed), NOW, 100))
+
+    assert "● Model ready" in text
+    assert "not shown: ML-42 was closed more than 30 days ago" in text
+    assert "not shown:" not in "\n".join(line.plain for line in explanation_lines(explained(world, item_again(world)), NOW, 100))
+
+
+def item_again(world: World) -> Entity:
+    """The ticket of the world, open once more."""
+    item = world.graph().work_items_by_key["jira", "ML-42"]
+    opened: Entity = world.change_of(item, status_category="in_progress", closed_at=None)
+    return opened
 
 
 def test_an_open_pull_request_receives_the_statuses_of_the_ticket_that_it_implements() -> None:

@@ -9,10 +9,25 @@ import pytest
 
 from sync.assess import Assessment, ScopedProject
 from sync.cli.render_sources import counted_statuses
-from sync.cli.render_status import ProjectStatus, unheard
+from sync.cli.render_status import ProjectStatus, status_lines, unheard
 from sync.recipients import deliver
-from tests.cli.office import Office
+from tests.cli.office import FIELD, Office
 from tests.core.worlds import DAY, NOW, World, shipped
+
+
+def looked_at(world: World) -> ProjectStatus:
+    rules, view = tuple(shipped()), world.view()
+    standings = world.derive(rules).standings
+    assessment = Assessment(
+        project=ScopedProject(view=world.project, rules=rules, scopes=(), fresh_within=DAY),
+        now=world.now,
+        graph=view.graph,
+        freshness=view.freshness,
+        standings=standings,
+        findings=(),
+    )
+    deliveries = deliver(view.graph, world.project, {rule.id: rule for rule in rules}, standings, now=world.now)
+    return ProjectStatus(assessment=assessment, deliveries=deliveries, holds=(), slots={})
 
 
 def words(text: str) -> str:
@@ -61,6 +76,60 @@ def test_a_source_that_is_away_is_told_once_with_how_many_statuses_it_concerns(o
     assert f"? {counted_statuses(len(unknown) - 1)} not known without jira" in table
     assert " ? Data blocked" not in table
     assert whole.count("? Data blocked OPS-") > 1
+
+
+def test_what_is_not_known_and_shown_nowhere_is_not_said_to_stay(office: Office) -> None:
+    assert office.desk.call("pull").code == 0
+    office.jira.token = "another by now"
+    assert office.desk.call("pull").code == 3
+
+    table = words(office.desk.call("status", "--all").out)
+    explained = words(office.desk.call("explain", "OPS-2").out)
+
+    assert statuses(office)["OPS-2", "data-blocked"]["state"] == "unknown"
+    assert "? Data blocked OPS-2" in table
+    assert "stays until" not in table
+    assert "? Data blocked not known" in explained
+    assert "◐" not in table + explained
+
+
+def test_a_true_status_that_no_ticket_receives_says_why(office: Office) -> None:
+    world = World()
+    item, *_ = world.whole()
+    world.change_of(item, status_category="done", closed_at=NOW - 90 * DAY)
+
+    table = words(" ".join(line.plain for line in status_lines([looked_at(world)], 200, everything=False)))
+
+    assert "● Model ready ML-42" in table
+    assert "not shown: ML-42 was closed more than 30 days ago" in table
+
+
+def test_a_conflict_is_told_in_the_same_words_everywhere(office: Office) -> None:
+    office.jira.edit("OPS-2", fields={FIELD: "Model ready"})
+    office.jira.edit("OPS-3", fields={FIELD: "Model ready"})
+    assert office.desk.call("sync").code == 0
+    takes = "field ML Status holds Model ready, which Milepost never wrote; look, then milepost apply --adopt takes it over"
+    empties = (
+        "field ML Status holds Model ready, which Milepost never wrote and the facts do not support; "
+        "look, then milepost apply --adopt empties it"
+    )
+
+    for command in (("status",), ("plan",), ("release", "OPS-2"), ("explain", "OPS-2")):
+        assert takes.partition(" holds ")[2] in words(office.desk.call(*command).out), command
+    for command in (("status",), ("plan",), ("release", "OPS-3"), ("explain", "OPS-3")):
+        assert empties.partition(" holds ")[2] in words(office.desk.call(*command).out), command
+
+
+def test_an_override_is_told_by_the_plan_right_after_the_write(office: Office) -> None:
+    assert office.desk.call("sync").code == 0
+    office.jira.edit("OPS-2", fields={FIELD: None})
+    synced = words(office.desk.call("sync").out)
+    override = "! override OPS-2 field ML Status: a person set it to nothing; kept until"
+
+    assert override in synced
+    assert override in words(office.desk.call("plan").out)
+    assert "! override a person set it to nothing; kept until" in words(office.desk.call("explain", "OPS-2").out)
+    assert "override OPS-2" in words(office.desk.call("status").out)
 
 
 def test_no_line_of_a_table_repeats_the_title_of_its_status(office: Office) -> None:
@@ -126,19 +195,8 @@ def test_an_alert_that_reaches_nobody_is_told_with_what_is_wrong_with_the_watch_
     world.change_of(item, status_category="done", closed_at=NOW - 90 * DAY)
     world.observation(version, "failed", source="mlflow")
     world.set_project(watch=watch)
-    rules, view = tuple(shipped()), world.view()
-    standings = world.derive(rules).standings
-    assessment = Assessment(
-        project=ScopedProject(view=world.project, rules=rules, scopes=(), fresh_within=DAY),
-        now=world.now,
-        graph=view.graph,
-        freshness=view.freshness,
-        standings=standings,
-        findings=(),
-    )
-    deliveries = deliver(view.graph, world.project, {rule.id: rule for rule in rules}, standings, now=world.now)
 
-    told = unheard(ProjectStatus(assessment=assessment, deliveries=deliveries, holds=(), slots={}))
+    told = unheard(looked_at(world))
 
     assert len(told) == 1
     assert told[0].startswith("this alert reaches nobody: churn-classifier v3 has drifted")

@@ -459,6 +459,48 @@ def test_a_removal_of_what_no_rule_speaks_of_any_longer_names_it() -> None:
     assert (change.rules, change.reason) == ((), "Busy applies no longer")
 
 
+@pytest.mark.parametrize("kind", ["field", "label", "property"])
+def test_a_removal_from_a_former_watch_ticket_says_who_receives_it_no_longer(kind: str) -> None:
+    office = Office(kind)
+    alarm = rule(
+        id="bad", title="Bad", kind="alarm", rank=80, when={"any": [{"subject": {"alias": "champion"}}]}, **{"for": "model_version"}
+    )
+    office.rules = [alarm]
+    office.world.version()
+    office.world.item("ML-43")
+    office.world.set_project(watch={"jira": "ML-42"})
+    office.go()
+    office.world.set_project(watch={"jira": "ML-43"})
+    removal, addition = sorted(office.go().changes, key=lambda one: one.key)
+    assert (removal.key, removal.action, removal.reason) == ("ML-42", "remove", "ML-42 no longer receives Bad")
+    assert (addition.key, addition.action) == ("ML-43", "add")
+
+
+def test_a_removal_from_a_ticket_that_was_closed_long_ago_or_left_the_scopes_says_so() -> None:
+    office = Office()
+    office.go("good")
+    office.world.change_of(office.item, status_category="done", closed_at=NOW - 90 * DAY, labels=("good",))
+    standings = office.world.derive(RULES, office.last).standings
+    (change,) = office.desk.plan(office.world, standings, rules=RULES).changes
+    assert change.reason == "ML-42 was closed more than 30 days ago"
+    office.world.drop(office.item)
+    office.desk.strays = {office.item.ref: office.item}
+    (change,) = office.desk.plan(office.world, office.world.derive(RULES).standings, rules=RULES).changes
+    assert change.reason == "ML-42 is no longer in the project's scopes"
+
+
+@pytest.mark.parametrize(("truths", "after"), [((), None), (("bad",), "Bad")])
+def test_what_adoption_takes_from_a_person_says_so(truths: tuple[str, ...], after: Value) -> None:
+    office = Office()
+    office.edit("Good")
+    office.go(*truths)
+    (change,) = office.go(*truths, adopt=True).changes
+    assert (change.before, change.after) == ("Good", after)
+    assert "taken over by --adopt" in change.reason
+    assert "a person's value" in change.reason
+    assert "applies no longer" not in change.reason
+
+
 def test_a_hand_set_favourable_value_that_the_facts_deny_says_so() -> None:
     office = Office()
     office.edit("Good")

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 import msgspec
 from rich.text import Text
 
 from config.problems import nearest
-from mappings.change import Note, Plan, Slot
+from mappings.change import Note
 from mappings.model import Entity
 from sync.assess import Assessment, assess
+from sync.chain import MAX_BRANCHES
 from sync.cli.documents import Document, note_document
 from sync.cli.errors import UsageProblem
 from sync.cli.options import Globals
 from sync.cli.render_explain import age_line, explanation_document, explanation_lines
 from sync.cli.render_slots import finding_lines, slot_document, slot_lines
-from sync.cli.render_status import why_held
 from sync.cli.session import Session
 from sync.explain import Explainer, Explanation, all_names, find_subjects
-from sync.names import name_of
 from sync.outcome import ExitCode
 from sync.ownership import TARGETS, Ownership
 from sync.planning import plan_project
 from sync.showing import SlotState, findings_about, slot_states
-from sync.store import entities, publishing
-from sync.store.publishing import Hold
+from sync.store import entities
 from sync.workspace import Workspace
 
 MANY = 10
@@ -55,7 +53,8 @@ def run(globals_: Globals, *, subject: str) -> ExitCode:
             names.update(all_names(assessed))
             subjects = find_subjects(assessed, subject)
             count += len(subjects)
-            found.extend(_answers(workspace, assessed, subjects if session.wants_json else subjects[: MANY - len(found)]))
+            some = subjects if session.wants_json else subjects[: MANY - len(found)]
+            found.extend(_answers(workspace, assessed, some, None if globals_.verbose else MAX_BRANCHES))
     if not found:
         raise unknown_subject(subject, names)
     if session.wants_json:
@@ -69,7 +68,7 @@ def run(globals_: Globals, *, subject: str) -> ExitCode:
     return ExitCode.DONE
 
 
-def _answers(workspace: Workspace, assessed: Assessment, subjects: Sequence[Entity]) -> Iterator[_Answer]:
+def _answers(workspace: Workspace, assessed: Assessment, subjects: Sequence[Entity], branches: int | None) -> Iterator[_Answer]:
     """The plan is made once a project, and only where something is to be said of it."""
     if not subjects:
         return
@@ -83,36 +82,15 @@ def _answers(workspace: Workspace, assessed: Assessment, subjects: Sequence[Enti
     with workspace.database.read() as tx:
         targets = {one.ref for one in subjects if one.ref.kind in TARGETS}
         targets -= Ownership(assessed.project, workspace.projects).foreign(tx, targets)
-        actual = entities.slots_of(tx, targets)
-        plan = _with_holds(plan, publishing.held(tx, assessed.project.key), assessed)
-    explainer = Explainer(assessed)
+        actual = entities.slots_of(tx, {ref for ref in assessed.graph.entities if ref.kind in TARGETS})
+    explainer = Explainer(assessed, actual)
     for one in subjects:
         yield _Answer(
-            explanation=explainer.explain(one),
+            explanation=explainer.explain(one, branches=branches),
             slots=slot_states(assessed, one.ref, actual, plan) if one.ref in targets else (),
             findings=findings_about(plan, one),
             now=assessed.now,
         )
-
-
-def _with_holds(plan: Plan, holds: Mapping[Slot, Hold], assessed: Assessment) -> Plan:
-    """The plan with a note of every slot that is left alone: soon after a write it still counts on our own value there."""
-    spoken_of = {one.slot for one in plan.notes} | {one.slot for one in plan.changes}
-    notes = [
-        Note(
-            kind=hold.kind,
-            project=plan.project,
-            text=why_held(hold, name_of(target)),
-            slot=slot,
-            key=name_of(target),
-            url=target.url,
-            actual=hold.value,
-            desired=hold.value,
-        )
-        for slot, hold in sorted(holds.items())
-        if slot not in spoken_of and (target := assessed.graph.entities.get(slot.target)) is not None
-    ]
-    return msgspec.structs.replace(plan, notes=(*plan.notes, *notes))
 
 
 def _lines(answer: _Answer, width: int) -> Iterator[Text]:
@@ -136,5 +114,5 @@ def unknown_subject(text: str, names: Iterable[str]) -> UsageProblem:
     close = nearest(text, names)
     meant = f"did you mean {close}? Else " if close is not None else ""
     return UsageProblem(
-        f"nothing known is called {text!r}", f"{meant}pull first, or name it as ML-42, example/churn#12 or by its address"
+        f"nothing known is called {text!r}", f"{meant}pull first, or name it as CHURN-42, example/churn#12 or by its address"
     )

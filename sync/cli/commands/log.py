@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from rich.text import Text
 
 from mappings.model import Ref
+from sync.assess import assess
+from sync.cli.commands.explain import unknown_subject
 from sync.cli.documents import entry_document
 from sync.cli.layout import wrapped
 from sync.cli.options import Globals
 from sync.cli.session import Session, duration
 from sync.cli.style import SIGNS, change_words, distinct_reasons, place, shown_value
+from sync.explain import all_names, find_subjects
+from sync.names import name_of
 from sync.outcome import ExitCode
 from sync.store import audit
 from sync.store.audit import Entry
@@ -22,8 +27,11 @@ def run(globals_: Globals, *, subject: str | None, since: str, limit: int) -> Ex
     """Shows the audit, the newest entries last."""
     session = Session(globals_)
     back = duration("--since", since)
+    names = _names(session, subject) if subject is not None else [None]
     with session.store() as database, database.read() as tx:
-        entries = audit.read(tx, projects=session.globals.projects, since=database.now(tx) - back, key=subject, limit=limit)
+        since_when, projects = database.now(tx) - back, session.globals.projects
+        found = [audit.read(tx, projects=projects, since=since_when, key=name, limit=limit) for name in names]
+    entries = sorted((entry for some in found for entry in some), key=lambda entry: entry.at)[-limit:]
     if session.wants_json:
         session.answer({"entries": [entry_document(entry) for entry in entries]})
     elif entries:
@@ -31,6 +39,20 @@ def run(globals_: Globals, *, subject: str | None, since: str, limit: int) -> Ex
     else:
         session.show(f"Nothing was written{f' on {subject}' if subject else ''} in the last {since}.")
     return ExitCode.DONE
+
+
+def _names(session: Session, subject: str) -> Sequence[str | None]:
+    """What the log calls a subject: as it was named, else as those are called that bear that name. Raises `UsageProblem` for what
+    neither the log nor any project knows."""
+    with session.store() as database, database.read() as tx:
+        if audit.read(tx, key=subject, limit=1):
+            return [subject]
+    with session.workspace() as workspace:
+        assessed = [assess(workspace.database, project, stop=threading.Event()) for project in session.chosen(workspace)]
+    subjects = {name_of(entity) for one in assessed for entity in find_subjects(one, subject)}
+    if not subjects:
+        raise unknown_subject(subject, {name for one in assessed for name in all_names(one)})
+    return sorted(subjects)
 
 
 def _lines(entries: Sequence[Entry], width: int) -> Iterator[Text]:

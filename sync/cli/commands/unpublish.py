@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import msgspec
 from rich.text import Text
 
 from config.problems import suggestion
@@ -19,6 +20,7 @@ from sync.engine import Run, Withdrawn
 from sync.outcome import ExitCode
 from sync.source import Source, require_secrets
 from sync.store import publishing
+from sync.withdraw import left_to_others
 from sync.workspace import Workspace
 
 
@@ -36,20 +38,28 @@ def run(globals_: Globals, *, yes: bool, wait: str) -> ExitCode:
         finally:
             result = one.finish()
     planned = sum(len(part.plan.changes) for part in one.withdrawn)
+    left = sum(len(left_to_others(part.plan, part.applied)) for part in one.withdrawn if part.applied is not None)
     taken = sum(part.applied.count("done") for part in one.withdrawn if part.applied is not None)
     if session.wants_json:
         failed = {part.plan.project: part.failed for part in one.withdrawn if part.failed is not None}
-        session.answer({"planned": planned, "taken_back": taken, "failed": failed})
+        session.answer({"planned": planned, "taken_back": taken, "left_to_others": left, "failed": failed})
         return result.exit_code
     for part in one.withdrawn:
         session.show_all(_plan_lines(part.plan, session.width))
     if yes:
         for part in one.withdrawn:
             session.show_all(_result_lines(part, session.width))
-        session.show(f"Took back {plural(taken, 'value')}.")
+        session.show(f"Took back {plural(taken, 'value')}.{_left(left)}")
     else:
         session.show("Nothing was written. To take these back: milepost unpublish --yes" if planned else _NOTHING[bool(keys)])
     return result.exit_code
+
+
+def _left(count: int) -> str:
+    """Where others have changed a value, our part in it ends with this run."""
+    if count == 1:
+        return " 1 value was changed by others since: it stays, and Milepost has forgotten it."
+    return f" {count:,} values were changed by others since: they stay, and Milepost has forgotten them." if count else ""
 
 
 _NOTHING = {True: "Nothing can be taken back.", False: "Nothing is published."}
@@ -85,4 +95,8 @@ def _result_lines(withdrawn: Withdrawn, width: int) -> Iterator[Text]:
     if withdrawn.failed is not None:
         yield from problem_lines(withdrawn.plan.project, withdrawn.failed, None, width)
     if withdrawn.applied is not None:
-        yield from result_lines(withdrawn.applied, width)
+        known_before = {note.slot for note in withdrawn.plan.notes}
+        for note in left_to_others(withdrawn.plan, withdrawn.applied):
+            yield from note_lines(note, width) if note.slot not in known_before else ()
+        others = [one for one in withdrawn.applied.results if one.state != "conflict"]
+        yield from result_lines(msgspec.structs.replace(withdrawn.applied, results=others), width)
