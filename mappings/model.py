@@ -70,9 +70,14 @@ class Project(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="projec
 
 
 class WorkItem(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="work_item"):
-    """A Jira or GitHub issue: `key` is `ML-42` or `owner/name#42`, `container` the Jira project key or the GitHub `owner/name`."""
+    """A Jira or GitHub issue: `key` is `ML-42` or `owner/name#42`, `container` the Jira project key or the GitHub `owner/name`.
+
+    `former_keys` are those that it bore before, as when it was moved. The store remembers them beside the documents; no source
+    tells them.
+    """
 
     key: str
+    former_keys: tuple[str, ...] = ()
     title: str = ""
     body: str = ""
     item_type: str | None = None

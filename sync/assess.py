@@ -20,7 +20,7 @@ from sync.lookup import look_up, nowhere, repositories_in
 from sync.observe import observe
 from sync.project import ProjectView
 from sync.source import Scope, Source
-from sync.store import entities, leases, observations, quarantine, streams, verdicts
+from sync.store import entities, former_keys, leases, observations, quarantine, streams, verdicts
 from sync.store.connect import Connection, Database
 from sync.store.leases import Lease
 
@@ -106,8 +106,8 @@ def _linked(database: Database, project: ScopedProject) -> tuple[Sequence[Entity
 
 
 def _load(tx: Connection, project: ScopedProject) -> Sequence[Entity]:
-    """The live entities of the project's scopes, and the commits that were looked up for them."""
-    loaded = entities.load(tx, _keys(tx, project))
+    """The live entities of the project's scopes, with their former keys, and the commits that were looked up for them."""
+    loaded = former_keys.filled_in(tx, entities.load(tx, _keys(tx, project)))
     have = {entity.ref for entity in loaded}
     return [*loaded, *(one for one in entities.looked_up_commits(tx, repositories_in(loaded)) if one.ref not in have)]
 

@@ -54,9 +54,7 @@ class Known:
             room = rooms.get(type(entity))
             if room is not None:
                 room(entity)
-        self.by_key: dict[str, list[WorkItem]] = {}
-        for item in self.items:
-            self.by_key.setdefault(item.key.upper(), []).append(item)
+        self.by_key = _by_key(self.items)
         self.prefixes = {key.rpartition("-")[0] for key in self.by_key if "#" not in key}
         self.changes_by_key = {f"{change.repository}#{change.number}".upper(): change for change in self.changes}
         self.commits_by_sha: dict[str, list[Commit]] = {}
@@ -76,7 +74,7 @@ class Known:
                 self._versions_by_address.setdefault(address, []).append(version.ref)
 
     def keyed(self, text: str) -> Iterator[tuple[str, Sequence[WorkItem]]]:
-        """The issue keys in `text` whose prefix the project's scopes know, each with the items that bear it."""
+        """The issue keys in `text` whose prefix the project's scopes know, each with the items that bear it or bore it before."""
         for match in KEY.finditer(text):
             prefix = match[1].upper()
             # What stands before an underscore may belong to the text, as in `ada_ML-42`, or to the key, as in `ML_OPS-42`.
@@ -112,6 +110,19 @@ class Known:
         return list(takewhile(lambda one: one.startswith(sha), islice(self._shas, first, None)))
 
 
+def _by_key(items: Sequence[WorkItem]) -> dict[str, list[WorkItem]]:
+    """By upper-cased key, what bears it or bore it before: of one source's items, whichever bears it now, and no former bearer."""
+    found: dict[str, list[WorkItem]] = {}
+    for item in items:
+        found.setdefault(item.key.upper(), []).append(item)
+    borne = {(item.ref.source, item.key.upper()) for item in items}
+    for item in items:
+        for key in {former.upper() for former in item.former_keys}:
+            if (item.ref.source, key) not in borne:
+                found.setdefault(key, []).append(item)
+    return found
+
+
 def is_strangers(change: ChangeRequest) -> bool:
     """Whether anybody at all may have opened it, and nobody of the repository has accepted it yet."""
     return change.from_fork and change.state != "merged"
@@ -123,9 +134,10 @@ def addresses(version: ModelVersion) -> Sequence[str]:
 
 
 def to_items(source: Ref, relation: Relation, key: str, items: Sequence[WorkItem], because: str) -> Iterator[Link]:
-    """Links to what bears a key: exact for exactly one known item, otherwise textual."""
+    """Links to what bears a key, or bore it before: exact for exactly one known item, otherwise textual."""
     if not items:
         yield Link(source=source, relation="mentions", target=Ref("?", "work_item", key), because=because, confidence="textual")
     for item in items:
         exact: Confidence = "exact" if len(items) == 1 else "textual"
-        yield Link(source=source, relation=relation, target=item.ref, because=because, confidence=exact)
+        moved = "" if item.key.upper() == key.upper() else f": names {key}, which is {item.key} now"
+        yield Link(source=source, relation=relation, target=item.ref, because=because + moved, confidence=exact)

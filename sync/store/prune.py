@@ -10,7 +10,19 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, f
 from mappings.model import decode, encode
 from sync.personal import depersonalised
 from sync.store.documents import SLOT_COLUMNS
-from sync.store.schema import audit, entity, episode, membership, observation, outbox, override, published, quarantine, run
+from sync.store.schema import (
+    audit,
+    entity,
+    episode,
+    former_key,
+    membership,
+    observation,
+    outbox,
+    override,
+    published,
+    quarantine,
+    run,
+)
 
 BATCH = 1_000
 
@@ -57,8 +69,8 @@ def tombstones(tx: Connection, before: datetime) -> int:
     query = select(*key).where(entity.c.deleted_at < before, not_(needed)).order_by(*key).limit(BATCH)
     refs = [tuple(row) for row in tx.execute(query)]
     if refs:
-        members = (membership.c.source, membership.c.kind, membership.c.id)
-        tx.execute(delete(membership).where(tuple_(*members).in_(refs)))
+        for table in (membership, former_key):
+            tx.execute(delete(table).where(tuple_(table.c.source, table.c.kind, table.c.id).in_(refs)))
         tx.execute(delete(entity).where(tuple_(*key).in_(refs), entity.c.deleted_at.is_not(None)))
     return len(refs)
 

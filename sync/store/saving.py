@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, update
 from connectors.base import Batch
 from mappings.change import Reading
 from mappings.model import Entity, Ref, Rejected
-from sync.store import erased, lookups, quarantine
+from sync.store import erased, former_keys, lookups, quarantine
 from sync.store.bulk import CHUNK, bulk, chunks, read
 from sync.store.columns import to_micros
 from sync.store.folding import Stored, Verdict, compare, latest
@@ -121,6 +121,7 @@ def _save_group(
     """Stores rows of one kind, one row an object."""
     stored = _stored(tx, source, kind, [row.id for row in rows], place)
     writes: list[tuple[Any, ...]] = []
+    replaced: dict[str, str] = {}
     mirrors: list[tuple[Any, ...]] = []
     back: list[tuple[Any, ...]] = []
     members: list[tuple[Any, ...]] = []
@@ -137,12 +138,15 @@ def _save_group(
                 back.append((now, source, kind, row.id))
         if verdict == "replace":
             writes.append((*row, now, there is None and place is None, row.hash if there is None else there.hash))
+            if there is not None:
+                replaced[row.id] = row.key
         elif verdict == "mirror":
             mirrors.append((row.slots, source, kind, row.id))
         if place is not None:
             seen_by = place.run_id if verdict != "stale" or there is None else there.run_id
             if there is None or (there.sweep, there.run_id) != (place.sweep, seen_by):
                 members.append((place.stream, source, kind, row.id, place.sweep, seen_by))
+    former_keys.remember(tx, source, kind, replaced)
     bulk(tx, _WRITE, writes)
     bulk(tx, _MIRROR, mirrors)
     bulk(tx, _BRING_BACK, back)

@@ -69,6 +69,14 @@ entity = Table(
     Index("entity_looked_up", "source", "kind", "id", sqlite_where=text("looked_up = 1"), postgresql_where=text("looked_up")),
 )
 
+former_key = Table(
+    "former_key",
+    metadata,
+    *_ref(),
+    Column("key", name(), nullable=False),  # as `entity.key` had it before
+    PrimaryKeyConstraint("source", "kind", "id", "key", name="former_key_pk"),
+)
+
 membership = Table(
     "membership",
     metadata,

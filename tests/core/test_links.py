@@ -78,6 +78,64 @@ def test_a_key_that_two_sources_have_is_textual() -> None:
     assert len(world.links(change, sure=False)) == 2
 
 
+FORMER = ("ML-42",)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"branch": "feature/ml-42-add-auc"}, {"title": "ML-42: add the metric"}, {"body": "Fixes ML-42."}, {"closes": ("ML-42",)}],
+)
+def test_a_key_that_an_item_bore_before_finds_it(facts: dict[str, Any]) -> None:
+    world = World()
+    item = world.item("LOAN-12", former_keys=FORMER)
+    world.change(**facts)
+    (link_,) = world.linked().links
+    assert (link_.relation, link_.target, link_.confidence) == ("implements", item.ref, "exact")
+    assert link_.because.endswith(": names ML-42, which is LOAN-12 now")
+
+
+def test_a_former_key_in_prose_stays_a_mention_and_its_prefix_is_known() -> None:
+    world = World()
+    world.item("LOAN-12", former_keys=FORMER)
+    change = world.change(branch="ada_ml-7", body="As in ML-42.")
+    assert world.links(change) == []
+    assert world.links(change, sure=False) == [("mentions", "ML-7"), ("mentions", "id-of-LOAN-12")]
+
+
+def test_a_key_that_an_item_bears_now_is_not_that_of_one_that_bore_it_before() -> None:
+    world = World()
+    world.item("ML-42")
+    world.item("LOAN-12", former_keys=("ML-42", "LOAN-12"))
+    change = world.change(branch="ML-42", title="LOAN-12")
+    assert world.links(change) == [("implements", "id-of-LOAN-12"), KEY]
+    assert all("now" not in one.because for one in world.linked().links)
+
+
+@pytest.mark.parametrize("second", [{"key": "LOAN-13", "former_keys": FORMER}, {"key": "ML-42", "source": "jira-old"}])
+def test_a_former_key_that_may_mean_another_item_as_well_is_textual(second: dict[str, Any]) -> None:
+    world = World()
+    world.item("LOAN-12", former_keys=FORMER)
+    world.item(**second)
+    change = world.change(branch="ML-42")
+    assert world.links(change) == []
+    assert len(world.links(change, sure=False)) == 2
+
+
+def test_tags_and_declared_links_find_an_item_by_a_former_key() -> None:
+    world = World()
+    world.item("LOAN-12", former_keys=FORMER)
+    run = world.run(tags={"milepost.issue": "ml-42"})
+    change = world.change()
+    world.set_project(links=(DeclaredLink(source="github:example/churn#7", relation="implements", target="jira:ml-42"),))
+    assert world.linked().findings == []
+    assert world.links(run) == [("built_from", "id-of-LOAN-12")]
+    assert world.links(change) == [("implements", "id-of-LOAN-12")]
+    assert [one.because for one in world.linked().links if one.source == run.ref] == [
+        "tag milepost.issue: names ML-42, which is LOAN-12 now"
+    ]
+    assert {one.confidence for one in world.linked().links} == {"declared"}
+
+
 def test_commits_implement_by_their_subject_and_closing_keywords_and_mention_in_the_rest() -> None:
     world = World()
     world.item("ML-42")

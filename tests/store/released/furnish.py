@@ -37,6 +37,7 @@ TICKET = WorkItem(
     assignee=Person(id="712020:ada", name="Ada Example"),
     updated_at=NOON,
 )
+MOVED = Ref("jira", "work_item", "10003")
 REQUEST = ChangeRequest(ref=Ref("github", "change_request", "7/12"), number=12, repository="example/churn", title="ML-1 Train")
 COMMIT = Commit(ref=Ref("github", "commit", "7/" + "a" * 40), sha="a" * 40, repository="example/churn", message="ML-1 Train")
 SLOT = Slot(TICKET.ref, "field", "ML Status")
@@ -44,7 +45,7 @@ HELD = Slot(TICKET.ref, "label", "ml/drift-alert")
 
 
 def furnish(database: Database) -> None:
-    """Puts something into every table that the first schema had."""
+    """Puts something into every table."""
     holder = leases.acquire(
         database, "apply:churn", holder="run-1", ttl=timedelta(minutes=3), wait=timedelta(0), stop=threading.Event()
     )
@@ -60,6 +61,8 @@ def furnish(database: Database) -> None:
         entities.save_batch(tx, KEY, page, now=NOON, run_id=run)
         streams.finish(tx, KEY, complete=True, now=NOON)
         entities.save_direct(tx, [REQUEST, COMMIT], now=NOON)
+        for key in ("ML-3", "OPS-1"):
+            entities.save_direct(tx, [WorkItem(ref=MOVED, key=key)], now=NOON)
         lookups.remember(tx, [(Ref("github", "commit", "7/" + "b" * 40), False)], NOON)
         seen = Observation(
             ref=Ref("mlflow", "observation", "r/psi/churn/1"),

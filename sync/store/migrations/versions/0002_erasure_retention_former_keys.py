@@ -1,4 +1,4 @@
-"""Who was erased on request, and which documents were relieved of what concerns people."""
+"""Who was erased on request, which documents were relieved of what concerns people, and the keys that work items bore before."""
 
 from __future__ import annotations
 
@@ -24,4 +24,12 @@ def upgrade() -> None:
         sa.Column("pseudonym", NAME, nullable=False),
         sa.Column("erased_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("digest", name="erased_pk"),
+    )
+    op.create_table(
+        "former_key",
+        sa.Column("source", NAME, nullable=False),
+        sa.Column("kind", NAME, nullable=False),
+        sa.Column("id", NAME, nullable=False),
+        sa.Column("key", NAME, nullable=False),
+        sa.PrimaryKeyConstraint("source", "kind", "id", "key", name="former_key_pk"),
     )
