@@ -179,7 +179,7 @@ def status(
 
 def explain(
     globals_: Globals,
-    subject: Annotated[str, typer.Argument(help="A key, a name or a ref: ML-42, example/churn#12, churn-classifier v3.")],
+    subject: Annotated[str, typer.Argument(help="A key, a name or a ref: CHURN-42, example/churn#12, churn-classifier v3.")],
 ) -> None:
     """Show why: the chain of links, the evidence of each status."""
     _do("explain", globals_, subject=subject)
@@ -187,7 +187,7 @@ def explain(
 
 def release(
     globals_: Globals,
-    subject: Annotated[str, typer.Argument(help="The ticket or change request whose overrides end, such as ML-42.")],
+    subject: Annotated[str, typer.Argument(help="The ticket or change request whose overrides end, such as CHURN-42.")],
 ) -> None:
     """Give a slot that a person changed back to Milepost."""
     _do("release", globals_, subject=subject)
@@ -248,7 +248,7 @@ def prune(
     globals_: Globals,
     wait: Annotated[str, typer.Option("--wait", help="How long to wait for another run.")] = "60s",
 ) -> None:
-    """Drop what is older than retention in the project file says, as sync does once a day."""
+    """Drop what is older than retention in the project file says, as pull, apply and sync do once a day."""
     _do("db", globals_, "prune", wait=wait)
 
 
