@@ -22,6 +22,7 @@ from typing import Any
 import httpx
 import pytest
 
+from mappings.model import Ref
 from sandbox.jira import JiraCloud
 from sandbox.mlflow.server import RunningServer
 from tests.cli.process import Desk, Ended
@@ -195,6 +196,11 @@ def test_it_syncs(
         assert jira.documents().value(issue, jira.fields[field])["value"] == "Below par"
         assert writes > 0
         assert len(jira.writes) == writes
+
+        reports.remove(Ref("reports", "observation", str(len(suite.Service.reports))))
+        third = desk.run("pull", "--full")
+        _done(third)
+        assert re.search(r"^reports +reports +1 +0 +1 ", third.out, flags=re.MULTILINE), third.out  # records, changed, gone
 
 
 def _done(*commands: Ended) -> None:
