@@ -39,12 +39,12 @@ class Pruned(msgspec.Struct, frozen=True, kw_only=True):
     complete: bool
 
 
-def apply_daily(database: Database, keep: Retention, *, stop: threading.Event) -> Pruned | None:
+def apply_daily(database: Database, keep: Retention, *, holder: str, stop: threading.Event) -> Pruned | None:
     """`apply_now` unless it was done within a day, or somebody is at it. A failure is logged: the run before it was a success."""
     try:
         if not _is_due(database):
             return None
-        with _lease(database, timedelta(0), stop) as lease:
+        with _lease(database, holder, timedelta(0), stop) as lease:
             return _prune(database, keep, lease, stop) if _is_due(database) else None
     except (LeaseHeld, LeaseLost):
         return None
@@ -53,14 +53,23 @@ def apply_daily(database: Database, keep: Retention, *, stop: threading.Event) -
         return None
 
 
-def apply_now(database: Database, keep: Retention, *, wait: timedelta, stop: threading.Event) -> Pruned:
-    """Drops everything that is older than the project file wants. Raises `LeaseHeld` while another run does it."""
-    with _lease(database, wait, stop) as lease:
+def apply_now(database: Database, keep: Retention, *, holder: str, wait: timedelta, stop: threading.Event) -> Pruned:
+    """Drops everything that is older than the project file wants. `holder` is its own name, as others are told it.
+
+    Raises `LeaseHeld` while another one does it.
+    """
+    with _lease(database, holder, wait, stop) as lease:
         return _prune(database, keep, lease, stop)
 
 
-def _lease(database: Database, wait: timedelta, stop: threading.Event) -> AbstractContextManager[Lease]:
-    return leases.held(database, LEASE, holder=f"milepost db {COMMAND}", ttl=TTL, wait=wait, stop=stop)
+def let_go(database: Database, holder: str) -> None:
+    """For one that is cut off in the middle of it: the next one need not wait for its lease."""
+    with database.write() as tx:
+        leases.release_all(tx, holder, database.now(tx))
+
+
+def _lease(database: Database, holder: str, wait: timedelta, stop: threading.Event) -> AbstractContextManager[Lease]:
+    return leases.held(database, LEASE, holder=holder, ttl=TTL, wait=wait, stop=stop)
 
 
 def _prune(database: Database, keep: Retention, lease: Lease, stop: threading.Event) -> Pruned:

@@ -85,6 +85,20 @@ def test_a_sync_prunes_once_a_day_and_the_command_at_once(synced: Office) -> Non
     assert len(synced.jira.writes) > 0
 
 
+@pytest.mark.parametrize("command", ["pull", "apply", "sync"])
+def test_whatever_changes_the_store_puts_retention_into_effect_once_a_day(office: Office, command: str) -> None:
+    def last_applied() -> object:
+        return office.desk.call("db", "status", "-o", "json").json()["retention"]["last_applied"]
+
+    assert office.desk.call("plan").code == 0
+    assert last_applied() is None
+    assert office.desk.call(command).code == 0
+    first = last_applied()
+    assert first is not None
+    assert office.desk.call(command).code == 0
+    assert last_applied() == first
+
+
 def test_what_was_pruned_is_no_news_to_the_next_sync(synced: Office) -> None:
     synced.configure("retention: {personal_data: 1s}")
     execute(synced, "UPDATE entity SET updated_at = updated_at - ?, changed_at = changed_at - ?", YEARS_AGO, YEARS_AGO)

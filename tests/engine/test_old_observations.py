@@ -48,7 +48,7 @@ def test_what_was_pruned_does_not_come_back(office: Office) -> None:
 
     with office.database.write() as tx:
         tx.exec_driver_sql(f"UPDATE observation SET observed_at = observed_at - {500 * 86_400_000_000}")
-    done = apply_now(office.database, KEEP, wait=timedelta(), stop=threading.Event())
+    done = apply_now(office.database, KEEP, holder="milepost db prune (1)", wait=timedelta(), stop=threading.Event())
     assert done.counts["observation"] == 1
     office.sync()
     assert stored(office) == ["late/1"]

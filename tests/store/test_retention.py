@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -20,7 +21,7 @@ from sync.derive import Episode
 from sync.known import Known
 from sync.mentions import mentions, only_references
 from sync.personal import depersonalised
-from sync.retention import apply_daily, apply_now, last_applied
+from sync.retention import apply_daily, apply_now, last_applied, let_go
 from sync.store import (
     audit,
     entities,
@@ -81,8 +82,11 @@ def change(number: int) -> Change:
     )
 
 
+ME = "milepost db prune (1)"
+
+
 def tidy(database: Database, keep: Retention = KEEP) -> dict[str, int]:
-    done = apply_now(database, keep, wait=timedelta(0), stop=threading.Event())
+    done = apply_now(database, keep, holder=ME, wait=timedelta(0), stop=threading.Event())
     assert done.complete
     return {name: count for name, count in done.counts.items() if count}
 
@@ -237,7 +241,7 @@ def test_it_is_done_once_a_day_and_by_one(database: Database, database_url: str)
 
     def daily(_: int) -> bool:
         with closing(open_database(database_url)) as own:
-            return apply_daily(own, KEEP, stop=never) is not None
+            return apply_daily(own, KEEP, holder=secrets.token_hex(4), stop=never) is not None
 
     with ThreadPoolExecutor(3) as pool:
         assert sorted(pool.map(daily, range(3))) == [False, False, True]
@@ -250,15 +254,25 @@ def test_it_is_done_once_a_day_and_by_one(database: Database, database_url: str)
 def test_whoever_asks_for_it_waits_for_the_one_who_does_it(database: Database) -> None:
     stop = threading.Event()
     leases.acquire(database, "retention", holder="other", ttl=timedelta(minutes=3), wait=timedelta(0), stop=stop)
-    assert apply_daily(database, KEEP, stop=stop) is None
+    assert apply_daily(database, KEEP, holder=ME, stop=stop) is None
     with pytest.raises(LeaseHeld, match="other"):
-        apply_now(database, KEEP, wait=timedelta(0), stop=stop)
+        apply_now(database, KEEP, holder=ME, wait=timedelta(0), stop=stop)
+
+
+def test_one_that_is_cut_off_lets_go_of_its_own_lease_alone(database: Database) -> None:
+    stop = threading.Event()
+    leases.acquire(database, "retention", holder="other", ttl=timedelta(minutes=3), wait=timedelta(0), stop=stop)
+    let_go(database, ME)
+    assert apply_daily(database, KEEP, holder=ME, stop=stop) is None
+
+    let_go(database, "other")
+    assert apply_daily(database, KEEP, holder=ME, stop=stop) is not None
 
 
 def test_a_stopped_one_is_not_counted_as_done(database: Database) -> None:
     stop = threading.Event()
     stop.set()
-    done = apply_daily(database, KEEP, stop=stop)
+    done = apply_daily(database, KEEP, holder=ME, stop=stop)
     assert done is not None
     assert not done.complete
     with database.read() as tx:

@@ -10,6 +10,7 @@ from sync.cli.render_plan import plan_lines
 from sync.cli.render_run import applied_lines
 from sync.cli.session import Session
 from sync.cli.stopping import stoppable
+from sync.cli.tidying import tidy_after
 from sync.engine import Permission, Run
 from sync.outcome import ExitCode
 from sync.savedplan import read_plan
@@ -30,6 +31,7 @@ def run(globals_: Globals, *, plan: Path | None, force: bool, initial: bool, ado
             one.apply(Permission(force=force, initial=initial, adopt=adopt), saved)
         finally:
             result = one.finish()
+        tidy_after("apply", workspace.database, session.file.retention, stop)
     if session.wants_json:
         session.answer(run_document(result))
     else:

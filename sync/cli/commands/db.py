@@ -14,8 +14,9 @@ from sync.cli.options import Globals
 from sync.cli.session import Session, duration
 from sync.cli.stopping import stoppable
 from sync.cli.style import ago, plural
+from sync.cli.tidying import tidy_now
 from sync.outcome import ExitCode
-from sync.retention import apply_now, last_applied
+from sync.retention import last_applied
 from sync.store import audit, migrate, statistics
 from sync.store.connect import Database
 
@@ -88,7 +89,7 @@ def _size(size: int) -> str:
 
 def _prune(session: Session, wait: str) -> ExitCode:
     with stoppable() as stop, session.store() as database:
-        done = apply_now(database, session.file.retention, wait=duration("--wait", wait), stop=stop)
+        done = tidy_now("db prune", database, session.file.retention, duration("--wait", wait), stop)
     if session.wants_json:
         session.answer({"pruned": done.counts, "complete": done.complete})
     elif not any(done.counts.values()):

@@ -12,6 +12,7 @@ from sync.cli.progress import watching
 from sync.cli.render_run import pulled_lines
 from sync.cli.session import Session
 from sync.cli.stopping import stoppable
+from sync.cli.tidying import tidy_after
 from sync.engine import Run
 from sync.outcome import ExitCode
 from sync.pull import PullLimits
@@ -29,6 +30,7 @@ def run(globals_: Globals, *, force: bool, full: bool, wait: str) -> ExitCode:
             if not stop.is_set():
                 one.judge()
         result = one.finish()
+        tidy_after("pull", workspace.database, session.file.retention, stop)
     if session.wants_json:
         session.answer(run_document(result))
     else:

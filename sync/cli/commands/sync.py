@@ -10,9 +10,9 @@ from sync.cli.render_plan import plan_lines
 from sync.cli.render_run import applied_lines, pulled_lines
 from sync.cli.session import Session
 from sync.cli.stopping import stoppable
+from sync.cli.tidying import tidy_after
 from sync.engine import Permission, Run
 from sync.outcome import ExitCode
-from sync.retention import apply_daily
 
 
 def run(globals_: Globals, *, force: bool, initial: bool, adopt: bool, full: bool, wait: str) -> ExitCode:
@@ -27,8 +27,7 @@ def run(globals_: Globals, *, force: bool, initial: bool, adopt: bool, full: boo
         if not stop.is_set():
             one.apply(Permission(force=force, initial=initial, adopt=adopt))
         result = one.finish()
-        if not stop.is_set():
-            apply_daily(workspace.database, session.file.retention, stop=stop)
+        tidy_after("sync", workspace.database, session.file.retention, stop)
     if session.wants_json:
         session.answer(run_document(result))
     else:
