@@ -31,6 +31,7 @@ from sync.cli.app import build_app
 from sync.lineage import COMMIT_TAGS, ISSUE_TAG
 from sync.observe import SUBJECT_TAG, TIME_TAG
 from sync.outcome import MEANINGS, ExitCode, worst
+from sync.store.schema import metadata
 
 Documents = Mapping[str, str]
 Sections = Callable[[str], Mapping[str, str]]
@@ -85,6 +86,12 @@ def test_every_command_is_documented_and_every_documented_one_exists(
 
     assert headings == set(commands)
     assert in_readme == set(commands)
+
+
+def test_every_table_that_db_status_names_is_explained(sections: Sections) -> None:
+    told = re.findall(r"^- `(\w+)`: \w", sections(COMMANDS)["`milepost db status`"], flags=re.MULTILINE)
+
+    assert sorted(told) == sorted(metadata.tables)
 
 
 def test_every_option_is_documented_with_its_default(
