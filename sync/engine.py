@@ -126,8 +126,9 @@ class Run:
                 self.done.append(self._judged(project, lease))
 
     def plan(self, permission: Permission) -> None:
-        """Judges and plans every project on the stored facts; nothing is written, not even the standings."""
-        self.done = [self._planned(self._assess(project), permission) for project in self.projects]
+        """Judges and plans every project on the stored facts; nothing is written, not even the standings. After a pull of this run
+        the slots that were written lately are read again, as `apply` does."""
+        self.done = [self._planned(self._assess(project), permission, self._just_read(project)) for project in self.projects]
 
     def apply(self, permission: Permission, saved: SavedPlan | None = None) -> None:
         """Judges, plans and applies every project under its lease; with `saved`, only what that plan holds.
@@ -208,9 +209,18 @@ class Run:
             just_read=just_read,
         )
 
-    def _planned(self, assessment: Assessment, permission: Permission) -> ProjectRun:
-        plan = self._plan_of(assessment, permission)
+    def _planned(self, assessment: Assessment, permission: Permission, just_read: Mapping[Slot, Value]) -> ProjectRun:
+        plan = self._plan_of(assessment, permission, just_read)
         return ProjectRun(assessment=assessment, plan=plan, refused=self._refusal(plan, permission))
+
+    def _just_read(self, project: ScopedProject) -> Mapping[Slot, Value]:
+        """What slots that were written lately hold now; nothing where this run asks no source, or is to stop."""
+        if not self.pulled or self.stop.is_set():
+            return {}
+        try:
+            return read_again(self.workspace.database, project.key, self.sources, stop=self.stop)
+        except Cancelled:
+            return {}
 
     def _refusal(self, plan: Plan, permission: Permission) -> str | None:
         with self.workspace.database.read() as tx:

@@ -123,10 +123,10 @@ def test_a_conflict_is_told_in_the_same_words_everywhere(office: Office) -> None
 def test_an_override_is_told_by_the_plan_right_after_the_write(office: Office) -> None:
     assert office.desk.call("sync").code == 0
     office.jira.edit("OPS-2", fields={FIELD: None})
-    synced = words(office.desk.call("sync").out)
     override = "! override OPS-2 field ML Status: a person set it to nothing; kept until"
 
-    assert override in synced
+    assert override in words(office.desk.call("plan", "--pull").out)
+    assert override in words(office.desk.call("sync").out)
     assert override in words(office.desk.call("plan").out)
     assert "! override a person set it to nothing; kept until" in words(office.desk.call("explain", "OPS-2").out)
     assert "override OPS-2" in words(office.desk.call("status").out)
