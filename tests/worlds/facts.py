@@ -18,7 +18,8 @@ PROJECT = "ML"
 
 @dataclass(frozen=True)
 class Ticket:
-    """A Jira issue (`id` is its id) or a GitHub issue (`id` is `#` and its number). `blockers` are ids."""
+    """A Jira issue (`id` is its id) or a GitHub issue (`id` is `#` and its number). `blockers` are ids, `former_keys` those under
+    which it was read before."""
 
     id: str
     key: str
@@ -27,6 +28,7 @@ class Ticket:
     about_data: bool
     blockers: frozenset[str] = frozenset()
     in_scope: bool = True
+    former_keys: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,15 @@ class Facts:
         return replace(self, tickets=other.tickets, issues=other.issues)
 
 
-def read_facts(jira: JiraCloud, github: GitHub, repo: str, runs: Mapping[str, Run], versions: Mapping[str, Version]) -> Facts:
-    """What is so now."""
+def read_facts(
+    jira: JiraCloud,
+    github: GitHub,
+    repo: str,
+    runs: Mapping[str, Run],
+    versions: Mapping[str, Version],
+    keys_read: Mapping[str, frozenset[str]],
+) -> Facts:
+    """What is so now. `keys_read` are those under which each ticket was read before, by its id."""
     with jira.lock, github.lock:
         repository = github.site.find(repo)
         issues = repository.tracker.issues.values()
@@ -127,7 +136,7 @@ def read_facts(jira: JiraCloud, github: GitHub, repo: str, runs: Mapping[str, Ru
         }
         pulls = {one.number: _pull(one, repository.id, repository.code.pulls_of, on_default) for one in issues if one.pull}
         return Facts(
-            tickets=_tickets(jira),
+            tickets=_tickets(jira, keys_read),
             issues={f"#{one.number}": _issue(one, repo) for one in issues if not one.pull},
             pulls=pulls,
             commits=commits,
@@ -136,7 +145,7 @@ def read_facts(jira: JiraCloud, github: GitHub, repo: str, runs: Mapping[str, Ru
         )
 
 
-def _tickets(jira: JiraCloud) -> Mapping[str, Ticket]:
+def _tickets(jira: JiraCloud, keys_read: Mapping[str, frozenset[str]]) -> Mapping[str, Ticket]:
     components = {ident for ident, one in jira.components.items() if one.name == DATA_COMPONENT}
     found: dict[str, Ticket] = {}
     for issue in jira.issues.values():
@@ -149,6 +158,7 @@ def _tickets(jira: JiraCloud) -> Mapping[str, Ticket]:
             about_data=DATA_LABEL in issue.labels or bool(components & set(issue.components)),
             blockers=frozenset(str(link.source) for link in issue.links if link.type.name == "Blocks" and link.target == issue.id),
             in_scope=jira.projects[issue.project].key == PROJECT,
+            former_keys=keys_read.get(str(issue.id), frozenset()) - {issue.key},
         )
     return found
 

@@ -30,8 +30,8 @@ DATA_FRESH = timedelta(days=30)
 DRIFT_WITHIN = timedelta(days=7)
 CLOSED_WITHIN = timedelta(days=30)
 
-_KEY = re.compile(r"(?<![A-Za-z0-9])(ML)-([1-9][0-9]*)(?![A-Za-z0-9])", re.IGNORECASE)
-_CLOSING = re.compile(r"\b(?:closes|fixes|resolves) (ML-[1-9][0-9]*|#[1-9][0-9]*)", re.IGNORECASE)
+_KEY = re.compile(r"(?<![A-Za-z0-9])(ML|OPS)-([1-9][0-9]*)(?![A-Za-z0-9])", re.IGNORECASE)
+_CLOSING = re.compile(r"\b(?:closes|fixes|resolves) ((?:ML|OPS)-[1-9][0-9]*|#[1-9][0-9]*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,8 @@ class Oracle:
         self._seen: dict[tuple[str, str], list[Seen]] = {}
         for one in sorted(seen, key=lambda one: one.at):
             self._seen.setdefault((one.subject, one.monitor), []).append(one)
-        self._by_key = {item.key.upper(): item.id for item in facts.items.values()}
+        self._by_present_key = {item.key.upper(): item.id for item in facts.items.values()}
+        self._by_key = {key: item.id for item in facts.items.values() for key in item.former_keys} | self._by_present_key
         self.tickets_of_pulls = {number: self._named_by_pull(pull) for number, pull in facts.pulls.items()}
         self._runs_of = self._runs_by_item()
 
@@ -93,7 +94,7 @@ class Oracle:
 
     def watch(self, key: str) -> Sequence[str]:
         """The watch ticket, if the project's scopes hold it."""
-        return [self._by_key[key]] if key in self._by_key else []
+        return [self._by_present_key[key]] if key in self._by_present_key else []
 
     # -- links -----------------------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sync.engine import RunResult
 from sync.outcome import ExitCode
 from sync.store import audit
-from sync.store.schema import stream
+from sync.store.schema import entity, stream
 from tests.engine.conftest import FIELD as FIELD_NAME
 from tests.engine.conftest import PROPERTY as PROPERTY_NAME
 from tests.engine.conftest import REPO, Office
@@ -45,6 +45,7 @@ class World:
         self.reached: Counter[str] = Counter()
         self.history = History()
         self.seen: set[Seen] = set()
+        self.keys_read: dict[str, frozenset[str]] = {}
         self.by_hand: dict[Place, Shown] = {}
         self.taken_by_hand: dict[Place, Shown] = {}
         self.last_shown: Mapping[Place, Shown] = {}
@@ -76,7 +77,7 @@ class World:
         self.told.append(what)
 
     def facts(self) -> Facts:
-        return read_facts(self.jira, self.github, REPO, self.registry.runs, self.registry.versions)
+        return read_facts(self.jira, self.github, REPO, self.registry.runs, self.registry.versions, self.keys_read)
 
     # -- what people see -------------------------------------------------------------------------------------------------------
 
@@ -125,6 +126,7 @@ class World:
         result = self.office.sync(initial=True, force=True)
         now = self.clock()
         self.tell(f"sync ({weather.name}): {result.exit_code.name.lower()}")
+        self._note_keys()
         after = self.shown()
         news = {place: value for place, value in after.items() if before[place] != value}
         for (target, kind), value in sorted(news.items(), key=str):
@@ -154,6 +156,15 @@ class World:
         self.last_shown = after
         self._count(before, after, weather)
         self._remember(facts, weather, is_clean=is_clean)
+
+    def _note_keys(self) -> None:
+        """Under which keys tickets are stored: by those they are found once they are moved."""
+        with self.office.database.read() as tx:
+            rows = tx.execute(
+                select(entity.c.id, entity.c.key).where(entity.c.source == "jira", entity.c.kind == "work_item")
+            ).all()
+        for ident, key in rows:
+            self.keys_read[ident] = self.keys_read.get(ident, frozenset()) | {key.upper()}
 
     def _sync_again(self, shown: Mapping[Place, Shown]) -> None:
         requests = self.office.writes
