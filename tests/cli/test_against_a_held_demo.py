@@ -192,7 +192,7 @@ def test_a_plan_in_markdown_holds_a_table_with_links(desk: Desk) -> None:
     ended = desk.call("plan", "--adopt", "-o", "markdown", "--project", "triage")
 
     assert ended.code == 0
-    assert ended.out.startswith("### Document triage: ")
+    assert ended.out.startswith("<!-- milepost-plan -->\n### Document triage: ")
     assert re.search(r"^\| - \| \[TRIAGE-3\]\(http://[^)]+/browse/TRIAGE-3\) \| field ML Status: ", ended.out, flags=re.MULTILINE)
 
 
