@@ -11,7 +11,19 @@ from typing import Literal, TypeVar
 import msgspec
 
 from mappings.change import Slot, Value
-from mappings.model import ChangeRequest, Commit, Dataset, Deployment, Entity, ModelVersion, Observation, Project, Ref, Run
+from mappings.model import (
+    ChangeRequest,
+    Commit,
+    Dataset,
+    Deployment,
+    Entity,
+    ModelVersion,
+    Observation,
+    Project,
+    Ref,
+    Run,
+    WorkItem,
+)
 from sync.assess import Assessment
 from sync.chain import MAX_BRANCHES, Node, chain, title_of
 from sync.derive import Standing
@@ -112,6 +124,8 @@ def _names(entity: Entity) -> Iterator[str]:
     match entity:
         case Project():
             yield entity.key
+        case WorkItem():
+            yield from entity.former_keys
         case Commit():
             yield entity.sha
         case Run():

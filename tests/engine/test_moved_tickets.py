@@ -11,6 +11,7 @@ import pytest
 
 from mappings.model import Link, WorkItem
 from sync.assess import Assessment, assess
+from sync.explain import find_subjects
 from sync.outcome import ExitCode
 
 if TYPE_CHECKING:
@@ -73,6 +74,16 @@ def test_a_moved_ticket_keeps_its_pull_request_its_run_and_its_status(office: Of
     assert_settled(office)
 
 
+def test_people_find_a_moved_ticket_by_its_old_key(office: Office) -> None:
+    ticket = office.ticket()
+    office.pull()
+    moved = office.jira.move(ticket, "OTHER")
+    office.pull()
+    known = assessed(office)
+    assert [one.ref for one in find_subjects(known, ticket.lower())] == [office.ref(moved)]
+    assert find_subjects(known, ticket) == find_subjects(known, moved)
+
+
 def test_work_begun_under_the_old_key_is_found_after_the_move(office: Office) -> None:
     ticket = office.ticket()
     office.sync()
@@ -120,14 +131,15 @@ def test_a_ticket_that_leaves_the_scope_takes_its_former_key_along_and_brings_it
 
 def test_a_declared_link_and_a_tag_find_a_ticket_by_its_old_key(office: Office) -> None:
     tagged, declared = office.ticket(), office.ticket()
-    sha = office.github.commit(REPO, "Train")
+    sha = office.github.commit(REPO, "Train", branch="topic")
+    office.github.merge(REPO, office.github.open_pull(REPO, "Train", "topic"), "merge")
     version = office.train("churn-classifier", sha)
     office.shelf.put(msgspec.structs.replace(version, tags={"milepost.issue": tagged}))
     other = office.train("loan-scorer", sha)
     link = {"source": f"shelf:model/{other.ref.id}", "relation": "built_from", "target": f"jira:{declared}"}
     office.projects["churn"]["links"] = [link]
     office.sync()
-    before = [office.field(one) for one in (tagged, declared)]
+    assert [office.field(one) for one in (tagged, declared)] == ["Model ready", "Model ready"]
     moved = [office.jira.move(one, "OTHER") for one in (tagged, declared)]
     result = office.sync()
     assert result.exit_code is ExitCode.DONE
@@ -135,5 +147,5 @@ def test_a_declared_link_and_a_tag_find_a_ticket_by_its_old_key(office: Office) 
     for one, source in zip(moved, (version, other), strict=True):
         found = to_ticket(office, one, "model_version")
         assert [(link.source, link.confidence) for link in found] == [(source.ref, "declared")]
-    assert [office.field(one) for one in moved] == before
+    assert [office.field(one) for one in moved] == ["Model ready", "Model ready"]
     assert_settled(office)
