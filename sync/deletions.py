@@ -218,7 +218,7 @@ def _sort_in(found: _Answers, one: Entity, before: _Before) -> None:
         else:
             found.unsure.append(one.ref)  # it may have moved from one listed container to another, between their pages
     elif isinstance(one, Commit) and not one.on_default_branch:
-        found.staying.append(_dropped(one))
+        found.staying.append(one)
     elif not _is_older(one, before.began):
         found.staying.append(one)
     elif one.ref in before.in_other_streams:
@@ -233,7 +233,7 @@ def _commits(refs: Sequence[Ref]) -> Sequence[Ref]:
 
 def _dropped(commit: Commit) -> Commit:
     """A branch is listed from its history, not from an index: this one is not on it, whatever brought it in once."""
-    return msgspec.structs.replace(commit, on_default_branch=False, change_requests=())
+    return msgspec.structs.replace(commit, on_default_branch=False)
 
 
 def _has_moved(one: Entity, before: _Before) -> bool:

@@ -233,7 +233,7 @@ def test_a_merge_that_a_forced_push_dropped_is_known_as_dropped(office: Office) 
         with office.database.read() as tx:
             (commit,) = entities.find(tx, dropped)
         assert isinstance(commit, Commit)
-        assert (commit.on_default_branch, commit.change_requests) == (False, ())
+        assert (commit.on_default_branch, [ref.id.rpartition("/")[2] for ref in commit.change_requests]) == (False, [str(proposal)])
         assert commit.ref.id in members(office, "github", "commit")
         assert missing(office, "github") == set()
 
