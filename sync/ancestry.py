@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from mappings.model import Commit, Ref
 
 
-def merges_of(commits: Iterable[Commit]) -> Mapping[Ref, str]:
+def merges_of(commits: Iterable[Commit], of_changes: Collection[str] = ()) -> Mapping[Ref, str]:
     """For each commit that a merge brought onto its repository's default branch: the sha of that merge.
 
-    A branch may have been merged into another one before: the merge into the default branch counts. What was pushed to the default
-    branch itself, squashed or rebased onto it came in by no merge.
+    A branch may have been merged into another one before: then the merge into the default branch counts, unless the one before is
+    a change request's own (`of_changes` has their shas), as when a merge was dropped and came back with a branch that had it. What
+    was pushed to the default branch itself, squashed or rebased onto it came in by no merge.
     """
     repositories: dict[tuple[str, str], dict[str, Commit]] = {}
     for commit in commits:
@@ -22,7 +23,7 @@ def merges_of(commits: Iterable[Commit]) -> Mapping[Ref, str]:
         seen: set[str] = set()
         for merge in _mainline(branch):
             seen.add(merge.sha)
-            found.update((commit.ref, merge.sha) for commit in _new(branch, merge.parents[1:], seen))
+            found.update((commit.ref, by) for commit, by in _new(branch, merge, seen, of_changes))
     return found
 
 
@@ -38,12 +39,16 @@ def _mainline(branch: Mapping[str, Commit]) -> Iterator[Commit]:
         yield from reversed(line.values())
 
 
-def _new(branch: Mapping[str, Commit], heads: Iterable[str], seen: set[str]) -> Iterator[Commit]:
-    """What is reached from `heads` and was not seen before; it is from now on."""
-    waiting = list(heads)
+def _new(branch: Mapping[str, Commit], merge: Commit, seen: set[str], of_changes: Collection[str]) -> Iterator[tuple[Commit, str]]:
+    """What `merge` brought and was not seen before, each with the merge that it belongs to; it is seen from now on."""
+    waiting = [(parent, merge.sha) for parent in merge.parents[1:]]
     while waiting:
-        commit = branch.get(waiting.pop())
+        sha, by = waiting.pop()
+        commit = branch.get(sha)
         if commit is not None and commit.sha not in seen:
             seen.add(commit.sha)
-            yield commit
-            waiting += commit.parents
+            yield commit, by
+            inner = commit.sha if commit.sha in of_changes else by
+            waiting += [(parent, inner) for parent in commit.parents[1:]]
+            # Looked at first: what was there before an inner merge is not what that brought.
+            waiting += [(parent, by) for parent in commit.parents[:1]]

@@ -86,7 +86,7 @@ class Known:
 
     @cached_property
     def _merges(self) -> Mapping[Ref, str]:
-        return merges_of(self.commits)
+        return merges_of(self.commits, {change.merge_sha for change in self.changes if change.merged_at and change.merge_sha})
 
     def brought_by(self, commit: Commit) -> Sequence[ChangeRequest]:
         """The change requests whose merge brought a commit onto the default branch."""

@@ -53,6 +53,14 @@ def test_a_merge_brings_what_was_not_there(parents: Parents, expected: Mapping[s
     assert brought(parents) == expected
 
 
+def test_a_merge_of_a_change_request_keeps_what_it_brought_wherever_it_is_merged_later() -> None:
+    parents = {"a": "", "b": "a", "c": "ab", "d": "c", "e": "ad"}
+    assert brought(parents) == dict.fromkeys("bcd", "e")
+    letters = {sha(one): one for one in parents}
+    found = merges_of(history(parents), {sha("c")})
+    assert {letters[ref.id.rpartition("/")[2]]: letters[by] for ref, by in found.items()} == {"b": "c", "c": "e", "d": "e"}
+
+
 def test_what_is_on_no_default_branch_came_in_by_no_merge() -> None:
     assert brought({"a": "", "b": "a", "c": "ab"}, off="c") == {}
 
