@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
@@ -148,7 +150,7 @@ def _governing(case: Situation) -> StatusRule | None:
         return case.rule
     before = [title for title in _pushed(case) if title not in _texts(case.actual)]
     titles = [*_claimed(case), *_taken(case), *before, *_added(case)]
-    rules = [case.by_title[title] for title in titles if title in case.by_title]
+    rules = [rule for title in titles for rule in _named(case, title)]
     return next((rule for rule in rules if not rule.keeps_overrides), next(iter(rules), None))
 
 
@@ -156,7 +158,17 @@ def _claims_too_much(case: Situation) -> bool:
     """Whether the slot shows a favourable status that is not true: nobody can force that by hand."""
     if case.rule is not None:
         return not case.rule.keeps_overrides
-    return any(title in case.by_title and not case.by_title[title].keeps_overrides for title in _claimed(case))
+    return any(not rule.keeps_overrides for title in _claimed(case) for rule in _named(case, title))
+
+
+def _named(case: Situation, text: str) -> Iterator[StatusRule]:
+    """The rules that people take `text` for, however it is spelt: a text field holds whatever somebody types."""
+    return (rule for title, rule in case.by_title.items() if _spoken(title) == _spoken(text))
+
+
+def _spoken(text: str) -> str:
+    """The words of a title alone, without case."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().replace("-", " ").split())
 
 
 def _claimed(case: Situation) -> list[str]:

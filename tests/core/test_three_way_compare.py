@@ -222,6 +222,19 @@ def test_a_favourable_status_that_a_person_sets_is_taken_back() -> None:
         assert (change.before, change.after, change.forced) == ("Good", "Bad" if before else None, True)
 
 
+@pytest.mark.parametrize("spelt", ["good", "GOOD", " Good ", "\uff27ood", "-good-"])
+def test_a_favourable_status_cannot_be_set_by_another_spelling(spelt: str) -> None:
+    for overridden in (False, True):
+        office = Office()
+        office.go("bad")
+        if overridden:
+            office.edit("Mine")
+            office.go("bad")
+        office.edit(spelt)
+        (change,) = office.go("bad").changes
+        assert (change.before, change.after, change.forced) == (spelt, "Bad", True)
+
+
 def test_a_favourable_label_that_a_person_sets_or_takes_away_is_put_right() -> None:
     office = Office("label")
     office.go()
