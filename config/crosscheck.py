@@ -21,6 +21,9 @@ _MOST_PAIRS = 200_000
 Scopes = Mapping[str, Mapping[str, BaseModel]]
 """By project and source."""
 
+Publish = Mapping[str, Mapping[str, BaseModel]]
+"""How each project is published, by project and source."""
+
 
 @runtime_checkable
 class KnowsItsKeys(Protocol):
@@ -43,11 +46,41 @@ def check_names(names: list[str], report: Report) -> None:
             report.error(("sources", other), message, "rename one of the two", on_key=True)
 
 
-def check_duplicate_sources(sources: Mapping[str, Source], report: Report) -> None:
+def check_duplicate_sources(
+    sources: Mapping[str, Source], scopes: Scopes, publish: Publish, types: Mapping[str, TypeModels], report: Report
+) -> None:
+    """Sources of one address. Two accounts may each read their part of it; where both would write on the same, they would undo each
+    other's for ever."""
     for one, other in combinations(sources.values(), 2):
-        if one.type == other.type and _identity(one) == _identity(other):
-            message = f"is the same {one.type} source as {one.name}, so the same things would be read twice"
-            report.warning(("sources", other.name), message, f"use {one.name} in every project", on_key=True)
+        if one.type != other.type or _identity(one) != _identity(other):
+            continue
+        same, path, fix = (
+            f"is the same {one.type} source as {one.name}",
+            ("sources", other.name),
+            f"use {one.name} in every project",
+        )
+        writers = _writing_the_same(one.name, other.name, scopes, publish, types[one.type])
+        if writers is None:
+            report.warning(path, f"{same}, so the same things would be read twice", fix, on_key=True)
+        else:
+            who = f"project {writers[0]} shows" if writers[0] == writers[1] else f"projects {writers[0]} and {writers[1]} show"
+            message = f"{same}, and {who} statuses through both on the same things, each undoing what the other wrote"
+            report.error(path, message, f"{fix}, or keep the scopes apart", on_key=True)
+
+
+def check_prefixes(publish: Publish, report: Report) -> None:
+    """Prefixes of one source that differ by case alone: labels have none, so the projects would write the same ones."""
+    first: dict[tuple[str, str], tuple[str, str]] = {}
+    for project, by_source in publish.items():
+        for source, options in by_source.items():
+            said = getattr(options, "prefix", None)
+            if not isinstance(said, str):
+                continue
+            other, spelt = first.setdefault((source, said.casefold()), (project, said))
+            if spelt != said:
+                message = f"{quoted(said)} differs only by case from {quoted(spelt)} of project {other}, and labels have no case"
+                path = ("projects", project, "publish", source, "prefix")
+                report.error(path, message, f"write {quoted(spelt)} in both, or take another prefix")
 
 
 def check_scopes(sources: Mapping[str, Source], scopes: Scopes, types: Mapping[str, TypeModels], report: Report) -> None:
@@ -82,6 +115,21 @@ def _identity(source: Source) -> Any:
         return source.options.model_dump(mode="json")
     parts = urlsplit(str(url))
     return (parts.scheme, parts.netloc.casefold(), parts.path.rstrip("/"))
+
+
+def _writing_the_same(one: str, other: str, scopes: Scopes, publish: Publish, models: TypeModels) -> tuple[str, str] | None:
+    """A project that publishes through `one` and one that does through `other`, unless what they hold is surely apart."""
+
+    def writers(source: str) -> list[str]:
+        return [project for project, by_source in scopes.items() if source in by_source and source in publish.get(project, {})]
+
+    pairs = product(writers(one), writers(other))
+    return next(((a, b) for a, b in pairs if not _surely_apart(scopes[a][one], scopes[b][other], models)), None)
+
+
+def _surely_apart(one: BaseModel, other: BaseModel, models: TypeModels) -> bool:
+    """Whether both list what they hold, and nothing is in both. A search may find anything."""
+    return any(_lists(one, models)) and any(_lists(other, models)) and _shared(one, other, models) is None
 
 
 def _check_repeated(path: tuple[str, ...], scope: BaseModel, models: TypeModels, report: Report) -> None:

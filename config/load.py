@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from config.crosscheck import check_duplicate_sources, check_names, check_scopes, check_watch
+from config.crosscheck import check_duplicate_sources, check_names, check_prefixes, check_scopes, check_watch
 from config.exposed import Exposure
 from config.problems import ConfigError, in_file_order, quoted, suggestion
 from config.project import FileBody, ProjectEntry, ProjectFile, TypeModels
@@ -53,7 +53,9 @@ def _body(report: Report, types: Mapping[str, TypeModels]) -> FileBody | None:
     parts = TypedParts(data, types, report)
     _check_sections(data, report)
     check_names(list(parts.known), report)
-    check_duplicate_sources(parts.sources, report)
+    published = {key: mapping(mapping(project).get("publish")) for key, project in parts.projects.items()}
+    check_duplicate_sources(parts.sources, parts.scopes, published, types, report)
+    check_prefixes(published, report)
     check_scopes(parts.sources, parts.scopes, types, report)
     _check_links(data, parts, report)
     _check_watch(data, parts, report)

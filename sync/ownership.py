@@ -74,9 +74,9 @@ class Ownership:
 
 
 def _meet(one: Owned, other: Owned) -> bool:
-    """Whether some slot is in both."""
+    """Whether some slot is in both. Labels have no case: where one differs by nothing else, both projects write the same."""
     return (
-        bool(one.labels.keys() & other.labels.keys())
+        not {label.casefold() for label in one.labels}.isdisjoint(label.casefold() for label in other.labels)
         or (one.field is not None and one.field == other.field)
         or (one.property is not None and one.property == other.property)
     )

@@ -71,6 +71,45 @@ def test_two_sources_of_one_address_are_a_warning(problems: Problems) -> None:
     assert "repeats the scope one" in found[2].message
 
 
+TWO_OF_ONE_SITE = (
+    'sources:\n  one: {type: jira, url: "https://example.atlassian.net"}\n'
+    '  two: {type: jira, url: "https://EXAMPLE.atlassian.net/"}\n'
+    "publish: {one: {field: ML Status}, two: {field: ML Status}}\n"
+)
+
+
+def test_two_sources_of_one_address_may_not_both_write_on_the_same(problems: Problems) -> None:
+    for projects, who in (
+        ("{a: {scopes: {one: {projects: [ML]}}}, b: {scopes: {two: {projects: [ml, OPS]}}}}", "projects a and b show"),
+        ("{a: {scopes: {one: {projects: [ML]}}}, b: {scopes: {two: {jql: project = OPS}}}}", "projects a and b show"),
+        ("{a: {scopes: {one: {projects: [ML]}, two: {projects: [ML], jql: x}}}}", "project a shows"),
+    ):
+        (error,) = (one for one in problems(f"{TWO_OF_ONE_SITE}projects: {projects}\n") if one.level == "error")
+        assert (error.line, error.column, error.path) == (3, 3, "sources.two")
+        assert f"{who} statuses through both" in error.message
+        assert error.fix is not None and "use one in every project" in error.fix
+
+
+def test_two_sources_of_one_address_that_stay_apart_are_a_warning(problems: Problems) -> None:
+    for projects in (
+        "{a: {scopes: {one: {projects: [ML]}}}, b: {scopes: {two: {projects: [OPS]}}}}",
+        "{a: {scopes: {one: {projects: [ML]}}}, b: {scopes: {two: {projects: [ML]}}, publish: {two: false}}}",
+    ):
+        (problem,) = problems(f"{TWO_OF_ONE_SITE}projects: {projects}\n")
+        assert (problem.level, problem.path) == ("warning", "sources.two")
+
+
+def test_prefixes_that_differ_by_case_alone_are_an_error(problems: Problems) -> None:
+    head = f"{SOURCES}  a: {{scopes: {{github: {{repositories: [x/y]}}}}}}\n"
+    own = '  b: {{scopes: {{github: {{repositories: [x/z]}}}}, publish: {{github: {{prefix: "{}"}}}}}}\n'
+    publish = 'publish: {github: {prefix: "ml/"}}\n'
+    (problem,) = problems(f"{head}{own.format('ML/')}{publish}")
+    assert (problem.level, problem.line, problem.path) == ("error", 7, "projects.b.publish.github.prefix")
+    assert "'ML/' differs only by case from 'ml/' of project a" in problem.message
+    for other in ("ml/", "ops/"):
+        assert problems(f"{head}{own.format(other)}{publish}") == []
+
+
 def test_a_scope_that_lists_something_twice_is_a_warning(problems: Problems) -> None:
     (problem,) = problems(f"{SOURCES}  a: {{scopes: {{github: {{repositories: [x/y, x/z, X/Y]}}}}}}\n")
     assert (problem.level, problem.line, problem.column) == ("warning", 6, 50)

@@ -12,6 +12,7 @@ import pytest
 from mappings.model import Ref
 from sandbox.faults import Fault, html_page
 from sync.outcome import ExitCode
+from sync.ownership import Ownership
 from sync.store import publishing
 
 if TYPE_CHECKING:
@@ -88,6 +89,22 @@ def test_projects_with_labels_of_their_own_do_not_share_slots(shared: Office) ->
     written = shared.writes
     assert shared.sync().exit_code is ExitCode.DONE
     assert shared.writes == written
+
+
+def test_labels_that_differ_by_case_alone_are_one_slot(shared: Office) -> None:
+    bad = next(one for one in shared.top["statuses"] if one["id"] == "bad")
+    shared.top["statuses"] = [*shared.top["statuses"], {**bad, "id": "x-bad", "title": "Bad in x", "label": "x/bad"}]
+    shared.projects["first"]["publish"] = {"github": {"prefix": "ml/x/"}}
+    shared.github.add_issue(REPO, "Both", labels=["bad"])
+    shared.sync("first")
+    with shared.database.read() as tx:
+        shown = {slot.target for slot in publishing.published(tx, "first")}
+    assert len(shown) == 1
+    for prefix, owned in (("ML/", shown), ("other/", set())):
+        shared.projects["second"]["publish"] = {"github": {"prefix": prefix}}
+        first, second = shared.workspace().projects
+        with shared.database.read() as tx:
+            assert Ownership(second, [first, second]).foreign(tx, shown) == owned
 
 
 def test_the_first_takes_over_what_the_second_had_written(shared: Office) -> None:
