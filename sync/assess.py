@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from connectors.errors import SourceError
 from mappings.model import Entity, Observation, Project, Ref
 from mappings.rules import StatusRule
 from sync.derive import Episode, Standing, derive
@@ -16,7 +17,7 @@ from sync.facts import View
 from sync.freshness import Freshness, StreamFacts
 from sync.graph import Graph
 from sync.link import Linked, build_graph, link
-from sync.lookup import look_up, nowhere, repositories_in
+from sync.lookup import Answers, look_up, nowhere, repositories_in
 from sync.observe import observe
 from sync.project import ProjectView
 from sync.source import Scope, Source
@@ -42,7 +43,10 @@ class ScopedProject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Assessment(msgspec.Struct, frozen=True, kw_only=True):
-    """A project as it stands: what is known, how it is linked, what every rule says, and how old the facts are."""
+    """A project as it stands: what is known, how it is linked, what every rule says, and how old the facts are.
+
+    `unanswered`: what sources failed on when commits were looked up for it just now.
+    """
 
     project: ScopedProject
     now: datetime
@@ -50,6 +54,7 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     freshness: Freshness
     standings: Sequence[Standing]
     findings: Sequence[str]
+    unanswered: Sequence[SourceError] = ()
 
 
 def assess(
@@ -64,7 +69,10 @@ def assess(
     known, linked = _linked(database, project)
     scoped = {source.name for source, _ in project.scopes}
     asked = [source for source in asking if source.name in scoped]
-    if asked and linked.loose_ends and look_up(database, asked, repositories_in(known), linked.loose_ends, stop=stop):
+    answers = Answers()
+    if asked and linked.loose_ends:
+        answers = look_up(database, asked, repositories_in(known), linked.loose_ends, stop=stop)
+    if answers.answered:
         known, linked = _linked(database, project)
     with database.read() as tx:
         now = database.now(tx)
@@ -83,7 +91,13 @@ def assess(
             episodes = [one for one in derived.episodes if one.id not in kept]
             verdicts.save(tx, project.key, [*derived.standings, *unlisted], episodes)
     return Assessment(
-        project=project, now=now, graph=graph, freshness=freshness, standings=derived.standings, findings=linked.findings
+        project=project,
+        now=now,
+        graph=graph,
+        freshness=freshness,
+        standings=derived.standings,
+        findings=linked.findings,
+        unanswered=answers.failures,
     )
 
 

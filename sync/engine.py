@@ -17,7 +17,7 @@ from sync.assess import Assessment, ScopedProject, assess
 from sync.outcome import ExitCode, worst
 from sync.planning import ROLLING, plan_project, settle, without
 from sync.progress import Report, unwatched
-from sync.pull import Pulled, pull_all
+from sync.pull import Pulled, PullFinding, pull_all
 from sync.reread import read_again
 from sync.savedplan import SavedPlan, only_saved, require_same_verdicts, saved_targets
 from sync.source import Source
@@ -196,7 +196,18 @@ class Run:
 
     def _assess(self, project: ScopedProject, *, under: Lease | None = None) -> Assessment:
         asking = [source for name, source in self.sources.items() if name in self.pulled and source.away is None]
-        return assess(self.workspace.database, project, asking=asking, stop=self.stop, under=under)
+        assessment = assess(self.workspace.database, project, asking=asking, stop=self.stop, under=under)
+        self._tell(assessment.unanswered)
+        return assessment
+
+    def _tell(self, unanswered: Sequence[SourceError]) -> None:
+        """What a source failed on after its streams were pulled belongs to what the run tells of it, once for all projects."""
+        for error in unanswered:
+            finding = PullFinding(source=error.source, stream="*", text=error.message, fix=error.fix)
+            pulled = self.pulled[error.source]
+            if finding not in pulled.findings:
+                told = msgspec.structs.replace(pulled, findings=(*pulled.findings, finding))
+                self.pulled = {**self.pulled, error.source: told}
 
     def _plan_of(self, assessment: Assessment, permission: Permission, just_read: Mapping[Slot, Value] | None = None) -> Plan:
         return plan_project(

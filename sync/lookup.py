@@ -6,16 +6,18 @@ change request it belongs. What was not pushed yet when it was built from, or no
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+import msgspec
 import structlog
 
 from connectors.base import Connector
-from connectors.errors import Cancelled, SourceError
-from mappings.model import ChangeRequest, Commit, Entity, Ref
+from connectors.errors import AuthError, Cancelled, RateLimited, SourceError, Unavailable
+from mappings.model import ChangeRequest, Commit, Entity, Missing, Ref
 from sync.lineage import LooseEnd, is_address_of
 from sync.source import Gauge, Source, guarded, reading
 from sync.store import entities, lookups
@@ -31,6 +33,9 @@ CHUNK = 20
 MOST = 1_000
 """Asked for in one run of a source: years of runs from deleted branches must not use up the rate budget. The rest follows in the
 next runs, and is unknown until then."""
+
+MOST_FAILED = 3
+"""Commits that a source may fail on in one run, each asked for alone. At one more it is taken to be down, and the rest is left."""
 
 SOONEST = timedelta(hours=1)
 """Nothing is asked for again earlier."""
@@ -48,20 +53,31 @@ def repositories_in(known: Sequence[Entity]) -> Repositories:
     return dict(sorted(found.items()))
 
 
+class Answers(msgspec.Struct, frozen=True):
+    """How many questions were answered, found or not, and what stays open because a source failed on it."""
+
+    answered: int = 0
+    failures: Sequence[SourceError] = ()
+
+
 def look_up(
     database: Database, sources: Sequence[Source], repositories: Repositories, ends: Sequence[LooseEnd], *, stop: threading.Event
-) -> int:
+) -> Answers:
     """Asks every source that has commits for those of `ends` that are due, and stores what it answers.
 
-    Returns how many questions were answered, found or not. A source that fails is asked again next time.
+    What a source fails on is asked for again next time; it keeps nothing else from being answered.
     """
-    answered = 0
+    # Another order each time, so that the commits that a source always fails on do not always stand before the same others.
+    mixed = random.sample(ends, len(ends))
+    answered, failures = 0, list[SourceError]()
     for source in sources:
         if any("commit" in kinds for kinds in source.connection.streams.values()):
             with database.read() as tx:
-                wanted = list(_due(tx, source.name, repositories, ends, database.now(tx)))
-            answered += _ask(database, source, wanted[:MOST], stop)
-    return answered
+                wanted = list(_due(tx, source.name, repositories, mixed, database.now(tx)))
+            answers = _ask(database, source, wanted[:MOST], stop)
+            answered += answers.answered
+            failures.extend(answers.failures)
+    return Answers(answered, tuple(failures))
 
 
 def nowhere(tx: Connection, repositories: Repositories, ends: Sequence[LooseEnd]) -> frozenset[str]:
@@ -93,26 +109,61 @@ def _is_due(last: LookedUp, since: datetime | None, now: datetime) -> bool:
     return now - last.asked_at >= max(age, SOONEST)
 
 
-def _ask(database: Database, source: Source, wanted: Sequence[Ref], stop: threading.Event) -> int:
-    answered = 0
+def _ask(database: Database, source: Source, wanted: Sequence[Ref], stop: threading.Event) -> Answers:
     if not wanted or stop.is_set():
-        return answered
+        return Answers()
+    asking = _Asking(database, source)
     try:
         with reading(source, Gauge(), stop) as reader:
             for chunk in chunks(wanted, CHUNK):
-                answered += _ask_chunk(database, source, reader, chunk)
+                asking.ask(reader, chunk)
     except SourceError as error:
-        log.warning("lookup.failed", source=source.name, error=str(error))
+        asking.fail("no more commits could be looked up", error)
     except Cancelled:
         log.info("lookup.stopped", source=source.name)
-    return answered
+    return Answers(asking.answered, tuple(asking.failures))
 
 
-def _ask_chunk(database: Database, source: Source, reader: Connector, refs: Sequence[Ref]) -> int:
-    with guarded(source.name, "looking up commits"):
-        answers = list(reader.read(refs))
-    with database.write() as tx:
-        now = database.now(tx)
-        entities.save_direct(tx, [answer for answer in answers if isinstance(answer, Entity)], now=now)
-        lookups.remember(tx, [(answer.ref, isinstance(answer, Entity)) for answer in answers], now)
-    return len(answers)
+class _Asking:
+    """The questions to one source in one run, and what came of them."""
+
+    def __init__(self, database: Database, source: Source) -> None:
+        self._database = database
+        self._source = source
+        self.answered = 0
+        self.failures: list[SourceError] = []
+
+    def ask(self, reader: Connector, refs: Sequence[Ref]) -> None:
+        """Stores what is answered for `refs`; one by one where they fail together, since it may be for one of them alone.
+
+        Raises `SourceError` when the source need not be asked for anything else.
+        """
+        try:
+            self._store(self._answers(reader, refs))
+        except (AuthError, RateLimited):
+            raise
+        except SourceError as error:
+            if len(refs) > 1:
+                for ref in refs:
+                    self.ask(reader, [ref])
+            elif len(self.failures) == MOST_FAILED:
+                raise
+            else:
+                sha = refs[0].id.rpartition("/")[2]
+                self.fail(f"commit {sha[:9]} could not be looked up, and what was built from it may belong to any ticket", error)
+
+    def fail(self, what: str, error: SourceError) -> None:
+        """Keeps for people what failed."""
+        log.warning("lookup.failed", source=self._source.name, what=what, error=str(error))
+        self.failures.append(Unavailable(self._source.name, f"{what}: {error.message}", fix=error.fix))
+
+    def _answers(self, reader: Connector, refs: Sequence[Ref]) -> Sequence[Entity | Missing]:
+        with guarded(self._source.name, "looking up commits"):
+            return list(reader.read(refs))
+
+    def _store(self, answers: Sequence[Entity | Missing]) -> None:
+        with self._database.write() as tx:
+            now = self._database.now(tx)
+            entities.save_direct(tx, [answer for answer in answers if isinstance(answer, Entity)], now=now)
+            lookups.remember(tx, [(answer.ref, isinstance(answer, Entity)) for answer in answers], now)
+        self.answered += len(answers)

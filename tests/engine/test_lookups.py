@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,12 @@ import msgspec
 import pytest
 from sqlalchemy import update
 
-from connectors.errors import RateLimited
+from connectors.errors import RateLimited, Unavailable
 from mappings.model import Ref, Run
 from sandbox.faults import Fault, answers
 from sync import lookup
 from sync.lineage import LooseEnd
-from sync.lookup import CHUNK, SOONEST, look_up
+from sync.lookup import CHUNK, SOONEST, Answers, look_up
 from sync.outcome import ExitCode
 from sync.store.schema import looked_up
 
@@ -182,14 +182,14 @@ def test_a_plan_without_a_pull_asks_nobody(office: Office) -> None:
     assert len(office.github.requests) == requests
 
 
-def shelved(office: Office, shas: Sequence[str]) -> tuple[list[Ref], int]:
-    """Looks `shas` up on the shelf, of which one repository is known; returns what was asked for, and how much was answered."""
+def shelved(office: Office, shas: Sequence[str]) -> tuple[list[Ref], Answers]:
+    """Looks `shas` up on the shelf, of which one repository is known; returns what was answered for, and what came of it."""
     office.only_the_shelf()
     workspace = office.workspace()
     ends = [LooseEnd(sha=sha, found=False) for sha in shas]
     before = len(office.shelf.reads)
-    answered = look_up(office.database, list(workspace.sources.values()), {("shelf", "7"): "example/churn"}, ends, stop=office.stop)
-    return office.shelf.reads[before:], answered
+    answers = look_up(office.database, list(workspace.sources.values()), {("shelf", "7"): "example/churn"}, ends, stop=office.stop)
+    return office.shelf.reads[before:], answers
 
 
 def test_what_was_answered_before_a_rate_limit_is_not_asked_again(office: Office) -> None:
@@ -200,11 +200,12 @@ def test_what_was_answered_before_a_rate_limit_is_not_asked_again(office: Office
             raise RateLimited("shelf", "asked to wait", until=office.run().started_at)
 
     office.shelf.before_read = limit
-    first, answered = shelved(office, shas)
-    assert answered == len(first) == CHUNK
+    first, answers = shelved(office, shas)
+    assert answers.answered == len(first) == CHUNK
+    assert [error.message for error in answers.failures] == ["no more commits could be looked up: asked to wait"]
     office.shelf.before_read = lambda refs: None
-    second, answered = shelved(office, shas)
-    assert answered == len(second) == CHUNK
+    second, answers = shelved(office, shas)
+    assert answers.answered == len(second) == CHUNK
     assert not set(first) & set(second)
 
 
@@ -213,12 +214,87 @@ def test_a_connectors_mistake_and_a_stop_leave_the_rest_for_later(office: Office
         raise ZeroDivisionError
 
     office.shelf.before_read = fail
-    assert shelved(office, [NOWHERE.replace("0", "f")]) == ([], 0)
+    reads, answers = shelved(office, [NOWHERE.replace("0", "f")])
+    assert (reads, answers.answered) == ([], 0)
+    assert ["ZeroDivisionError" in error.message for error in answers.failures] == [True]
     office.shelf.before_read = lambda refs: None
     office.stop.set()
-    assert shelved(office, [NOWHERE.replace("0", "f")]) == ([], 0)
+    assert shelved(office, [NOWHERE.replace("0", "f")]) == ([], Answers())
     office.stop = threading.Event()
-    assert shelved(office, [NOWHERE.replace("0", "f")])[1] == 1
+    assert shelved(office, [NOWHERE.replace("0", "f")])[1] == Answers(1)
+
+
+def failing_on(office: Office, poisonous: Collection[str]) -> list[int]:
+    """The shelf fails whenever one of these is among what it is asked for; how many it was asked for each time."""
+    asked_for: list[int] = []
+
+    def fail(refs: Sequence[Ref]) -> None:
+        asked_for.append(len(refs))
+        if any(ref.id.rpartition("/")[2] in poisonous for ref in refs):
+            raise Unavailable("shelf", "answered 500", fix="run again later")
+
+    office.shelf.before_read = fail
+    return asked_for
+
+
+def test_a_commit_that_a_source_fails_on_fails_alone(office: Office) -> None:
+    shas = [f"{number:040x}" for number in range(2 * CHUNK)]
+    asked_for = failing_on(office, {shas[7]})
+    reads, answers = shelved(office, shas)
+    assert {ref.id.rpartition("/")[2] for ref in reads} == {*shas} - {shas[7]}
+    assert answers.answered == len(shas) - 1
+    assert sorted(asked_for) == [1] * CHUNK + [CHUNK, CHUNK]
+    (failure,) = answers.failures
+    assert (failure.source, failure.fix) == ("shelf", "run again later")
+    assert f"commit {shas[7][:9]} could not be looked up" in failure.message
+    office.shelf.before_read = lambda refs: None
+    reads, answers = shelved(office, shas)
+    assert [ref.id.rpartition("/")[2] for ref in reads] == [shas[7]]
+    assert answers == Answers(1)
+
+
+def test_a_source_that_fails_on_everything_is_asked_little(office: Office) -> None:
+    shas = [f"{number:040x}" for number in range(3 * CHUNK)]
+    asked_for = failing_on(office, shas)
+    reads, answers = shelved(office, shas)
+    assert (reads, answers.answered) == ([], 0)
+    assert asked_for == [CHUNK, *[1] * (lookup.MOST_FAILED + 1)]
+    assert answers.failures[-1].message == "no more commits could be looked up: answered 500"
+    assert len(answers.failures) == lookup.MOST_FAILED + 1
+
+
+def test_many_that_a_source_fails_on_keep_the_others_open_for_some_runs_only(office: Office) -> None:
+    shas = [f"{number:040x}" for number in range(2 * CHUNK)]
+    poisonous = set(shas[: 2 * lookup.MOST_FAILED])
+    failing_on(office, poisonous)
+    answered: set[str] = set()
+    for _ in range(200):
+        answered |= {ref.id.rpartition("/")[2] for ref in shelved(office, shas)[0]}
+        if len(answered) == len(shas) - len(poisonous):
+            break
+    assert answered == {*shas} - poisonous
+
+
+def test_a_commit_that_github_fails_on_is_told_and_keeps_no_other_from_its_ticket(office: Office) -> None:
+    with_shelf(office)
+    ticket = office.ticket()
+    sha, number = office.propose(ticket)
+    office.github.commit("example/churn", "More", branch=f"feature/{ticket.lower()}")
+    office.github.merge("example/churn", number, "squash")
+    version = office.train("churn-classifier", sha)
+    office.train("poison", NOWHERE)
+    # So long a wait is not waited for, so the failure is there at once.
+    broken = answers(500, {"message": "Server Error"}, {"Retry-After": "3600"})
+    office.github.faults.append(Fault(broken, path=f"*/commits/{NOWHERE}", times=2))
+    result = office.sync()
+    assert result.exit_code is ExitCode.PARTIAL
+    (finding,) = result.pulled["github"].findings
+    assert NOWHERE[:9] in finding.text
+    reached = result.projects[0].assessment.graph.reach(office.ref(ticket), ("implements", "built_from", "registered_from"))
+    assert version.ref in reached
+    result = office.sync()
+    assert (result.exit_code, list(result.pulled["github"].findings)) == (ExitCode.DONE, [])
+    assert office.field(ticket) == "Model ready"
 
 
 def test_one_run_asks_for_so_many_and_the_next_for_the_rest(office: Office) -> None:
