@@ -72,7 +72,7 @@ def derive(view: View, rules: Sequence[StatusRule], before: Iterable[Standing]) 
 
     A subject that a rule no longer applies to has no standing; its episode closes.
     """
-    past = {(standing.rule, standing.subject): standing for standing in before}
+    past = {(standing.rule, standing.subject): _begun_by(view.now, standing) for standing in before}
     verdicts: dict[tuple[str, Ref], Judged] = {}
     standings: list[Standing] = []
     for rule in in_order(rules):
@@ -88,6 +88,16 @@ def derive(view: View, rules: Sequence[StatusRule], before: Iterable[Standing]) 
 def rule_version(rule: StatusRule) -> str:
     """A short hash of the rule's meaning."""
     return hashlib.blake2b(rule.model_dump_json().encode(), digest_size=6).hexdigest()
+
+
+def _begun_by(now: datetime, standing: Standing) -> Standing:
+    """A standing of which nothing began after `now`: where the clock was set back since, `now` is when that is surely so."""
+    return msgspec.structs.replace(
+        standing,
+        since=min(standing.since, now),
+        unknown_since=min(standing.unknown_since, now) if standing.unknown_since is not None else None,
+        opened_at=min(standing.opened_at, now) if standing.opened_at is not None else None,
+    )
 
 
 def _stand(rule: StatusRule, version: str, subject: Entity, judged: Judged, past: Standing | None, view: View) -> Standing:

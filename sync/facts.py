@@ -22,8 +22,7 @@ from mappings.model import (
 )
 from sync.known import addresses
 from sync.lineage import named_shas
-from sync.moments import day_in, end_of, in_words, later
-from sync.observe import is_ahead
+from sync.moments import day_in, end_of, in_words, is_ahead, later
 from sync.view import Fact, FactValue, Unknown, View
 
 __all__ = ["FACTS", "Fact", "FactValue", "Unknown", "View", "is_current", "serves"]

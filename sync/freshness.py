@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from mappings.model import Ref
-from sync.moments import in_words
+from sync.moments import in_words, is_ahead
 
 
 class StreamFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,10 +77,10 @@ class Freshness:
         return self._next_expiry
 
     def facts_as_of(self) -> datetime | None:
-        """The time of the oldest last successful pull; None if a stream was never pulled."""
+        """The time of the oldest last successful pull; None if a stream was never pulled, or nobody knows when."""
         times = [one.pulled_at for one in self.streams]
-        known = [time for time in times if time is not None]
-        return min(known) if known and len(known) == len(times) else None
+        known = [time for time in times if time is not None and not is_ahead(time, self.now)]
+        return min(*known, self.now) if known and len(known) == len(times) else None
 
     def _providers(self, source: str, kind: str) -> Sequence[StreamFacts]:
         own = [one for one in self.streams if one.source == source]
@@ -93,6 +93,8 @@ class Freshness:
             return "the last read failed"
         if one.pulled_at is None:
             return "never read"
+        if is_ahead(one.pulled_at, self.now):
+            return "read at a time that lies ahead: the clock was set back; pull again"
         return None if one.pulled_at + self.within > self.now else f"not read for {in_words(self.within)}"
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far the clocks of two machines may be apart before a time counts as one that lies ahead."""
+
 _LAST = datetime.max.replace(tzinfo=UTC)
+
+
+def is_ahead(time: datetime, now: datetime) -> bool:
+    """Whether a time cannot be one at which something happened: a clock was wrong then, or was set back since."""
+    return time - now > CLOCK_SKEW
 
 
 def later(time: datetime, by: timedelta) -> datetime:

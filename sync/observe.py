@@ -7,17 +7,15 @@ model that it took as input. A quality check speaks of the datasets that are its
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from mappings.conditions import Bound, matches
 from mappings.model import Entity, ModelVersion, Observation, ObservationKind, Outcome, Ref, Run
+from sync.moments import is_ahead
 from sync.project import ProjectView
 
 SUBJECT_TAG = "milepost.model_version"
 TIME_TAG = "milepost.observed_at"
-
-CLOCK_SKEW = timedelta(minutes=5)
-"""How far the clocks of two machines may be apart before a time counts as one that lies ahead."""
 
 _PASSED = frozenset({"passed", "pass", "ok", "true", "1", "success", "green"})
 _FAILED = frozenset({"failed", "fail", "error", "false", "0", "red", "violated"})
@@ -68,11 +66,6 @@ class _Subjects:
             return [subject] if subject is not None else []
         taken = [ref for model in run.models for ref in self._by_model.get((run.ref.source, model), ())]
         return taken or self._by_run.get(run.ref, [])
-
-
-def is_ahead(time: datetime, now: datetime) -> bool:
-    """Whether a time cannot be one at which something was observed."""
-    return time - now > CLOCK_SKEW
 
 
 def _of_run(run: Run, project: ProjectView, subjects: _Subjects, now: datetime) -> Iterator[Observation]:

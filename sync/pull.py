@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ from connectors.base import Batch, Connector
 from connectors.errors import AuthError, Cancelled, SourceError, Unavailable
 from sync.deletions import confirm_deletions
 from sync.gather import gathered
+from sync.moments import is_ahead
 from sync.progress import Report, StreamEvent
 from sync.source import Gauge, Scope, Source, each, reading
 from sync.store import entities, leases, quarantine, streams
@@ -183,13 +184,10 @@ class _StreamPull:
             leases.verify(tx, self.lease)
             now = self.database.now(tx)
             state = streams.open_stream(tx, self.key)
-            listing = state.sweep_started_at is not None and (
-                state.complete_at is None or state.complete_at < state.sweep_started_at
-            )
-            if listing and state.cursor is not None:
+            if _is_interrupted(state, now) and state.cursor is not None:
                 return state, True
-            due = state.sweep_started_at is None or now - state.sweep_started_at >= self.pull.limits.full_every
-            if listing or due or state.cursor is None or self.key.stream in self.pull.source.connection.sweeps:
+            due = _is_listing_due(state, now, self.pull.limits.full_every)
+            if due or state.cursor is None or self.key.stream in self.pull.source.connection.sweeps:
                 return streams.begin_sweep(tx, self.key, now), True
             return state, False
 
@@ -268,6 +266,20 @@ class _StreamPull:
             **news,
         )
         self.pull.report(self.event)
+
+
+def _is_interrupted(state: StreamState, now: datetime) -> bool:
+    """Whether a full listing began that was not proven to its end; of one at a time that lies ahead nothing is believed."""
+    if state.sweep_started_at is None or is_ahead(state.sweep_started_at, now):
+        return False
+    return state.complete_at is None or state.complete_at < state.sweep_started_at or is_ahead(state.complete_at, now)
+
+
+def _is_listing_due(state: StreamState, now: datetime, every: timedelta) -> bool:
+    """Whether the last full listing is too old, or was made or followed by a pull while the clock was ahead."""
+    if state.sweep_started_at is None or now - state.sweep_started_at >= every:
+        return True
+    return any(time is not None and is_ahead(time, now) for time in (state.sweep_started_at, state.pulled_at))
 
 
 def _pulled(reader: Connector, stream: str, scope: Scope, cursor: str | None) -> Iterator[Batch]:

@@ -12,10 +12,9 @@ import msgspec
 from mappings.model import Dataset, ModelVersion, ObservationKind, Ref, Run
 from sync.freshness import Freshness
 from sync.graph import Graph
-from sync.moments import day_in
+from sync.moments import day_in, is_ahead
 from sync.monitors import Monitor, monitors
 from sync.names import name_of
-from sync.observe import is_ahead
 from sync.project import ProjectView
 
 FactValue: TypeAlias = bool | float | str | tuple[str, ...] | datetime | None

@@ -92,4 +92,4 @@ def _held(error: LeaseHeld) -> str:
         "apply": f"project {rest} is being written by run",
         "retention": "what is old is being dropped by",
     }
-    return f"{jobs.get(job, error.name)} {error.holder}, until {error.expires_at:%H:%M:%S} UTC unless it ends sooner or goes on"
+    return f"{jobs.get(job, error.name)} {error.holder}, until {error.until} unless it ends sooner or goes on"

@@ -16,10 +16,14 @@ import msgspec
 from sqlalchemy import Connection, bindparam, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from sync.moments import CLOCK_SKEW, in_words
 from sync.store import clock
 from sync.store.connect import Database
 from sync.store.errors import StoreError
 from sync.store.schema import lease as leases
+
+LONGEST = timedelta(hours=1)
+"""No lease is taken for longer. One that ends later was taken or renewed by a clock that was ahead, and binds nobody."""
 
 _POLL = timedelta(milliseconds=200)
 
@@ -49,15 +53,16 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LeaseHeld(Exception):
-    """Somebody else is at work. `expires_at` is when the lease ends, should they not renew it (UTC)."""
+    """Somebody else is at work. `expires_at` is when the lease ends, should they not renew it (UTC), and `until` says it: with the
+    date, where that is not the day of `now`."""
 
-    def __init__(self, name: str, holder: str, expires_at: datetime) -> None:
+    def __init__(self, name: str, holder: str, expires_at: datetime, now: datetime) -> None:
         self.name = name
         self.holder = holder
         self.expires_at = expires_at
-        super().__init__(
-            f"{name} is in use by {holder}, until {expires_at:%H:%M:%S} UTC unless it ends or goes on; wait, or try again later"
-        )
+        self.until = f"{expires_at:%H:%M:%S}" if expires_at.date() == now.date() else f"{expires_at:%Y-%m-%d %H:%M:%S}"
+        self.until += " UTC"
+        super().__init__(f"{name} is in use by {holder}, until {self.until} unless it ends or goes on; wait, or try again later")
 
 
 class LeaseLost(Exception):
@@ -71,7 +76,12 @@ class LeaseLost(Exception):
 
 
 def acquire(database: Database, name: str, *, holder: str, ttl: timedelta, wait: timedelta, stop: threading.Event) -> Lease:
-    """Takes the lease, waiting for up to `wait` while somebody else has it. Raises `LeaseHeld`, also at once when `stop` is set."""
+    """Takes the lease, waiting for up to `wait` while somebody else has it. Raises `LeaseHeld`, also at once when `stop` is set.
+
+    `ttl` is `LONGEST` at most.
+    """
+    if ttl > LONGEST:
+        raise ValueError(f"a lease lasts for {in_words(LONGEST)} at most")
     give_up_at: datetime | None = None
     while True:
         with database.write() as tx:
@@ -83,7 +93,7 @@ def acquire(database: Database, name: str, *, holder: str, ttl: timedelta, wait:
         give_up_at = give_up_at or now + wait
         left = give_up_at - now
         if left <= timedelta(0) or stop.wait(min(_POLL, left).total_seconds()):
-            raise LeaseHeld(name, there.holder or "nobody", there.expires_at)
+            raise LeaseHeld(name, there.holder or "nobody", there.expires_at, now)
 
 
 def renew(database: Database, lease: Lease, ttl: timedelta) -> Lease:
@@ -168,7 +178,7 @@ def _take(tx: Connection, name: str, holder: str, now: datetime, ttl: timedelta)
         .on_conflict_do_update(
             index_elements=[leases.c.name],
             set_={**values, "token": leases.c.token + 1},
-            where=or_(leases.c.holder.is_(None), leases.c.expires_at <= now),
+            where=or_(leases.c.holder.is_(None), leases.c.expires_at <= now, leases.c.expires_at > now + LONGEST + CLOCK_SKEW),
         )
         .returning(leases.c.token)
     )

@@ -9,6 +9,7 @@ import pytest
 
 from mappings.model import Ref
 from sync.freshness import Freshness, StreamFacts
+from sync.moments import CLOCK_SKEW
 from tests.core.worlds import NOW
 
 HOUR = timedelta(hours=1)
@@ -32,6 +33,7 @@ def at(*streams: StreamFacts) -> Freshness:
         ({"pulled_at": None}, "never read"),
         ({"failed": "timeout"}, "the last read failed"),
         ({"pulled_at": NOW - 26 * HOUR}, "not read for 26 hours"),
+        ({"pulled_at": NOW + HOUR}, "read at a time that lies ahead: the clock was set back; pull again"),
     ],
 )
 def test_absence_needs_every_stream_complete_and_fresh(facts: dict[str, Any], why: str) -> None:
@@ -68,3 +70,17 @@ def test_facts_are_as_old_as_the_oldest_read() -> None:
     assert at().facts_as_of() is None
     assert at(stream(), stream("models", pulled_at=NOW - 9 * HOUR)).facts_as_of() == NOW - 9 * HOUR
     assert at(stream(), stream("models", pulled_at=None)).facts_as_of() is None
+
+
+def test_what_was_read_at_a_time_that_lies_ahead_is_not_relied_on() -> None:
+    run, ahead = Ref("mlflow", "run", "r1"), at(stream(pulled_at=NOW + 87_600 * HOUR), stream("models"))
+    why = "read at a time that lies ahead: the clock was set back; pull again"
+    assert ahead.reliance_lacks(run) == [f"mlflow/runs ({why})"]
+    assert ahead.next_expiry() == NOW + 25 * HOUR
+    assert ahead.facts_as_of() is None
+
+
+def test_a_clock_that_is_a_little_fast_keeps_the_facts_which_are_never_of_the_future() -> None:
+    fast = at(stream(pulled_at=NOW + CLOCK_SKEW))
+    assert fast.reliance_lacks(Ref("mlflow", "run", "r1")) == []
+    assert fast.facts_as_of() == NOW

@@ -114,6 +114,35 @@ def test_unknown_holds_for_a_day_then_favourable_is_withdrawn_and_alarms_stay(
     assert shown(story.standing(of), rules[of], now=story.world.now, unknown_after=DAY) == expected
 
 
+def test_unknown_since_a_time_that_lies_ahead_counts_from_now_on() -> None:
+    story = Story()
+    story.go("good")
+    story.go("good", known=False, after=3650 * DAY)
+    story.go("good", known=False, after=-3650 * DAY)
+    assert story.standing("good").unknown_since == NOW + HOUR
+    story.go("good", known=False, after=23 * HOUR)
+    assert shown(story.standing("good"), GOOD, now=story.world.now, unknown_after=DAY) == "on"
+    story.go("good", known=False)
+    assert shown(story.standing("good"), GOOD, now=story.world.now, unknown_after=DAY) == "unknown"
+
+
+def test_nothing_is_true_since_a_time_that_lies_ahead() -> None:
+    story = Story()
+    (opened,) = story.go("bad", after=3650 * DAY).episodes
+    assert story.go("bad", after=-3649 * DAY).episodes == []
+    began = story.standing()
+    assert (began.since, began.opened_at, began.episode) == (story.world.now, story.world.now, opened.id)
+    story.go("bad")
+    assert (story.standing().since, story.standing().opened_at) == (began.since, began.opened_at)
+
+
+def test_an_episode_that_opened_at_a_time_that_lies_ahead_closes_no_earlier_than_it_opened() -> None:
+    story = Story()
+    (opened,) = story.go("bad", after=3650 * DAY).episodes
+    (closed,) = story.go(after=-3649 * DAY).episodes
+    assert (closed.id, closed.opened_at, closed.closed_at) == (opened.id, story.world.now, story.world.now)
+
+
 def test_deriving_again_at_once_changes_nothing() -> None:
     story = Story()
     first = story.go("bad")

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from mappings.model import DatasetUse
-from sync.observe import CLOCK_SKEW, observe
+from sync.moments import CLOCK_SKEW
+from sync.observe import observe
 from tests.core.worlds import DAY, NOW, World
 
 AHEAD = [NOW + CLOCK_SKEW + timedelta(seconds=1), NOW + DAY, datetime(2099, 1, 1, tzinfo=UTC), datetime.max.replace(tzinfo=UTC)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,10 +13,11 @@ from sqlalchemy import update
 from connectors.errors import RateLimited, Unavailable
 from mappings.model import Dataset, Ref
 from sandbox.faults import Fault, html_page
+from sync.moments import CLOCK_SKEW
 from sync.outcome import ExitCode
 from sync.store import entities, leases, streams
 from sync.store.leases import LeaseHeld
-from sync.store.schema import lease
+from sync.store.schema import lease, stream
 from sync.store.streams import StreamState
 
 if TYPE_CHECKING:
@@ -43,6 +44,13 @@ def stored(office: Office, source: str = "shelf") -> list[str]:
     found = office.workspace().sources[source]
     with office.database.read() as tx:
         return [one.ref.id for one in entities.load(tx, [key for scope in found.scopes for key in found.keys(scope)])]
+
+
+def set_ahead(office: Office, names: str) -> None:
+    """As if these times had been stored while the clock was ten years ahead."""
+    with office.database.write() as tx:
+        ahead = office.database.now(tx) + timedelta(days=3650)
+        tx.execute(update(stream).values(dict.fromkeys(names.split(), ahead)))
 
 
 def is_complete(state: StreamState) -> bool:
@@ -169,6 +177,37 @@ def test_a_kill_between_the_last_page_and_the_proof_lists_again(office: Office) 
     office.shelf.pulls.clear()
     office.pull()
     assert office.shelf.pulls == ["end"]
+
+
+@pytest.mark.parametrize("known", ["sweep_started_at complete_at pulled_at", "sweep_started_at", "pulled_at"])
+def test_everything_is_listed_anew_once_the_clock_was_set_back(office: Office, known: str) -> None:
+    office.only_the_shelf()
+    office.shelf.put(*(dataset(name) for name in "abcdef"))
+    office.pull()
+    del office.shelf.things[dataset("f").ref]
+    set_ahead(office, known)
+    assert [event.deleted for event in office.pull().pulled["shelf"].events] == [1]
+    (state,) = states(office, "shelf")
+    assert is_complete(state)
+    assert state.pulled_at is not None
+    assert state.pulled_at < datetime.now(UTC) + CLOCK_SKEW
+    assert [event.full for event in office.pull().pulled["shelf"].events] == [False]
+
+
+def test_a_listing_that_was_interrupted_after_the_clock_was_set_back_goes_on(office: Office) -> None:
+    office.only_the_shelf()
+    office.shelf.put(*(dataset(name) for name in "abcdef"))
+    office.pull()
+    set_ahead(office, "sweep_started_at complete_at pulled_at")
+    office.shelf.before_page = lambda stop, page: stop.set() if page == 1 else None
+    office.pull()
+    office.stop = threading.Event()
+    office.shelf.before_page = lambda stop, page: None
+    office.shelf.pulls.clear()
+    assert [event.full for event in office.pull().pulled["shelf"].events] == [True]
+    assert office.shelf.pulls == ["shelf:dataset:d"]
+    assert states(office, "shelf")[0].sweep == 2
+    assert is_complete(states(office, "shelf")[0])
 
 
 def test_a_repository_that_appears_later_completes_the_listing(office: Office) -> None:

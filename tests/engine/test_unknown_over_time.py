@@ -119,6 +119,22 @@ def test_facts_that_grow_old_are_unknown_as_well(office: Office, lab: Lab) -> No
     assert lab.shown() == KNOWN
 
 
+def test_facts_read_while_the_clock_was_ahead_are_unknown_until_they_are_read_again(office: Office, lab: Lab) -> None:
+    office.unknown_after = timedelta()
+    with office.database.write() as tx:
+        ahead = office.database.now(tx) + 3650 * DAY
+        tx.execute(
+            update(stream).where(stream.c.source == "shelf").values(sweep_started_at=ahead, complete_at=ahead, pulled_at=ahead)
+        )
+    result = office.apply()
+    assert lab.shown() == UNKNOWN
+    assert [one.assessment.freshness.facts_as_of() for one in result.projects] == [None]
+    del office.shelf.things[Ref("shelf", "model_version", "sound/1")]
+    assert office.sync(force=True).exit_code is ExitCode.DONE
+    assert office.field(lab.sound) is None
+    assert office.field(lab.drifting) == "Drift alert"
+
+
 def test_an_alarm_that_is_over_goes_only_once_that_is_known(office: Office, lab: Lab) -> None:
     monitor = office.shelf.things[Ref("shelf", "run", "monitor")]
     assert isinstance(monitor, Run)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import update
 
 from sync.store import leases
 from sync.store.connect import Database
-from sync.store.leases import Lease, LeaseHeld, LeaseLost
+from sync.store.leases import LONGEST, Lease, LeaseHeld, LeaseLost
+from sync.store.schema import lease as rows
 
 LONG = timedelta(minutes=5)
 NONE = timedelta(0)
@@ -65,6 +67,36 @@ def test_a_killed_holders_lease_ends_by_itself(database: Database) -> None:
     assert next_one.token > killed.token
     assert not is_held(database, killed)
     assert is_held(database, next_one)
+
+
+def test_a_lease_that_ends_later_than_any_can_is_taken_over(database: Database) -> None:
+    """Its holder was killed while the database's clock was ahead."""
+    killed = take(database, "killed")
+    with database.write() as tx:
+        tx.execute(update(rows).values(expires_at=database.now(tx) + timedelta(days=40)))
+    next_one = take(database, "next")
+    assert next_one.token > killed.token
+    assert not is_held(database, killed)
+    assert is_held(database, next_one)
+    with pytest.raises(LeaseHeld, match="in use by next"):
+        take(database, "third")
+
+
+def test_the_longest_lease_is_believed_and_none_is_taken_for_longer(database: Database) -> None:
+    mine = take(database, "run-1", ttl=LONGEST)
+    with pytest.raises(LeaseHeld, match="in use by run-1"):
+        take(database, "run-2", ttl=BRIEF)
+    assert is_held(database, mine)
+    with pytest.raises(ValueError, match="1 hour at most"):
+        take(database, "run-1", ttl=LONGEST + BRIEF)
+
+
+def test_the_day_of_a_leases_end_is_told_where_it_is_not_today() -> None:
+    late = datetime(2026, 3, 2, 23, 59, tzinfo=UTC)
+    assert LeaseHeld("apply:churn", "run-1", late, late - LONG).until == "23:59:00 UTC"
+    tomorrow = LeaseHeld("apply:churn", "run-1", late + LONG, late)
+    assert tomorrow.until == "2026-03-03 00:04:00 UTC"
+    assert "in use by run-1, until 2026-03-03 00:04:00 UTC unless" in str(tomorrow)
 
 
 def test_a_stale_holder_is_refused_everything(database: Database) -> None:
