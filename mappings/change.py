@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
@@ -75,7 +75,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One absolute write: after it the slot holds `after`, however often it is made.
 
     `key` and `title` name the target to people; `container` is the project or repository that holds it. `rules` are the statuses
-    that ask for the change, `reason` says why in one sentence, `forced` marks a rewrite of what a person changed.
+    that ask for the change, `reason` says why in one sentence, `forced` marks a rewrite of what a person changed. `counts` says
+    whether the safety check counts it; `gives_up` marks one that takes back only what is no longer known: a refusal spares it.
     """
 
     id: str
@@ -94,6 +95,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     episode: str | None = None
     forced: bool = False
     counts: bool = True
+    gives_up: bool = False
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,19 +160,21 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     always_allowed: int = 10
 
 
-def refuse(plan: Plan, limits: Limits, *, recent_changes: int) -> str | None:
+def refuse(plan: Plan, limits: Limits, *, recent_changes: int, earlier_additions: int = 0) -> str | None:
     """Why this plan is too large to make without being asked to, or None.
 
-    `recent_changes` counts the updates and removals written in the last 24 hours, so that many small runs are one large one. They
-    never stand in the way of a plan that updates and removes nothing itself.
+    `recent_changes` counts the updates and removals written in the last 24 hours, so that many small runs are one large one, and
+    `earlier_additions` what this run added for other projects. Neither stands in the way of a plan that does no such thing itself.
     """
-    additions = sum(1 for change in plan.changes if change.counts and change.action == "add")
+    added = additions(plan.changes)
     own = sum(1 for change in plan.changes if change.counts and change.action != "add")
+    together = earlier_additions + added if added else 0
     rewrites = recent_changes + own if own else 0
-    if additions > limits.max_additions:
+    if together > limits.max_additions:
+        of_others = f" ({earlier_additions} of them for other projects)" if earlier_additions else ""
         return (
-            f"project {plan.project}: {additions} additions in one run, more than safety.max_additions = {limits.max_additions}; "
-            "look at the plan, then apply it with --initial"
+            f"project {plan.project}: {together} additions in one run{of_others}, more than safety.max_additions = "
+            f"{limits.max_additions}; look at the plan, then apply it with --initial"
         )
     if rewrites > limits.always_allowed and rewrites > limits.max_changes * plan.published:
         return (
@@ -178,6 +182,16 @@ def refuse(plan: Plan, limits: Limits, *, recent_changes: int) -> str | None:
             f"{limits.max_changes:.0%} of the {plan.published} published values; look at the plan, then apply it with --force"
         )
     return None
+
+
+def additions(changes: Iterable[Change]) -> int:
+    """How many of the changes the safety check counts as additions."""
+    return sum(1 for change in changes if change.counts and change.action == "add")
+
+
+def given_up(plan: Plan) -> Plan:
+    """What is made of a refused plan: only what takes back what is no longer known, and no memory."""
+    return msgspec.structs.replace(plan, changes=tuple(change for change in plan.changes if change.gives_up), memories=())
 
 
 def grouped(changes: Sequence[Change]) -> Mapping[Ref, Sequence[Change]]:

@@ -11,7 +11,7 @@ import msgspec
 import structlog
 
 from connectors.errors import Cancelled, SourceError
-from mappings.change import Plan, Slot, Value, refuse
+from mappings.change import Plan, Slot, Value, additions, given_up, refuse
 from sync.apply import LEASE, Applied, Result, apply_plan, lease_name, recover
 from sync.assess import Assessment, ScopedProject, assess
 from sync.outcome import ExitCode, worst
@@ -46,13 +46,23 @@ class Permission(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProjectRun(msgspec.Struct, frozen=True, kw_only=True):
-    """One project's part of a run. `refused` says why its plan was too large, `failed` why it or a source had to be left alone."""
+    """One project's part of a run. `refused` says why its plan was too large, `failed` why it or a source had to be left alone.
+
+    Of a refused plan only what takes back what is no longer known is applied, if there is such.
+    """
 
     assessment: Assessment
     plan: Plan | None = None
     refused: str | None = None
     applied: Applied | None = None
     failed: str | None = None
+
+    @property
+    def added(self) -> int:
+        """The additions that were made, or that would be where the plan is only made."""
+        if self.applied is not None:
+            return additions(result.change for result in self.applied.results if result.state == "done")
+        return additions(self.plan.changes) if self.plan is not None and self.refused is None else 0
 
 
 class Withdrawn(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,7 +138,9 @@ class Run:
     def plan(self, permission: Permission) -> None:
         """Judges and plans every project on the stored facts; nothing is written, not even the standings. After a pull of this run
         the slots that were written lately are read again, as `apply` does."""
-        self.done = [self._planned(self._assess(project), permission, self._just_read(project)) for project in self.projects]
+        self.done = []
+        for project in self.projects:
+            self.done.append(self._planned(self._assess(project), permission, self._just_read(project)))
 
     def apply(self, permission: Permission, saved: SavedPlan | None = None) -> None:
         """Judges, plans and applies every project under its lease; with `saved`, only what that plan holds.
@@ -236,12 +248,13 @@ class Run:
     def _refusal(self, plan: Plan, permission: Permission) -> str | None:
         with self.workspace.database.read() as tx:
             recent = audit.recent_rewrites(tx, plan.project, self.workspace.database.now(tx) - ROLLING)
+        earlier = sum(one.added for one in self.done)
         limits = self.workspace.safety
         if permission.initial:
-            limits = msgspec.structs.replace(limits, max_additions=len(plan.changes))
+            limits = msgspec.structs.replace(limits, max_additions=earlier + len(plan.changes))
         if permission.force:
             limits = msgspec.structs.replace(limits, always_allowed=recent + len(plan.changes))
-        return refuse(plan, limits, recent_changes=recent)
+        return refuse(plan, limits, recent_changes=recent, earlier_additions=earlier)
 
     def _applied(self, project: ScopedProject, permission: Permission, saved: SavedPlan | None) -> ProjectRun:
         database, sources = self.workspace.database, self.sources
@@ -255,16 +268,19 @@ class Run:
                 if saved is not None:
                     plan, conflicts = self._only_saved(plan, saved)
                 refused = self._refusal(plan, permission)
-                if refused is not None:
+                allowed = plan if refused is None else given_up(plan)
+                if refused is not None and allowed.is_empty:
                     return ProjectRun(assessment=assessment, plan=plan, refused=refused)
-                applied = apply_plan(database, plan, sources, lease, run_id=self.id, stop=self.stop)
+                applied = apply_plan(database, allowed, sources, lease, run_id=self.id, stop=self.stop)
                 self._leave_alone(applied.away)
-                settle(database, assessment)
+                if refused is None:
+                    settle(database, assessment)
             except (LeaseLost, Cancelled) as error:
                 why = str(error) or "the run was stopped"
                 return ProjectRun(assessment=self._assess(project), failed=why)
         applied = msgspec.structs.replace(applied, results=(*applied.results, *conflicts))
-        return ProjectRun(assessment=assessment, plan=plan, applied=applied, failed="; ".join(blocked.values()) or None)
+        failed = "; ".join(blocked.values()) or None
+        return ProjectRun(assessment=assessment, plan=plan, refused=refused, applied=applied, failed=failed)
 
     def _only_saved(self, plan: Plan, saved: SavedPlan) -> tuple[Plan, Sequence[Result]]:
         with self.workspace.database.read() as tx:

@@ -19,6 +19,7 @@ from sync.names import name_of
 from sync.project import ProjectView
 from sync.reasons import Leaving, adopted, conflict, plain, titles_in
 from sync.recipients import Delivery, deliver
+from sync.unknowns import gives_up, knows_again
 
 Place = tuple[str, str, str, str]
 """Source, container, slot kind and slot name: where a kind of slot was compared before."""
@@ -230,7 +231,9 @@ class _Planner:
                 episode=next((one.standing.episode for one in told.shown if one.standing.episode), None),
                 forced=decision.kind == "force",
                 counts=is_counted(self.project, slot)
-                and (slot.kind != "property" or _status_ids(actual) != _status_ids(want.value)),
+                and (slot.kind != "property" or _status_ids(actual) != _status_ids(want.value))
+                and not (gives_up(actual, want) or knows_again(actual, want)),
+                gives_up=gives_up(actual, want),
             )
         )
 

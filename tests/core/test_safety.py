@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from mappings.change import Action, Change, Limits, Plan, Slot, grouped, refuse
+from mappings.change import Action, Change, Limits, Memory, Plan, Slot, given_up, grouped, refuse
 from mappings.model import Ref
 from tests.core.worlds import NOW
 
@@ -61,6 +62,19 @@ def test_the_limits(made: Plan, recent: int, refused: str | None) -> None:
         assert why.startswith("project churn: ")
 
 
+@pytest.mark.parametrize(
+    ("made", "earlier", "refused"),
+    [
+        (plan(add=1), 199, None),
+        (plan(add=1), 200, "201 additions in one run (200 of them for other projects)"),
+        (plan(update=1), 500, None),
+    ],
+)
+def test_additions_for_other_projects_of_the_run_count(made: Plan, earlier: int, refused: str | None) -> None:
+    why = refuse(made, Limits(), recent_changes=0, earlier_additions=earlier)
+    assert why is None if refused is None else refused in str(why)
+
+
 def test_many_small_runs_are_one_large_one() -> None:
     recent = 0
     while refuse(plan(remove=4, published=100), Limits(), recent_changes=recent) is None:
@@ -73,6 +87,15 @@ def test_other_limits_may_be_set() -> None:
     assert refuse(plan(add=1, published=9), strict, recent_changes=0) is not None
     assert refuse(plan(update=1, published=9), strict, recent_changes=0) is not None
     assert refuse(plan(published=9), strict, recent_changes=9) is None
+
+
+def test_of_a_refused_plan_only_what_is_no_longer_known_is_left() -> None:
+    made = plan(update=3)
+    first, *others = made.changes
+    memory = Memory(kind="adopted", slot=first.slot, value="Good")
+    made = msgspec.structs.replace(made, changes=(msgspec.structs.replace(first, gives_up=True), *others), memories=(memory,))
+    assert [change.id for change in given_up(made).changes] == [first.id]
+    assert given_up(made).memories == ()
 
 
 def test_changes_are_grouped_by_target_in_their_order() -> None:

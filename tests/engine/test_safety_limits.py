@@ -1,15 +1,20 @@
-"""The safety check as people meet it: many small runs are one large one, and what is refused writes nothing at all."""
+"""The safety check as people meet it: many small runs are one large one, and what is refused writes nothing but what is no
+longer known."""
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import update
 
+from connectors.errors import Unavailable
 from sync.outcome import ExitCode
+from sync.planning import ROLLING
 from sync.store import publishing
+from sync.store.audit import recent_rewrites
 from sync.store.schema import audit
 
 if TYPE_CHECKING:
@@ -38,6 +43,29 @@ def issues(office: Office, count: int) -> list[int]:
 def get_well(office: Office, numbers: list[int]) -> None:
     for number in numbers:
         office.github.remove_label(REPO, number, "bad")
+
+
+def released(office: Office, count: int) -> list[str]:
+    """Tickets whose models are in release, which only the shelf knows."""
+    office.projects["churn"] = {"scopes": {**office.scopes, "shelf": {"prefix": ""}}, "release": {"alias": "champion"}}
+    tickets = [office.ticket() for _ in range(count)]
+    for number, ticket in enumerate(tickets):
+        sha, pull = office.propose(ticket)
+        office.github.merge(REPO, pull, "merge")
+        office.train(f"model-{number}", sha)
+    return tickets
+
+
+def lose_the_shelf(office: Office) -> None:
+    def down(stop: threading.Event, page: int) -> None:
+        raise Unavailable("shelf", "fell over")
+
+    office.shelf.before_page = down
+    office.unknown_after = timedelta()
+
+
+def find_the_shelf(office: Office) -> None:
+    office.shelf.before_page = lambda stop, page: None
 
 
 def test_too_many_additions_at_once_need_a_word(office: Office) -> None:
@@ -93,6 +121,62 @@ def test_a_refused_project_does_not_hold_up_another(office: Office) -> None:
     assert result.exit_code is ExitCode.REFUSED
     assert [run.refused is None for run in result.projects] == [False, True]
     assert office.labels(number, "example/loan") == {"bad", "ml/bad"}
+
+
+def test_additions_for_all_projects_of_a_run_count_together(office: Office) -> None:
+    office.github.add_repository("example/loan")
+    office.projects["loan"] = {"scopes": {"github": {"repositories": ["example/loan"]}}}
+    office.top["safety"] = {"max_additions": 4}
+    issues(office, 3)
+    numbers = [office.github.add_issue("example/loan", "Drift", labels=["bad"]) for _ in range(2)]
+    office.pull()
+    for result in (office.plan(), office.sync()):
+        churn, loan = (run.refused for run in result.projects)
+        assert churn is None
+        assert "project loan: 5 additions in one run (3 of them for other projects)" in str(loan)
+    assert not any("ml/bad" in office.labels(number, "example/loan") for number in numbers)
+    assert office.sync().exit_code is ExitCode.DONE
+    assert all("ml/bad" in office.labels(number, "example/loan") for number in numbers)
+
+
+def test_initial_allows_all_projects_of_a_run(office: Office) -> None:
+    office.github.add_repository("example/loan")
+    office.projects["loan"] = {"scopes": {"github": {"repositories": ["example/loan"]}}}
+    office.top["safety"] = {"max_additions": 0}
+    issues(office, 3)
+    office.github.add_issue("example/loan", "Drift", labels=["bad"])
+    assert office.sync(initial=True).exit_code is ExitCode.DONE
+
+
+def test_what_is_no_longer_known_goes_and_comes_back_however_much_it_is(office: Office) -> None:
+    tickets = released(office, 12)
+    assert office.sync().exit_code is ExitCode.DONE
+    lose_the_shelf(office)
+    result = office.sync()
+    assert result.exit_code is ExitCode.PARTIAL
+    assert result.projects[0].refused is None
+    assert {office.field(ticket) for ticket in tickets} == {"Unknown"}
+    find_the_shelf(office)
+    assert office.sync().exit_code is ExitCode.DONE
+    assert {office.field(ticket) for ticket in tickets} == {"Model ready"}
+    with office.database.read() as tx:
+        assert recent_rewrites(tx, "churn", office.database.now(tx) - ROLLING) == 0
+
+
+def test_of_a_refused_plan_what_is_no_longer_known_still_goes(office: Office) -> None:
+    tickets, numbers = released(office, 1), issues(office, 12)
+    assert office.sync().exit_code is ExitCode.DONE
+    lose_the_shelf(office)
+    get_well(office, numbers)
+    assert office.sync().exit_code is ExitCode.REFUSED
+    assert {office.field(ticket) for ticket in tickets} == {"Unknown"}
+    assert [one["state"] for one in office.property(tickets[0])["statuses"]] == ["unknown"]
+    assert all(office.labels(number) == {"ml/bad"} for number in numbers)
+    find_the_shelf(office)
+    assert office.sync().exit_code is ExitCode.REFUSED
+    assert {office.field(ticket) for ticket in tickets} == {"Unknown"}
+    assert office.sync(force=True).exit_code is ExitCode.DONE
+    assert {office.field(ticket) for ticket in tickets} == {"Model ready"}
 
 
 def test_what_is_refused_is_not_remembered_either(office: Office) -> None:
