@@ -134,7 +134,8 @@ class Publisher(Protocol):
     def write(self, changes: Sequence[Change]) -> Iterator[Written]:
         """Makes each change, one `Written` each, in any order; bulk where the API has it.
 
-        Values are absolute, so a repeated call is harmless. The caller has compared `before` with `read_slots` just before.
+        Values are absolute, so a repeated call is harmless. The caller has compared `before` with `read_slots` just before. Where a
+        field cannot show what is wanted, what it shows and should not any longer is taken away if possible: `Written.reduced`.
         """
         ...
 

@@ -98,14 +98,28 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     gives_up: bool = False
 
 
+def reduced(change: Change) -> Change:
+    """The change where the wanted texts cannot be shown: what was there and is not wanted goes, and nothing new comes."""
+    before, after = change.before, change.after
+    if isinstance(before, list) and isinstance(after, list):
+        left: Value = [text for text in before if text in after] or None
+    else:
+        left = before if before == after else None
+    why = "what is to be shown cannot be, and what was shown is not wanted any longer"
+    return msgspec.structs.replace(change, action="remove" if left is None else "update", after=left, reason=why)
+
+
 class Written(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one change: `done`, `failed` (why, and whether a later try may help), `conflict` (the slot was not `before`),
-    `skipped` (the target cannot be written: archived, locked; not tried again until it changes)."""
+    `skipped` (the target cannot be written: archived, locked; not tried again until it changes).
+
+    `reduced`: what failed cannot be shown there, and the slot was made to hold what `reduced` makes of the change instead."""
 
     change: str
     state: Literal["done", "failed", "conflict", "skipped"]
     why: str | None = None
     found: Value = None
+    reduced: bool = False
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):

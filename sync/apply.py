@@ -18,7 +18,7 @@ import structlog
 
 from connectors.base import Publisher
 from connectors.errors import Cancelled, SourceError
-from mappings.change import Change, Memory, Plan, Slot, Value, Written
+from mappings.change import Change, Memory, Plan, Slot, Value, Written, reduced
 from sync.ownership import reaching
 from sync.source import Source, each, guarded, publishing_on
 from sync.store import audit, entities, leases, outbox, publishing
@@ -38,12 +38,13 @@ LONGEST_REQUEST = timedelta(seconds=60)
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one change of the plan. `unsent`: the run or its source stopped before it was known to be made; what had been
-    begun is looked at by the next run."""
+    begun is looked at by the next run. `reduced`: what failed took away what was there (`Written`)."""
 
     change: Change
     state: Literal["done", "failed", "conflict", "skipped", "unsent"]
     why: str | None = None
     found: Value = None
+    reduced: bool = False
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,7 +125,9 @@ def _settle_begun(database: Database, rows: Sequence[outbox.Row], found: Mapping
                 _commit_value(tx, change, kind="write", run_id=row.run_id, now=now)
                 continue
             outbox.settle(tx, row.id, "failed", "the run ended before it was made", now)
-            if slot in found:
+            if slot in found and slot.kind == "field" and change.before != found[slot] == reduced(change).after:
+                _commit_value(tx, reduced(change), kind="write", run_id=row.run_id, now=now)
+            elif slot in found:
                 entities.update_slots(tx, {slot: found[slot]})
 
 
@@ -254,6 +257,8 @@ class _Apply:
             elif result.state != "unsent":
                 outbox.settle(tx, number, result.state, result.why, now)
                 audit.append(tx, audit.of_change(change, kind=result.state, run_id=self.run_id, at=now, why=result.why))
+                if result.reduced:
+                    _commit_value(tx, reduced(change), kind="write", run_id=self.run_id, now=now)
                 if result.state == "conflict":
                     entities.update_slots(tx, {change.slot: result.found})
         return result
@@ -275,7 +280,7 @@ def _compare(change: Change, found: Mapping[Slot, Value], *, former: bool) -> Re
 
 
 def _result(change: Change, written: Written) -> Result:
-    return Result(change=change, state=written.state, why=written.why, found=written.found)
+    return Result(change=change, state=written.state, why=written.why, found=written.found, reduced=written.reduced)
 
 
 def _commit_value(tx: Connection, change: Change, *, kind: audit.Kind, run_id: str, now: datetime) -> None:

@@ -47,6 +47,10 @@ class CannotShow(Exception):
     """The field cannot show the value. The text says what somebody must do."""
 
 
+class OptionMissing(CannotShow):
+    """A text that the field would show is not among its options."""
+
+
 class FieldEdit(msgspec.Struct, frozen=True):
     """The absolute content of one field. `choices` are option ids; `add` and `remove` are labels."""
 
@@ -108,7 +112,7 @@ def _texts(meta: FieldMeta, value: Value) -> list[str]:
 def _choice(meta: FieldMeta, text: str) -> str:
     choices = known_choices(meta)
     if text not in choices:
-        raise CannotShow(missing_options(meta.name, [text]))
+        raise OptionMissing(missing_options(meta.name, [text]))
     return choices[text]
 
 

@@ -13,12 +13,12 @@ from connectors.base import SourceContext
 from connectors.errors import RateLimited, Unavailable
 from connectors.jira.api import JiraApi, error_text
 from connectors.jira.bulk import BulkEdits
-from connectors.jira.editing import CannotShow, FieldEdit, edit_for, off_screen, single_edit
+from connectors.jira.editing import CannotShow, FieldEdit, OptionMissing, edit_for, off_screen, single_edit
 from connectors.jira.lookup import fetch_issues
 from connectors.jira.screens import Place, Screens, field_on
 from connectors.jira.sdk import JiraSdk
 from connectors.jira.site import own_fields
-from mappings.change import Change, Slot, Value, Written
+from mappings.change import Change, Slot, Value, Written, reduced
 from mappings.jira import Translation
 from mappings.jira_records import FieldRecord, Payload, Untranslatable
 from mappings.model import Ref
@@ -84,16 +84,39 @@ class JiraPublisher:
 
     def _write_fields(self, changes: Sequence[tuple[Change, Place]]) -> Iterator[Written]:
         groups: dict[FieldEdit, list[tuple[Change, Place]]] = {}
+        lacking: dict[str, tuple[Change, Place, str]] = {}
         for change, place in changes:
-            edit = self._surely(change, partial(self._edit, change, place))
+            try:
+                edit = self._surely(change, partial(self._edit, change, place))
+            except OptionMissing as reason:
+                lacking[change.id] = (change, place, str(reason))
+                continue
             if isinstance(edit, Written):
                 yield edit
             else:
                 groups.setdefault(edit, []).append((change, place))
         for edit, members in groups.items():
             yield from self._write_group(edit, members)
+        yield from self._write_reduced(lacking)
+
+    def _write_reduced(self, lacking: Mapping[str, tuple[Change, Place, str]]) -> Iterator[Written]:
+        """What the field lacks the option for has failed; what it shows meanwhile may not be what is no longer true."""
+        less: list[tuple[Change, Place]] = []
+        for change, place, reason in lacking.values():
+            if (smaller := reduced(change)).after in (change.before, change.after):
+                yield _failed(change, reason)
+            else:
+                less.append((smaller, place))
+        for written in self._write_fields(less) if less else ():
+            change, _, reason = lacking[written.change]
+            if written.state == "done":
+                why = f"{reason}; what {change.key} showed is not true any longer and was taken away"
+                yield Written(change=change.id, state="failed", why=why, reduced=True)
+            else:
+                yield msgspec.structs.replace(written, why=f"{reason}; {written.why}")
 
     def _edit(self, change: Change, place: Place) -> FieldEdit | Written:
+        """Raises `OptionMissing`: what the field shows now may then have to go nevertheless."""
         own = self._own_fields().get(change.slot.name, ())
         if not own:
             return _failed(change, f'Jira has no field "{change.slot.name}" that could show a status; a Jira admin creates it')
@@ -105,6 +128,8 @@ class JiraPublisher:
             return _failed(change, off_screen(change.slot.name, place.name))
         try:
             return edit_for(*found, change.after, self._owned.options)
+        except OptionMissing:
+            raise
         except CannotShow as reason:
             return _failed(change, str(reason))
 

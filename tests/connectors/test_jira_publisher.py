@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 import pytest
 
 from connectors.base import SourceContext
@@ -200,6 +201,31 @@ def test_a_missing_option_names_what_to_add(site: JiraCloud) -> None:
     assert written.state == "failed"
     assert '"ML Status" lacks the option "Drift alert"' in why(written)
     assert "Edit options" in why(written)
+
+
+@pytest.mark.parametrize(
+    ("type", "before", "after", "left"),
+    [
+        ("select", "Model ready", "Drift alert", None),
+        ("multiselect", ["Model ready"], ["Drift alert", "Unknown"], None),
+        ("multiselect", ["Model ready", "Unknown"], ["Drift alert", "Unknown"], ["Unknown"]),
+    ],
+)
+def test_what_is_not_true_any_longer_goes_even_if_the_next_has_no_option(
+    site: JiraCloud, type: str, before: Value, after: Value, left: Value
+) -> None:
+    site.add_field("Shown", type, options=OPTIONS)
+    site.drop_option("Shown", "Drift alert")
+    assert write_one(site, before, name="Shown").state == "done"
+    wanted = msgspec.structs.replace(change(slot(site, "ML-1", name="Shown"), after), before=before)
+    (written,) = write(site, [wanted], "Shown")
+    assert (written.state, written.reduced) == ("failed", True)
+    assert 'lacks the option "Drift alert"' in why(written)
+    assert "taken away" in why(written)
+    assert shown(site, "ML-1", "Shown") == left
+    made = len(site.writes)
+    (again,) = write(site, [msgspec.structs.replace(wanted, before=left)], "Shown")
+    assert (again.state, again.reduced, len(site.writes)) == ("failed", False, made)
 
 
 def test_a_field_off_the_screen_says_where(site: JiraCloud) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from sqlalchemy import select, update
 
@@ -193,6 +194,21 @@ def test_a_publisher_that_fails_in_the_middle_leaves_what_it_had_begun_in_doubt(
     assert desk.published() == {slot(number): True for number in range(3)}
     desk.apply(*(change(number) for number in range(3, 60)))
     assert board.writes == [slot(0), slot(1), *(slot(number) for number in range(3, 60))]
+
+
+@pytest.mark.parametrize("found", [None, "Good", "Mine"])
+def test_what_was_taken_away_before_the_run_ended_is_known_as_ours(database: Database, board: Board, found: Value) -> None:
+    """A field that lacks the option of what it should show is emptied, and the run may end before that is told."""
+    desk = Desk(database, {"board": board.source("board", owned=Owned(field="ML Status"))})
+    where = Slot(slot(1).target, "field", "ML Status")
+    board.values[where] = "Good"
+    board.before_write = raise_at(0, Unavailable("board", "fell over"))
+    desk.apply(msgspec.structs.replace(change(1), slot=where, action="update", before="Good", after="Bad"))
+    board.values[where] = found
+    assert desk.recover() == {}
+    assert desk.states() == ["failed"]
+    assert desk.published() == ({where: None} if found is None else {})
+    assert desk.audited() == (["write"] if found is None else [])
 
 
 def test_what_was_begun_is_not_given_up_while_its_source_cannot_be_asked(desk: Desk, board: Board) -> None:
