@@ -82,12 +82,12 @@ def test_what_is_shown_is_what_the_documents_say(new_world: NewWorld, sqlite_tem
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("first", range(1000, 2050, 150))
-def test_a_thousand_worlds(new_world: NewWorld, sqlite_template: Path, tmp_path: Path, first: int) -> None:
+@pytest.mark.parametrize("first", range(1000, 1150, 50))
+def test_many_worlds(new_world: NewWorld, sqlite_template: Path, tmp_path: Path, first: int) -> None:
     reached = Counter[str]()
-    for seed in range(first, first + 150):
+    for seed in range(first, first + 50):
         reached += play_one(new_world, sqlite_template, tmp_path, plot_of(seed))
-    assert [name for name in (*SEEN, "a day without knowing") if not reached[name]] == []
+    assert [name for name in SEEN if not reached[name]] == []
     assert reached["worlds with Model ready"] > reached["worlds"] / 2
 
 
