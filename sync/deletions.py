@@ -217,9 +217,7 @@ def _sort_in(found: _Answers, one: Entity, before: _Before) -> None:
             found.left.append(one)
         else:
             found.unsure.append(one.ref)  # it may have moved from one listed container to another, between their pages
-    elif isinstance(one, Commit) and not one.on_default_branch:
-        found.staying.append(one)
-    elif not _is_older(one, before.began):
+    elif _is_off_its_branch(one) or not _is_older(one, before.began):
         found.staying.append(one)
     elif one.ref in before.in_other_streams:
         found.surplus.append(one.ref)
@@ -229,6 +227,10 @@ def _sort_in(found: _Answers, one: Entity, before: _Before) -> None:
 
 def _commits(refs: Sequence[Ref]) -> Sequence[Ref]:
     return [ref for ref in refs if ref.kind == "commit"]
+
+
+def _is_off_its_branch(one: Entity) -> bool:
+    return isinstance(one, Commit) and not one.on_default_branch
 
 
 def _dropped(commit: Commit) -> Commit:
