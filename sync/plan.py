@@ -68,7 +68,7 @@ def make_plan(
         config_hash=config_hash,
         verdict_hash=verdict_hash(standings),
         changes=tuple(planner.changes),
-        notes=(*planner.notes, *_unheard(project, by_id, deliveries, graph)),
+        notes=(*planner.notes, *_unheard(project, by_id, deliveries, graph, remembered.foreign)),
         memories=tuple(planner.memories),
         published=sum(1 for slot, pushed in remembered.pushed.items() if pushed.value is not None and is_counted(project, slot)),
     )
@@ -309,16 +309,29 @@ def _how_to_hear(project: ProjectView) -> str:
     return f"the watch ticket under projects.{project.key}.watch ({named}) is not among the tickets that its scopes read"
 
 
-def _unheard(project: ProjectView, rules: Mapping[str, StatusRule], deliveries: Sequence[Delivery], graph: Graph) -> Iterator[Note]:
+def _whose(project: ProjectView, targets: Sequence[Ref], graph: Graph) -> str:
+    named = ", ".join(name_of(graph.entities[ref]) for ref in targets if ref in graph.entities)
+    return f"{named} shows what a project before it in the file says; name another watch ticket under projects.{project.key}.watch"
+
+
+def _unheard(
+    project: ProjectView,
+    rules: Mapping[str, StatusRule],
+    deliveries: Sequence[Delivery],
+    graph: Graph,
+    foreign: frozenset[Ref],
+) -> Iterator[Note]:
     for delivery in deliveries:
         standing = delivery.standing
         rule = rules[standing.rule]
-        if rule.kind == "alarm" and standing.truth is not False and standing.known and not delivery.targets:
+        on = rule.kind == "alarm" and standing.truth is not False and standing.known
+        if on and set(delivery.targets) <= foreign:
             subject = graph.entities.get(standing.subject)
+            how = _whose(project, delivery.targets, graph) if delivery.targets else _how_to_hear(project)
             yield Note(
                 kind="finding",
                 project=project.key,
-                text=f"this alert reaches nobody: {standing.says}; {_how_to_hear(project)}",
+                text=f"this alert reaches nobody: {standing.says}; {how}",
                 key=name_of(subject) if subject is not None else str(standing.subject),
                 url=subject.url if subject is not None else None,
             )

@@ -280,10 +280,12 @@ def test_watch_tickets_are_found_in_their_source_whatever_the_case() -> None:
     assert watch_tickets(world.graph(), world.project) == [issue.ref, item.ref]
 
 
-def alarms_about(world: World, version: Entity) -> list[str]:
+def alarms_about(world: World, version: Entity, *, foreign: frozenset[Ref] = frozenset()) -> list[str]:
     when = {"any": [{"subject": {"alias": "champion"}}]}
     alarm = rule(id="x", when=when, says="{name} is live", **{"for": "model_version"})
-    plan = Desk().plan(world, world.derive([alarm]).standings, rules=[alarm])
+    desk = Desk()
+    desk.foreign = foreign
+    plan = desk.plan(world, world.derive([alarm]).standings, rules=[alarm])
     return [note.text for note in plan.notes if note.kind == "finding"]
 
 
@@ -297,8 +299,12 @@ def test_an_alert_that_reaches_nobody_is_told() -> None:
     world.set_project(watch={})
     assert alarms_about(world, version)[0].endswith("; name a watch ticket under projects.churn.watch")
     world.set_project(watch={"jira": "ML-1"})
-    world.item("ML-1")
+    watch = world.item("ML-1")
     assert alarms_about(world, version) == []
+    assert alarms_about(world, version, foreign=frozenset({watch.ref})) == [
+        "this alert reaches nobody: churn-classifier v3 is live; ML-1 shows what a project before it in the file says; name "
+        "another watch ticket under projects.churn.watch"
+    ]
     world.change_of(version, aliases=())
     world.set_project(watch={})
     assert alarms_about(world, version) == []
