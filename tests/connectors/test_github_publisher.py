@@ -348,5 +348,5 @@ def test_patterns_that_name_no_repository_are_refused(pattern: str) -> None:
 
 
 def test_an_app_s_credentials_belong_together() -> None:
-    with pytest.raises(ValueError, match="together"):
+    with pytest.raises(ValueError, match="alone"):
         GithubSecrets.model_validate({"app_id": "1"})
