@@ -100,6 +100,7 @@ class TestReader(ReaderConformance):
     kind = DataCenterSource
     principal = "issues"
     few = 40  # each issue's property is a request of its own
+    many = 10_000  # what one search may page through
 
     @pytest.fixture(autouse=True)
     def _without_properties(self, request: pytest.FixtureRequest, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
