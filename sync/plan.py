@@ -325,7 +325,7 @@ def _unheard(
         standing = delivery.standing
         rule = rules[standing.rule]
         on = rule.kind == "alarm" and standing.truth is not False and standing.known
-        if on and set(delivery.targets) <= foreign:
+        if on and standing.subject not in foreign and set(delivery.targets) <= foreign:
             subject = graph.entities.get(standing.subject)
             how = _whose(project, delivery.targets, graph) if delivery.targets else _how_to_hear(project)
             yield Note(

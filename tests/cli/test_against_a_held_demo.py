@@ -193,7 +193,9 @@ def test_a_plan_in_markdown_holds_a_table_with_links(desk: Desk) -> None:
 
     assert ended.code == 0
     assert ended.out.startswith("<!-- milepost-plan -->\n### Document triage: ")
-    assert re.search(r"^\| - \| \[TRIAGE-3\]\(http://[^)]+/browse/TRIAGE-3\) [^|]*\| field ML Status: ", ended.out, flags=re.MULTILINE)
+    assert re.search(
+        r"^\| - \| \[TRIAGE-3\]\(http://[^)]+/browse/TRIAGE-3\) [^|]*\| field ML Status: ", ended.out, flags=re.MULTILINE
+    )
 
 
 def test_check_says_who_what_and_how_much(desk: Desk) -> None:
