@@ -211,6 +211,7 @@ class _Planner:
     def _write(self, case: Situation, target: Entity, decision: Decision) -> None:
         slot, want, actual = case.slot, case.wanted, case.actual
         action: Action = "add" if actual is None else "remove" if want.value is None else "update"
+        given_up = gives_up(actual, want)
         told = want if action != "remove" else msgspec.structs.replace(want, shown=tuple(ending(want.shown, actual)))
         digest = hashlib.blake2b(msgspec.json.encode([str(slot), actual, want.value], order="deterministic"), digest_size=8)
         self.changes.append(
@@ -232,8 +233,8 @@ class _Planner:
                 forced=decision.kind == "force",
                 counts=is_counted(self.project, slot)
                 and (slot.kind != "property" or _status_ids(actual) != _status_ids(want.value))
-                and not (gives_up(actual, want) or knows_again(actual, want)),
-                gives_up=gives_up(actual, want),
+                and not (given_up or knows_again(actual, want)),
+                gives_up=given_up,
             )
         )
 
