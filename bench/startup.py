@@ -112,13 +112,14 @@ def _write_empty_app(folder: Path) -> Path:
 def _commands(app: str, group: Any) -> Iterator[str]:
     for name, command in group.commands.items():
         details = f"help={command.help!r}, rich_help_panel={_panel(command)!r}"
+        spelt = name.replace("-", "_")
         if hasattr(command, "commands"):
-            yield f"{name} = typer.Typer(name={name!r}, no_args_is_help=True)"
-            yield from _commands(name, command)
-            yield f"{app}.add_typer({name}, {details})"
+            yield f"{spelt} = typer.Typer(name={name!r}, no_args_is_help=True)"
+            yield from _commands(spelt, command)
+            yield f"{app}.add_typer({spelt}, {details})"
         else:
             yield f"@{app}.command({name!r}, {details})"
-            yield f"def {app}_{name}({', '.join(_options(command))}) -> None: ..."
+            yield f"def {app}_{spelt}({', '.join(_options(command))}) -> None: ..."
 
 
 def _options(command: Any) -> Iterator[str]:
