@@ -168,7 +168,10 @@ class Experiment(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="exp
 
 
 class Run(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="run"):
-    """A training, evaluation or monitoring run. A metric that is not finite is present as `None`."""
+    """A training, evaluation or monitoring run. A metric that is not finite is present as `None`.
+
+    `artifacts` are the addresses of what it made, such as a model's archive: whatever has the same address came from it.
+    """
 
     run_id: str
     name: str | None = None
@@ -184,17 +187,34 @@ class Run(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="run"):
     started_at: datetime | None = None
     ended_at: datetime | None = None
     framework: str | None = None
+    artifacts: tuple[str, ...] = ()
 
 
 class Dataset(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="dataset"):
+    """`as_of` is the time that the data describes, where the source tells it of the data itself and not of a run's use of it."""
+
     name: str
     digest: str | None = None
     origin: str | None = None
     quality: Mapping[str, str] = {}
+    tags: Mapping[str, str] = {}
+    as_of: datetime | None = None
+
+
+class ModelCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a registry's model card says, as far as evidence is asked of it."""
+
+    status: str | None = None
+    intended_use: str | None = None
+    risk_rating: str | None = None
 
 
 class ModelVersion(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="model_version"):
-    """A registered model's version. `run` is the run that made it, `model_id` the logged model it was registered from."""
+    """A registered model's version. `run` is the run that made it, `model_id` the logged model it was registered from.
+
+    `cloud_id` is its name all over the cloud that registers it (an ARN). `images` are the containers that serve it, each with its
+    digest where that is known (`…@sha256:…`). `reports` are the addresses of its evaluations and baselines by what they are of.
+    """
 
     name: str
     version: str
@@ -205,27 +225,49 @@ class ModelVersion(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="m
     approval: Literal["approved", "pending", "rejected"] | None = None
     status: str | None = None
     artifact_uri: str | None = None
+    cloud_id: str | None = None
+    images: tuple[str, ...] = ()
+    git_commit: str | None = None
+    git_repository: str | None = None
+    reports: Mapping[str, str] = {}
+    card: ModelCard | None = None
 
 
 class TrafficShare(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one deployment serves: a model version's ref where known, else what the source calls it. `share` is 0 to 1."""
+    """What one deployment serves: a model version's ref where known, else what the source calls it. `share` is 0 to 1.
+
+    `cloud_id` names the model version where another source holds it (an ARN). `artifact_uri` and `images` tell which model it is
+    where no version is named; an image bears its digest where that is known. `mirror` is the share of the traffic that it only gets
+    copies of: it answers nobody with that.
+    """
 
     model: Ref | None = None
     name: str
     share: float = 1.0
+    mirror: float = 0.0
+    cloud_id: str | None = None
+    artifact_uri: str | None = None
+    images: tuple[str, ...] = ()
+    tags: Mapping[str, str] = {}
 
 
 class Deployment(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="deployment"):
+    """`data_capture` says whether requests are kept for monitors, `reason` why it failed, in the source's words."""
+
     endpoint: str
     platform: str
     environment: str | None = None
     state: Literal["creating", "in_service", "updating", "failed", "rolling_back", "deleting", "stopped", "unknown"] = "unknown"
     models: tuple[TrafficShare, ...] = ()
     instance: str | None = None
+    tags: Mapping[str, str] = {}
+    data_capture: bool | None = None
+    reason: str | None = None
 
 
 class Observation(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="observation"):
-    """One result of one monitor about one subject. `observed_at` is when the data was judged, not when it was read."""
+    """One result of one monitor about one subject. `observed_at` is when the data was judged, not when it was read; `detail` names
+    in a line what failed, such as the features that drifted."""
 
     subject: Ref
     monitor: str
@@ -234,6 +276,7 @@ class Observation(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="ob
     value: float | str | None = None
     threshold: str | None = None
     observed_at: datetime
+    detail: str | None = None
 
 
 class Field(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="field"):
