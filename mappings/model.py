@@ -212,8 +212,9 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class ModelVersion(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="model_version"):
     """A registered model's version. `run` is the run that made it, `model_id` the logged model it was registered from.
 
-    `cloud_id` is its name all over the cloud that registers it (an ARN). `images` are the containers that serve it, each with its
-    digest where that is known (`…@sha256:…`). `reports` are the addresses of its evaluations and baselines by what they are of.
+    `cloud_id` is its name all over the cloud that registers it (an ARN, an Azure resource id). `images` are the containers that
+    serve it, each with its digest where that is known (`…@sha256:…`). `flavors` are the frameworks that can load it. `reports` are
+    the addresses of its evaluations and baselines by what they are of.
     """
 
     name: str
@@ -227,24 +228,32 @@ class ModelVersion(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="m
     artifact_uri: str | None = None
     cloud_id: str | None = None
     images: tuple[str, ...] = ()
+    flavors: tuple[str, ...] = ()
     git_commit: str | None = None
     git_repository: str | None = None
     reports: Mapping[str, str] = {}
     card: ModelCard | None = None
 
 
+DeploymentState: TypeAlias = Literal[
+    "creating", "in_service", "updating", "failed", "rolling_back", "deleting", "stopped", "unknown"
+]
+
+
 class TrafficShare(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one deployment serves: a model version's ref where known, else what the source calls it. `share` is 0 to 1.
 
-    `cloud_id` names the model version where another source holds it (an ARN). `artifact_uri` and `images` tell which model it is
-    where no version is named; an image bears its digest where that is known. `mirror` is the share of the traffic that it only gets
-    copies of: it answers nobody with that.
+    `cloud_id` names the model version where another source holds it (an ARN, an Azure resource id). `artifact_uri` and `images` tell
+    which model it is where no version is named; an image bears its digest where that is known. `mirror` is the share of the traffic
+    that it only gets copies of: it answers nobody with that. `state` is its own, where the source tells it apart from the
+    endpoint's.
     """
 
     model: Ref | None = None
     name: str
     share: float = 1.0
     mirror: float = 0.0
+    state: DeploymentState | None = None
     cloud_id: str | None = None
     artifact_uri: str | None = None
     images: tuple[str, ...] = ()
@@ -257,7 +266,7 @@ class Deployment(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="dep
     endpoint: str
     platform: str
     environment: str | None = None
-    state: Literal["creating", "in_service", "updating", "failed", "rolling_back", "deleting", "stopped", "unknown"] = "unknown"
+    state: DeploymentState = "unknown"
     models: tuple[TrafficShare, ...] = ()
     instance: str | None = None
     tags: Mapping[str, str] = {}
