@@ -13,8 +13,9 @@ from connectors.base import Finding
 from connectors.errors import Cancelled, SourceError
 from mappings.model import WorkItem
 from sync.assess import ScopedProject, keys_of
+from sync.bearers import sole_bearers
 from sync.source import Gauge, Source, guarded, reading
-from sync.store import entities, streams
+from sync.store import entities, former_keys, streams
 from sync.store.connect import Database
 
 MOMENTARY = frozenset({"rate limit", "rate budget", "clock"})
@@ -63,8 +64,9 @@ def _unread_watch_tickets(database: Database, project: ScopedProject) -> Iterato
             listings = [kept[source.name, stream] for stream, kinds in source.connection.streams.items() if "work_item" in kinds]
             whole = [state.key for state in streams.states(tx, listings) if state.complete_at is not None]
             key = project.view.watch[source.name]
-            known = {one.key.upper() for one in entities.load(tx, listings) if isinstance(one, WorkItem)}
-            if set(whole) == set(listings) and key.upper() not in known:
+            loaded = former_keys.filled_in(tx, entities.load(tx, listings))
+            known = sole_bearers(one for one in loaded if isinstance(one, WorkItem))
+            if set(whole) == set(listings) and (source.name, key.upper()) not in known:
                 text = f"watch ticket {key} is outside the scope, or hidden from the account: it was not among the tickets read"
                 fix = f"name another under projects.{project.key}.watch, widen the scope, or let the account see it"
                 yield source.name, ScopedFinding(level="warning", topic="watch", text=text, fix=fix, scope=project.key)

@@ -9,6 +9,7 @@ from typing import TypeAlias, TypeVar, cast
 import msgspec
 
 from mappings.model import Entity, Field, Link, ModelVersion, Observation, Ref, Relation, Run, WorkItem
+from sync.bearers import sole_bearers
 
 E = TypeVar("E", bound=Entity)
 
@@ -180,8 +181,8 @@ class Graph:
 
     @cached_property
     def work_items_by_key(self) -> Mapping[tuple[str, str], WorkItem]:
-        """By source and upper-cased key."""
-        return {(item.ref.source, item.key.upper()): item for item in self.of(WorkItem)}
+        """By source and upper-cased key, also a former one: what alone bears it, or bore it before."""
+        return sole_bearers(self.of(WorkItem))
 
     @cached_property
     def runs_of_versions(self) -> Mapping[Ref, Run]:

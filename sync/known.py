@@ -23,6 +23,7 @@ from mappings.model import (
     WorkItem,
 )
 from sync.ancestry import merges_of
+from sync.bearers import bearers
 
 # The bound keeps the search linear: a text of nothing but underscored letters may begin a prefix at every other character.
 KEY = re.compile(r"(?<![A-Za-z0-9])([A-Za-z][A-Za-z0-9_]{1,64})-([1-9][0-9]{0,8})(?![A-Za-z0-9]|\.[0-9])")
@@ -110,16 +111,11 @@ class Known:
         return list(takewhile(lambda one: one.startswith(sha), islice(self._shas, first, None)))
 
 
-def _by_key(items: Sequence[WorkItem]) -> dict[str, list[WorkItem]]:
-    """By upper-cased key, what bears it or bore it before: of one source's items, whichever bears it now, and no former bearer."""
+def _by_key(items: Iterable[WorkItem]) -> Mapping[str, Sequence[WorkItem]]:
+    """What bears or bore an upper-cased key, in whichever source."""
     found: dict[str, list[WorkItem]] = {}
-    for item in items:
-        found.setdefault(item.key.upper(), []).append(item)
-    borne = {(item.ref.source, item.key.upper()) for item in items}
-    for item in items:
-        for key in {former.upper() for former in item.former_keys}:
-            if (item.ref.source, key) not in borne:
-                found.setdefault(key, []).append(item)
+    for (_, key), items_of_source in bearers(items).items():
+        found.setdefault(key, []).extend(items_of_source)
     return found
 
 

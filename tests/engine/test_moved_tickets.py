@@ -11,6 +11,7 @@ import pytest
 
 from mappings.model import Link, WorkItem
 from sync.assess import Assessment, assess
+from sync.check import check_sources, with_watch_tickets
 from sync.explain import find_subjects
 from sync.outcome import ExitCode
 
@@ -149,3 +150,24 @@ def test_a_declared_link_and_a_tag_find_a_ticket_by_its_old_key(office: Office) 
         assert [(link.source, link.confidence) for link in found] == [(source.ref, "declared")]
     assert [office.field(one) for one in moved] == ["Model ready", "Model ready"]
     assert_settled(office)
+
+
+def test_a_moved_watch_ticket_receives_on_under_the_key_that_the_project_file_names(office: Office) -> None:
+    watch = office.ticket()
+    office.projects["churn"]["watch"] = {"jira": watch}
+    bad = {"id": "bad", "title": "Bad", "kind": "alarm", "rank": 70, "says": "{reason}", "label": "bad"}
+    office.top["statuses"] = [bad | {"for": "model_version", "when": {"any": [{"subject": {"released": True}}]}}]
+    version = office.train("churn-classifier", "f" * 40)
+    office.sync()
+    assert office.field(watch) == "Bad"
+    moved = office.jira.move(watch, "OTHER")
+    assert office.sync().exit_code is ExitCode.DONE
+    assert office.field(moved) == "Bad"
+    assert_settled(office)
+    workspace = office.workspace()
+    checked = check_sources(list(workspace.sources.values()), stop=office.stop)
+    checked = with_watch_tickets(checked, office.database, workspace.projects)
+    assert [finding for one in checked for finding in one.findings if finding.topic == "watch"] == []
+    office.shelf.put(msgspec.structs.replace(version, aliases=()))
+    office.sync()
+    assert office.field(moved) is None
