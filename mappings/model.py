@@ -20,6 +20,9 @@ ObservationKind: TypeAlias = Literal["data_quality", "drift", "performance", "bi
 Relation: TypeAlias = Literal[
     "mentions", "implements", "built_from", "trained_on", "registered_from", "deploys", "observes", "blocks", "follows"
 ]
+DeploymentState: TypeAlias = Literal[
+    "creating", "in_service", "updating", "failed", "rolling_back", "deleting", "stopped", "unknown"
+]
 Confidence: TypeAlias = Literal["declared", "exact", "textual"]
 
 
@@ -235,17 +238,12 @@ class ModelVersion(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="m
     card: ModelCard | None = None
 
 
-DeploymentState: TypeAlias = Literal[
-    "creating", "in_service", "updating", "failed", "rolling_back", "deleting", "stopped", "unknown"
-]
-
-
 class TrafficShare(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one deployment serves: a model version's ref where known, else what the source calls it. `share` is 0 to 1.
 
-    `cloud_id` names the model version where another source holds it (an ARN, an Azure resource id). `artifact_uri` and `images` tell
-    which model it is where no version is named; an image bears its digest where that is known. `mirror` is the share of the traffic
-    that it only gets copies of: it answers nobody with that. `state` is its own, where the source tells it apart from the
+    `cloud_id` names the model version where another source holds it (an ARN, an Azure resource id). `artifact_uri` and `images`
+    tell which model it is where no version is named; an image bears its digest where that is known. `mirror` is the share of the
+    traffic that it only gets copies of: it answers nobody with that. `state` is its own, where the source tells it apart from the
     endpoint's.
     """
 
