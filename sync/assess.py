@@ -3,43 +3,29 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 
 from connectors.errors import SourceError
 from mappings.model import Entity, Observation, Project, Ref
-from mappings.rules import StatusRule
-from sync.derive import Episode, Standing, derive
+from sync.derive import Standing, derive
 from sync.facts import View
-from sync.freshness import Freshness, StreamFacts
+from sync.freshness import Freshness
 from sync.graph import Graph
 from sync.link import Linked, build_graph, link
+from sync.listings import ScopedProject, listings_of, rest_on, stream_facts, unlisted
 from sync.lookup import Answers, look_up, nowhere, repositories_in
 from sync.observe import observe
 from sync.project import ProjectView
-from sync.source import Scope, Source
-from sync.store import entities, former_keys, leases, observations, quarantine, streams, verdicts
+from sync.source import Source
+from sync.store import entities, former_keys, leases, observations, quarantine, verdicts
 from sync.store.connect import Connection, Database
 from sync.store.leases import Lease
 
 HISTORY = timedelta(days=400)
 """How far back observations count: longer than any window or streak that a rule can ask for in practice."""
-
-
-class ScopedProject(msgspec.Struct, frozen=True, kw_only=True):
-    """One project with its rules and the scopes that it has in each source."""
-
-    view: ProjectView
-    rules: tuple[StatusRule, ...]
-    scopes: tuple[tuple[Source, Scope], ...]
-    fresh_within: timedelta
-
-    @property
-    def key(self) -> str:
-        return self.view.key
 
 
 class Assessment(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,9 +48,8 @@ def assess(
 ) -> Assessment:
     """Judges the stored facts of one project. Unknown commits are looked up first in the sources that may be asked.
 
-    With the project's lease, observations, standings and episodes are stored `under` it; without, none of them is. What was said of
-    a subject that was not listed yet under a changed scope stays as it was: neither does its episode end. Raises `LeaseLost` when
-    the lease is somebody else's by then.
+    With the project's lease, observations, standings and episodes are stored `under` it; without, none of them is. Raises
+    `LeaseLost` when the lease is somebody else's by then.
     """
     known, linked = _linked(database, project)
     scoped = {source.name for source, _ in project.scopes}
@@ -77,19 +62,18 @@ def assess(
     with database.read() as tx:
         now = database.now(tx)
         rejected = quarantine.unsettled(tx, {source.name for source, _ in project.scopes})
-        freshness = Freshness(_stream_facts(tx, project, rejected), within=project.fresh_within, now=now)
+        listings = listings_of(tx, project)
+        freshness = Freshness(stream_facts(project, listings, rejected), within=project.fresh_within, now=now)
         before = verdicts.load(tx, project.key)
-        missing = entities.missing(tx, _keys(tx, project))
-    graph = build_graph(known, linked, missing={*missing, *(ref for refs in rejected.values() for ref in refs)})
+        missing = {*entities.missing(tx, listings.keys), *(ref for refs in rejected.values() for ref in refs)}
+        graph = build_graph(known, linked, missing=missing, unlisted=unlisted(tx, listings))
     derived = derive(View(graph, project.view, freshness), project.rules, before)
     if under is not None:
         with database.write() as tx:
             leases.verify(tx, under)
             observations.append(tx, project.key, [one for one in graph.of(Observation) if one.observed_at >= now - HISTORY], now)
-            unlisted = [one for one in before if one.subject not in graph.entities and may_be_in_scope(freshness, one.subject)]
-            kept = {one.episode for one in unlisted}
-            episodes = [one for one in derived.episodes if one.id not in kept]
-            verdicts.save(tx, project.key, [*derived.standings, *unlisted], episodes)
+            verdicts.save(tx, project.key, derived.standings, derived.episodes)
+            rest_on(tx, project, listings)
     return Assessment(
         project=project,
         now=now,
@@ -99,12 +83,6 @@ def assess(
         findings=linked.findings,
         unanswered=answers.failures,
     )
-
-
-def may_be_in_scope(freshness: Freshness, ref: Ref) -> bool:
-    """Whether an object that is not known to be in the project's scopes may be there all the same: they were not listed whole, as
-    after they were changed in the project file."""
-    return any(one.source == ref.source and ref.kind in one.provides and not one.complete for one in freshness.streams)
 
 
 def _linked(database: Database, project: ScopedProject) -> tuple[Sequence[Entity], Linked]:
@@ -121,7 +99,7 @@ def _linked(database: Database, project: ScopedProject) -> tuple[Sequence[Entity
 
 def _load(tx: Connection, project: ScopedProject) -> Sequence[Entity]:
     """The live entities of the project's scopes, with their former keys, and the commits that were looked up for them."""
-    loaded = former_keys.filled_in(tx, entities.load(tx, _keys(tx, project)))
+    loaded = former_keys.filled_in(tx, entities.load(tx, listings_of(tx, project).keys))
     have = {entity.ref for entity in loaded}
     return [*loaded, *(one for one in entities.looked_up_commits(tx, repositories_in(loaded)) if one.ref not in have)]
 
@@ -135,49 +113,3 @@ def _project_entity(view: ProjectView) -> Project:
         risk_class=view.risk_class,
         timezone=view.timezone,
     )
-
-
-def keys_of(tx: Connection, project: ScopedProject) -> Mapping[tuple[str, str], streams.StreamKey]:
-    """By source and stream, where what is known of the project's scopes is kept.
-
-    When the project file makes another status or prefix ours, that is where it was kept before until everything was listed anew:
-    the same was listed there.
-    """
-    current = {(source.name, key.stream): (key, scope) for source, scope in project.scopes for key in source.keys(scope)}
-    complete = {state.key for state in streams.states(tx, [key for key, _ in current.values()]) if state.complete_at is not None}
-    found: dict[tuple[str, str], streams.StreamKey] = {}
-    for place, (key, scope) in current.items():
-        former = None if key in complete else streams.last_complete(tx, key, scope.listed)
-        found[place] = key if former is None else former.key
-    return found
-
-
-def _keys(tx: Connection, project: ScopedProject) -> Sequence[streams.StreamKey]:
-    return list(keys_of(tx, project).values())
-
-
-def _stream_facts(
-    tx: Connection, project: ScopedProject, rejected: Mapping[tuple[str, str], AbstractSet[Ref]]
-) -> Sequence[StreamFacts]:
-    keys = keys_of(tx, project)
-    current = [key for source, scope in project.scopes for key in source.keys(scope)]
-    states = {state.key: state for state in streams.states(tx, [*keys.values(), *current])}
-    facts = []
-    for source, scope in project.scopes:
-        for stream, kinds in source.connection.streams.items():
-            state, latest = states.get(keys[source.name, stream]), states.get(source.key(stream, scope))
-            facts.append(
-                StreamFacts(
-                    source=source.name,
-                    stream=stream,
-                    provides=kinds,
-                    complete=state is not None and state.complete_at is not None,
-                    pulled_at=state.pulled_at if state is not None else None,
-                    failed=latest.error if latest is not None else state.error if state is not None else None,
-                    rejected=len(rejected.get((source.name, stream), ())),
-                )
-            )
-    return facts
-
-
-__all__ = ["Assessment", "Episode", "ScopedProject", "assess"]

@@ -23,7 +23,7 @@ from connectors.base import Connection, Options, PublishOptions
 from mappings.change import Limits, Owned
 from mappings.conditions import Bound
 from mappings.rules import StatusRule
-from sync.assess import ScopedProject
+from sync.listings import ScopedProject
 from sync.project import DeclaredLink, ProjectView
 from sync.pull import PullLimits
 from sync.source import Scope, Source

@@ -12,8 +12,8 @@ from config.problems import ConfigError
 from connectors.base import Finding
 from connectors.errors import Cancelled, SourceError
 from mappings.model import WorkItem
-from sync.assess import ScopedProject, keys_of
 from sync.bearers import sole_bearers
+from sync.listings import ScopedProject, listings_of
 from sync.source import Gauge, Source, guarded, reading
 from sync.store import entities, former_keys, streams
 from sync.store.connect import Database
@@ -59,7 +59,7 @@ def with_watch_tickets(checked: Sequence[Checked], database: Database, projects:
 
 def _unread_watch_tickets(database: Database, project: ScopedProject) -> Iterator[tuple[str, ScopedFinding]]:
     with database.read() as tx:
-        kept = keys_of(tx, project)
+        kept = listings_of(tx, project).present
         for source in (source for source, _ in project.scopes if source.name in project.view.watch):
             listings = [kept[source.name, stream] for stream, kinds in source.connection.streams.items() if "work_item" in kinds]
             whole = [state.key for state in streams.states(tx, listings) if state.complete_at is not None]

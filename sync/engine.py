@@ -13,7 +13,8 @@ import structlog
 from connectors.errors import Cancelled, SourceError
 from mappings.change import Plan, Slot, Value, additions, given_up, refuse
 from sync.apply import LEASE, Applied, Result, apply_plan, lease_name, recover
-from sync.assess import Assessment, ScopedProject, assess
+from sync.assess import Assessment, assess
+from sync.listings import ScopedProject
 from sync.outcome import ExitCode, worst
 from sync.planning import ROLLING, plan_project, settle, without
 from sync.progress import Report, unwatched
@@ -126,8 +127,9 @@ class Run:
         self._leave_alone({name: one.away for name, one in self.pulled.items() if one.away is not None})
         with self.workspace.database.write() as tx:
             before = self.workspace.database.now(tx) - IDLE
+            projects = [project.key for project in self.workspace.projects]
             for source in self.workspace.sources.values():
-                streams.retire(tx, source.name, [scope.hash for scope in source.scopes], before)
+                streams.retire(tx, source.name, [scope.hash for scope in source.scopes], before, projects=projects)
 
     def judge(self) -> None:
         """Brings the stored standings of every project up to date, without a plan."""

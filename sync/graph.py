@@ -64,6 +64,7 @@ class Graph:
         *,
         merges: Mapping[Ref, Sequence[Ref]] | None = None,
         missing: Iterable[Ref] = (),
+        unlisted: Iterable[Ref] = (),
         unresolved: Iterable[str] = (),
         unseen_blockers: Mapping[Ref, Sequence[Ref]] | None = None,
     ) -> None:
@@ -71,6 +72,7 @@ class Graph:
         self.links: Sequence[Link] = tuple(sorted(set(links)))
         self.merges: Mapping[Ref, Sequence[Ref]] = merges or {}
         self.missing = frozenset(missing)
+        self.unlisted = frozenset(unlisted)
         self.unresolved = frozenset(unresolved)
         self.unseen_blockers: Mapping[Ref, Sequence[Ref]] = unseen_blockers or {}
         self._of: dict[type[Entity], Sequence[Entity]] = {}

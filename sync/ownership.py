@@ -12,7 +12,7 @@ import msgspec
 
 from mappings.change import Owned, Slot
 from mappings.model import Ref
-from sync.assess import ScopedProject, keys_of
+from sync.listings import ScopedProject, listings_of
 from sync.source import Source
 from sync.store import entities, publishing
 from sync.store.connect import Connection
@@ -42,7 +42,7 @@ class Ownership:
         found: set[Ref] = set()
         for other in self._earlier:
             shared = {ref for ref in targets if self._would_show_the_same(other, ref.source)}
-            found |= entities.members_among(tx, keys_of(tx, other).values(), shared - found)
+            found |= entities.members_among(tx, listings_of(tx, other).keys, shared - found)
         return frozenset(found)
 
     def passed_on(self, tx: Connection, slots: Iterable[Slot]) -> frozenset[Slot]:
@@ -51,7 +51,7 @@ class Ownership:
         for other in self._others:
             owned = other.view.owned
             some = {slot for slot in slots if (there := owned.get(slot.target.source)) is not None and there.covers(slot)}
-            held = entities.members_among(tx, keys_of(tx, other).values(), {slot.target for slot in some})
+            held = entities.members_among(tx, listings_of(tx, other).keys, {slot.target for slot in some})
             found |= {slot for slot in some if slot.target in held}
         return frozenset(found)
 

@@ -8,9 +8,10 @@ from datetime import timedelta
 import msgspec
 
 from mappings.change import Change, Memory, Note, Plan, Slot, Value
-from mappings.model import Entity, Ref
-from sync.assess import Assessment, ScopedProject, may_be_in_scope
+from mappings.model import Entity
+from sync.assess import Assessment
 from sync.compare import Held, Pushed
+from sync.listings import ScopedProject
 from sync.ownership import TARGETS, Inherited, Ownership
 from sync.plan import Place, Remembered, container_of, make_plan
 from sync.recipients import deliver
@@ -78,7 +79,7 @@ def _recall(
     foreign = ownership.foreign(tx, targets)
     inherited = _continued(ownership.inherited(tx, targets - foreign), assessment)
     every_hold = {**held, **inherited.held}
-    strays = _strays(tx, assessment, {slot.target for slot in mine} - known.keys())
+    strays = {entity.ref: entity for entity in entities.get(tx, {slot.target for slot in mine} - known.keys())}
     published = {**mine, **inherited.published}
     # Nothing mirrors a slot that the file no longer makes ours: what we wrote there is expected, and looked at before it is taken.
     former = {slot: row.value for slot, row in mine.items() if not sources[slot.target.source].owned.covers(slot)}
@@ -124,15 +125,6 @@ def _continued(inherited: Inherited, assessment: Assessment) -> Inherited:
 
 def _held(row: Hold) -> Held:
     return Held(kind=row.kind, value=row.value, rule=row.rule, episode=row.episode)
-
-
-def _strays(tx: Connection, assessment: Assessment, refs: set[Ref]) -> Mapping[Ref, Entity]:
-    """Of the published targets that are not in the project's scopes those that have left them for certain.
-
-    As long as a scope was not listed whole, as after it was changed in the file, nobody knows what is in it.
-    """
-    certain = sorted(ref for ref in refs if not may_be_in_scope(assessment.freshness, ref))
-    return {entity.ref: entity for entity in entities.get(tx, certain)}
 
 
 def _with_findings(plan: Plan, recalled: _Recalled) -> Plan:

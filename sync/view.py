@@ -51,10 +51,14 @@ class View:
     def lacks(self, ref: Ref) -> Sequence[str]:
         """Why the facts of an object may not be relied on; empty when they may."""
         if ref in self.graph.missing:
-            entity = self.graph.entities.get(ref)
-            name = name_of(entity) if entity is not None else str(ref)
-            return (f"{name}, which was not found when it was last looked for, or not understood",)
+            return (f"{self._called(ref)}, which was not found when it was last looked for, or not understood",)
+        if ref in self.graph.unlisted:
+            return (f"{self._called(ref)}, which was not listed yet since the scope of {ref.source} was changed",)
         return self.freshness.reliance_lacks(ref)
+
+    def _called(self, ref: Ref) -> str:
+        entity = self.graph.entities.get(ref)
+        return name_of(entity) if entity is not None else str(ref)
 
     def monitors(self, subject: Ref, kind: ObservationKind, *, open_after: int, close_after: int) -> Sequence[Monitor]:
         """The standing of every monitor of a kind on one subject; folded once for all who ask.

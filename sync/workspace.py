@@ -8,7 +8,7 @@ from datetime import timedelta
 import msgspec
 
 from mappings.change import Limits
-from sync.assess import ScopedProject
+from sync.listings import ScopedProject
 from sync.pull import PullLimits
 from sync.source import Source, require_secrets
 from sync.store.connect import Database

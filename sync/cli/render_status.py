@@ -11,7 +11,7 @@ from rich.text import Text
 from mappings.change import Slot, Value
 from mappings.model import Entity, Ref
 from mappings.rules import StatusRule
-from sync.assess import Assessment, ScopedProject, assess
+from sync.assess import Assessment, assess
 from sync.cli.age import facts_age, is_unread
 from sync.cli.documents import Document
 from sync.cli.layout import Cell, columns, widths, wrapped
@@ -20,6 +20,7 @@ from sync.cli.style import NOTES, ago, link, listed, place, shown_value
 from sync.cli.verdicts import is_only_unread, look_of, sources_of, words_of
 from sync.derive import Standing
 from sync.explain import named
+from sync.listings import ScopedProject
 from sync.names import name_of
 from sync.reasons import conflict
 from sync.recipients import Delivery, deliver, why_untold

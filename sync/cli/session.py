@@ -18,13 +18,13 @@ from config.problems import Problem, suggestion
 from config.project import ProjectFile
 from config.settings import Settings, load_settings
 from mappings.conditions import parse_duration
-from sync.assess import ScopedProject
 from sync.build import ConnectionTypes, build_workspace, open_store, read_project_file
 from sync.cli.consoles import Paper, write_out
 from sync.cli.errors import UsageProblem, problem_lines
 from sync.cli.installed import require_extras
 from sync.cli.layout import clean, show
 from sync.cli.options import Globals, Output
+from sync.listings import ScopedProject
 from sync.logging import configure_logging
 from sync.pull import PullLimits
 from sync.savedplan import may_hold_plan

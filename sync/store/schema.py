@@ -88,6 +88,14 @@ membership = Table(
     sqlite_with_rowid=False,
 )
 
+rests_on = Table(
+    "rests_on",
+    metadata,
+    Column("project", name(), nullable=False),
+    Column("stream", wide(), nullable=False),
+    PrimaryKeyConstraint("project", "stream", name="rests_on_pk"),
+)
+
 looked_up = Table(
     "looked_up",
     metadata,

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, or_, select, update
 
 from sync.store import erased
-from sync.store.schema import membership, stream
+from sync.store.schema import membership, rests_on, stream
 from sync.store.text import printable
 from sync.store.upsert import upsert
 
@@ -114,12 +114,13 @@ def drop_obsolete(tx: Connection, key: StreamKey, *, alike: str | None = None) -
     return _drop(tx, older if former is None else or_(older, former))
 
 
-def retire(tx: Connection, source: str, hashes: Iterable[str], before: datetime) -> int:
-    """Forgets the streams of a source's scopes that are not among `hashes` and were last worked on before `before`.
-
-    Returns how many.
+def retire(tx: Connection, source: str, hashes: Iterable[str], before: datetime, *, projects: Iterable[str] = ()) -> int:
+    """Forgets the streams of a source's scopes that are not among `hashes`, that none of `projects` rests on, and that were last
+    worked on before `before`. Returns how many.
     """
-    others = tx.execute(select(stream).where(stream.c.source == source, stream.c.scope_hash.not_in(list(hashes))))
+    needed = select(rests_on.c.stream).where(rests_on.c.project.in_(list(projects)))
+    unnamed = and_(stream.c.source == source, stream.c.scope_hash.not_in(list(hashes)), stream.c.id.not_in(needed))
+    others = tx.execute(select(stream).where(unnamed))
     idle = [
         state.id
         for state in map(_state, others)
@@ -134,7 +135,8 @@ def ids(tx: Connection, keys: Iterable[StreamKey]) -> list[int]:
 
 
 def _drop(tx: Connection, which: ColumnElement[bool]) -> int:
-    tx.execute(delete(membership).where(membership.c.stream.in_(select(stream.c.id).where(which))))
+    for table in (membership, rests_on):
+        tx.execute(delete(table).where(table.c.stream.in_(select(stream.c.id).where(which))))
     return tx.execute(delete(stream).where(which)).rowcount
 
 

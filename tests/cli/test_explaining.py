@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from mappings.model import Entity
-from sync.assess import Assessment, ScopedProject
+from sync.assess import Assessment
 from sync.chain import MAX_BRANCHES, Node
 from sync.cli.render_explain import MANY_OTHERS, explanation_lines
 from sync.explain import Explainer, Explanation, find_subjects
+from sync.listings import ScopedProject
 from tests.core.worlds import DAY, NOW, World, shipped
 
 

@@ -10,12 +10,13 @@ import pytest
 
 from mappings.change import Change, Note, Plan, Slot
 from mappings.model import Ref
-from sync.assess import Assessment, ScopedProject
+from sync.assess import Assessment
 from sync.cli.markdown import escaped
 from sync.cli.render_markdown import LIMIT, MARKER, plan_markdown
 from sync.engine import ProjectRun
 from sync.freshness import Freshness
 from sync.graph import Graph
+from sync.listings import ScopedProject
 from sync.project import ProjectView
 from tests.cli.office import Office
 

@@ -7,8 +7,9 @@ import pytest
 
 from mappings.change import Slot
 from mappings.model import Entity
-from sync.assess import Assessment, ScopedProject
+from sync.assess import Assessment
 from sync.cli.render_slots import slot_lines
+from sync.listings import ScopedProject
 from sync.showing import SlotState, can_show, shown_on, slot_states
 from tests.core.worlds import DAY, Desk, World, shipped
 

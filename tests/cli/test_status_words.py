@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from sync.assess import Assessment, ScopedProject
+from sync.assess import Assessment
 from sync.cli.render_sources import counted_statuses
 from sync.cli.render_status import ProjectStatus, status_lines, unheard
+from sync.listings import ScopedProject
 from sync.recipients import deliver
 from tests.cli.office import FIELD, Office
 from tests.core.worlds import DAY, NOW, World, shipped

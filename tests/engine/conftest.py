@@ -27,10 +27,10 @@ from connectors.base import Batch, Connection, Connector, Finding, Options, Sour
 from mappings.model import Entity, Missing, ModelVersion, Ref, Run
 from sandbox.github import DEFAULT_TOKEN, GitHub
 from sandbox.jira import JiraCloud
-from sync.assess import ScopedProject
 from sync.build import ConnectionTypes, build_workspace, read_project_file
 from sync.engine import Permission, RunResult
 from sync.engine import Run as EngineRun
+from sync.listings import ScopedProject
 from sync.pull import PullLimits
 from sync.savedplan import SavedPlan
 from sync.store.connect import Database, open_database

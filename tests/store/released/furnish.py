@@ -21,7 +21,21 @@ from mappings.change import Change, Reading, Slot
 from mappings.model import ChangeRequest, Commit, Observation, Person, Ref, Rejected, WorkItem
 from sync.derive import Episode, Standing
 from sync.pseudonyms import hashed
-from sync.store import audit, entities, erased, leases, lookups, migrate, observations, outbox, publishing, runs, streams, verdicts
+from sync.store import (
+    audit,
+    entities,
+    erased,
+    leases,
+    lookups,
+    migrate,
+    observations,
+    outbox,
+    publishing,
+    resting,
+    runs,
+    streams,
+    verdicts,
+)
 from sync.store.connect import Database, open_database
 from sync.store.streams import StreamKey
 
@@ -60,6 +74,7 @@ def furnish(database: Database) -> None:
         )
         entities.save_batch(tx, KEY, page, now=NOON, run_id=run)
         streams.finish(tx, KEY, complete=True, now=NOON)
+        resting.save(tx, "churn", [KEY])
         entities.save_direct(tx, [REQUEST, COMMIT], now=NOON)
         for key in ("ML-3", "OPS-1"):
             entities.save_direct(tx, [WorkItem(ref=MOVED, key=key)], now=NOON)

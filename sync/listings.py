@@ -1,0 +1,107 @@
+"""Where what is known of a project's scopes is kept, and how complete and fresh it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import timedelta
+from typing import TypeAlias
+
+import msgspec
+
+from mappings.model import Ref
+from mappings.rules import StatusRule
+from sync.freshness import StreamFacts
+from sync.project import ProjectView
+from sync.source import Scope, Source
+from sync.store import entities, resting, streams
+from sync.store.connect import Connection
+from sync.store.streams import StreamKey, StreamState
+
+Place: TypeAlias = tuple[str, str]
+"""A source and one of its streams."""
+
+
+class ScopedProject(msgspec.Struct, frozen=True, kw_only=True):
+    """One project with its rules and the scopes that it has in each source."""
+
+    view: ProjectView
+    rules: tuple[StatusRule, ...]
+    scopes: tuple[tuple[Source, Scope], ...]
+    fresh_within: timedelta
+
+    @property
+    def key(self) -> str:
+        return self.view.key
+
+
+class Listings(msgspec.Struct, frozen=True, kw_only=True):
+    """The listings that a project rests on, by source and stream.
+
+    `present`: under the scope as the project file has it now. When the file only makes another status or prefix ours, that is where
+    it was kept before, until everything was listed anew: the same was listed there. `former`: what was listed before the scope
+    itself was changed, as long as it has not been listed whole since. Nobody knows yet which of that is still in the scope.
+    `states` are those of all these, and of what is pulled for the project now.
+    """
+
+    present: Mapping[Place, StreamKey]
+    former: Mapping[Place, StreamKey]
+    states: Mapping[StreamKey, StreamState]
+
+    @property
+    def keys(self) -> Sequence[StreamKey]:
+        return [*self.present.values(), *self.former.values()]
+
+
+def listings_of(tx: Connection, project: ScopedProject) -> Listings:
+    """The listings of one project as they are stored now."""
+    wanted = {(source.name, key.stream): (key, scope) for source, scope in project.scopes for key in source.keys(scope)}
+    rested = {(key.source, key.stream): key for key in resting.load(tx, project.key)}
+    states = {state.key: state for state in streams.states(tx, [*(key for key, _ in wanted.values()), *rested.values()])}
+    present: dict[Place, StreamKey] = {}
+    former: dict[Place, StreamKey] = {}
+    for place, (key, scope) in wanted.items():
+        alike = None if _is_complete(states.get(key)) else streams.last_complete(tx, key, scope.listed)
+        if alike is not None:
+            states[alike.key] = alike
+        present[place] = key if alike is None else alike.key
+        if not _is_complete(states.get(present[place])) and place in rested and rested[place] != key:
+            former[place] = rested[place]
+    return Listings(present=present, former=former, states=states)
+
+
+def unlisted(tx: Connection, listings: Listings) -> frozenset[Ref]:
+    """What was listed before a scope was changed and has not been listed since."""
+    before = {entity.ref for entity in entities.load(tx, list(listings.former.values()))} if listings.former else set()
+    return frozenset(before - entities.members_among(tx, listings.present.values(), before))
+
+
+def rest_on(tx: Connection, project: ScopedProject, listings: Listings) -> None:
+    """Remembers what the project rests on from now on: what is listed whole, and elsewhere what it rested on before."""
+    whole = {place: key for place, key in listings.present.items() if _is_complete(listings.states.get(key))}
+    resting.save(tx, project.key, {**listings.former, **whole}.values())
+
+
+def stream_facts(project: ScopedProject, listings: Listings, rejected: Mapping[Place, AbstractSet[Ref]]) -> Sequence[StreamFacts]:
+    """How complete and fresh each stream of the project's scopes is. `rejected` is what was not understood of it."""
+    facts = []
+    for source, scope in project.scopes:
+        for stream, kinds in source.connection.streams.items():
+            state = listings.states.get(listings.present[source.name, stream])
+            latest = listings.states.get(source.key(stream, scope)) or state
+            facts.append(
+                StreamFacts(
+                    source=source.name,
+                    stream=stream,
+                    provides=kinds,
+                    complete=_is_complete(state),
+                    pulled_at=state.pulled_at if state is not None else None,
+                    failed=latest.error if latest is not None else None,
+                    rejected=len(rejected.get((source.name, stream), ())),
+                )
+            )
+    return facts
+
+
+def _is_complete(state: StreamState | None) -> bool:
+    return state is not None and state.complete_at is not None
