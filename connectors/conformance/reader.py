@@ -33,8 +33,6 @@ class ReaderConformance(Refusals, BrokenAnswers, Paging, Laws, Stopping):
     principal: ClassVar[str]
     few: ClassVar[int] = 200
     """Records of the smaller pull that memory is measured with: two pages."""
-    many: ClassVar[int] = MANY
-    """Records of the larger pull of the long proof."""
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         of = {
@@ -54,7 +52,7 @@ class ReaderConformance(Refusals, BrokenAnswers, Paging, Laws, Stopping):
 
     @pytest.mark.soak
     def test_a_hundred_thousand_records_take_no_more_memory_than_a_tenth(self, source: Source, principal: str) -> None:
-        self._is_flat(source, principal, source.url, self.many // 10)
+        self._is_flat(source, principal, source.url, MANY // 10)
 
     def _is_flat(self, source: Source, stream: str, url: str, few: int) -> None:
         small = self._grown_to(source, stream, url, few)

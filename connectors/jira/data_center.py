@@ -19,6 +19,7 @@ import msgspec
 from connectors.errors import NotFound, Unavailable
 from connectors.http import decode
 from connectors.jira.jql import among, by_id
+from connectors.jira.offsets import Window, pages_by_offset
 from connectors.jira.options import DeploymentName, JiraScope
 from connectors.jira.pages import PAGE, Query, SearchPage, issues_of
 from connectors.rates import read_http_date
@@ -27,13 +28,9 @@ from mappings.jira_records import Payload, identity
 if TYPE_CHECKING:
     from connectors.jira.api import JiraApi
 
-DEEPEST = 5_000
-"""How far a search is followed by offset before it is begun anew from the last update that was met."""
-
 SETTLED = timedelta(minutes=10)
 """How long ago an issue must have changed for every node's index to know of it."""
 
-_RESTARTS = 10
 _LONGEST_ADDRESS = 1_500
 _GROUP = 50
 
@@ -41,14 +38,6 @@ _GROUP = 50
 class _Page(msgspec.Struct):
     issues: list[msgspec.Raw]
     total: int
-
-
-class _Stamp(msgspec.Struct):
-    updated: datetime | None = None
-
-
-class _Stamped(msgspec.Struct):
-    fields: _Stamp
 
 
 class _Place(msgspec.Struct):
@@ -65,14 +54,6 @@ class _Issue(msgspec.Struct):
     fields: _State
 
 
-class _Window(msgspec.Struct, frozen=True):
-    """Where a search by offset stands. `met` is the issue at `start`, which the page before ended with."""
-
-    jql: str
-    start: int = 0
-    met: str | None = None
-
-
 class DataCenter:
     """`Deployment` of an installation of one's own."""
 
@@ -82,29 +63,14 @@ class DataCenter:
     edits_in_bulk = False
 
     def pages(self, api: JiraApi, query: Query, since: datetime | None) -> Iterator[SearchPage]:
-        """Each page begins with the issue that the last one ended with. If another one stands there, one that was met has moved to
-        the end of the listing or is gone, and those behind it have moved up: the search is begun anew from the last update met."""
-        reached = since
-        window = _Window(query.jql(since))
-        idle = 0
-        while True:
+        whole = query.jql(since)
+
+        def search(window: Window) -> SearchPage:
             page = self._search(api, window.jql, window.start, query.fields)
-            if window.met is not None and (not page.issues or identity(page.issues[0]) != window.met):
-                idle = idle + 1 if query.jql(reached) == window.jql else 0
-                if idle > _RESTARTS:
-                    raise Unavailable(
-                        api.source,
-                        "the issues change faster than they can be listed",
-                        fix="run again; the pull goes on where it was",
-                    )
-                window = _Window(query.jql(reached))
-                continue
-            reached = _latest(reached, page.issues)
-            whole = window.jql == query.jql(since)
-            yield self._with_properties(api, page if whole else msgspec.structs.replace(page, total=None), query.properties)
-            if page.last:
-                return
-            window = self._next(api, window, page, query.jql(reached))
+            return page if window.jql == whole else msgspec.structs.replace(page, total=None)
+
+        for page in pages_by_offset(api.source, search, query, since):
+            yield self._with_properties(api, page, query.properties)
 
     def first_page(self, api: JiraApi, jql: str, fields: Sequence[str]) -> SearchPage:
         return self._search(api, jql, 0, fields)
@@ -139,15 +105,6 @@ class DataCenter:
         """As it is. Whether a text field takes wiki markup or plain text is the admin's choice, and what is escaped for the one
         would be read as something else in the other."""
         return text
-
-    def _next(self, api: JiraApi, window: _Window, page: SearchPage, jql: str) -> _Window:
-        if window.start >= DEEPEST and jql != window.jql:
-            return _Window(jql)
-        met = identity(page.issues[-1])
-        step = len(page.issues) - (met is not None)
-        if step == 0:
-            raise Unavailable(api.source, "Jira gives one issue a page", fix="let an admin raise the limit of search results")
-        return _Window(window.jql, window.start + step, met)
 
     def _search(self, api: JiraApi, jql: str, start: int, fields: Sequence[str], *, validate: bool = True) -> SearchPage:
         asked: dict[str, Any] = {"jql": jql, "startAt": start, "maxResults": PAGE}
@@ -198,19 +155,6 @@ def _with(api: JiraApi, payload: Payload, properties: Sequence[str]) -> Payload:
     return msgspec.json.encode({**issue, "properties": held})
 
 
-def _latest(reached: datetime | None, issues: Sequence[Payload]) -> datetime | None:
-    """The latest update on the page. An issue whose time cannot be read tells none."""
-    for payload in issues:
-        try:
-            updated = _STAMPED.decode(payload).fields.updated
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
-            continue
-        if updated is not None and updated.tzinfo is not None and (reached is None or updated > reached):
-            reached = updated
-    return reached
-
-
 _PAGE = msgspec.json.Decoder(_Page)
 _VERSIONS: msgspec.json.Decoder[Sequence[Payload]] = msgspec.json.Decoder(list[msgspec.Raw])
-_STAMPED = msgspec.json.Decoder(_Stamped)
 _ISSUE = msgspec.json.Decoder(_Issue)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ import msgspec
 
 from connectors.errors import Unavailable
 from connectors.http import decode
-from connectors.jira.jql import listing
+from connectors.jira.jql import WholeMinute, listing, listing_of
 from connectors.jira.options import JiraScope
 from mappings.jira_records import Payload, split_records
 
@@ -29,6 +29,10 @@ class Query(msgspec.Struct, frozen=True):
     def jql(self, since: datetime | None) -> str:
         """Everything that was updated at `since` or later, in the order of the last update."""
         return listing(self.scope, since, self.zone)
+
+    def jql_of(self, minute: WholeMinute, behind: tuple[Collection[str], str] | None = None) -> str:
+        """What was last updated in this minute, by key; `behind`: all but what lies before this key, the last of these projects."""
+        return listing_of(self.scope, minute, behind)
 
 
 class SearchPage(msgspec.Struct, frozen=True):

@@ -10,7 +10,9 @@ import msgspec
 from sandbox.jira.answers import BAD_PAYLOAD, body_object, errors, names, number, refuse
 from sandbox.jira.doings import Doings
 from sandbox.jira.jql import JqlError
-from sandbox.jira.query import prepare
+from sandbox.jira.model import Issue
+from sandbox.jira.query import Search, prepare
+from sandbox.jira.search_api import walk_of
 from sandbox.jira.selection import selection
 from sandbox.messages import Reply, Request
 from sandbox.server import Route
@@ -73,7 +75,9 @@ class OffsetSearch:
             search = prepare(asked.jql, self.site, validate=asked.validate_query)
         except JqlError as error:
             return errors(str(error))
-        found = sorted(filter(search.matches, self.site.searchable.issues.values()), key=search.rank)
+        walk = walk_of(self.site, search, None)
+        found = list(filter(search.matches, self.site.searchable.issues.values() if walk is None else walk))
+        page = sorted(found, key=search.rank)[start : start + size] if walk is None else _ranked(search, found, start, size)
         chosen = selection(self.site, asked.fields, (), default="*navigable")
         documents = self.site.documents()
         answer: dict[str, Any] = {
@@ -81,6 +85,17 @@ class OffsetSearch:
             "startAt": start,
             "maxResults": size,
             "total": len(found),
-            "issues": [documents.issue(issue, chosen.fields) for issue in found[start : start + size]],
+            "issues": [documents.issue(issue, chosen.fields) for issue in page],
         }
         return Reply(200, answer)
+
+
+def _ranked(search: Search, found: Sequence[Issue], start: int, size: int) -> Sequence[Issue]:
+    """The page of what was found in the order of the first sorting: only what ties with it must still be put in order."""
+    read = search.order[0].read
+    low, high = start, min(start + size, len(found))
+    while 0 < low < high and read(found[low - 1]) == read(found[low]):
+        low -= 1
+    while low < high < len(found) and read(found[high - 1]) == read(found[high]):
+        high += 1
+    return sorted(found[low:high], key=search.rank)[start - low : start - low + size]

@@ -139,7 +139,7 @@ class SearchApi:
     def _from(self, search: Search, position: list[Any] | None, size: int) -> list[Issue]:
         """Up to one issue more than `size`, in order, after the position."""
         after = None if position is None else search.rank_of(position)
-        walk = _walk(self.state, search, position)
+        walk = walk_of(self.state, search, position)
         if walk is None:
             matching = ((search.rank(issue), issue) for issue in self.state.searchable.issues.values() if search.matches(issue))
             ranked = [entry for entry in matching if after is None or after < entry[0]]
@@ -197,7 +197,7 @@ def expansions(chosen: Selection, asked: Sequence[str]) -> dict[str, Any]:
     return extra
 
 
-def _walk(state: State, search: Search, position: list[Any] | None) -> Iterator[Issue] | None:
+def walk_of(state: State, search: Search, position: list[Any] | None) -> Iterator[Issue] | None:
     """The candidates in the order of the first sorting, as few as the query and the position allow; None without such an index."""
     first = search.order[0]
     if first.field == "updated":

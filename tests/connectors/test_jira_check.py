@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from connectors.base import Finding, SourceContext
 from connectors.jira import CONNECTION
-from connectors.jira.jql import in_scope, listing, local_minute
+from connectors.jira.jql import in_scope, listing, local_minute, whole_minute
 from connectors.jira.options import PROPERTY, JiraOptions, JiraPublish, JiraScope, JiraSecrets
 from mappings.change import Badge, Owned
 from sandbox.faults import Fault, answers, html_page
@@ -262,3 +262,23 @@ def test_secrets_do_not_show() -> None:
 def test_naming_and_reading_the_connector_imports_no_sdk() -> None:
     code = "import sys, connectors.jira.reader; sys.exit('jira' in sys.modules or 'requests' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@given(
+    moments,
+    st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "America/St_Johns"]),
+)
+def test_a_whole_minute_holds_its_moment_however_it_is_read(moment: datetime, zone: str) -> None:
+    minute = whole_minute(moment, zone)
+    if minute is None:
+        near = [(moment + timedelta(minutes=ahead)).astimezone(ZoneInfo(zone)) for ahead in (0, 1)]
+        assert any(local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset() for local in near)
+        return
+    first, following = (datetime.strptime(text, "%Y-%m-%d %H:%M") for text in minute[:2])  # noqa: DTZ007 - the zone is added below
+    for fold in (0, 1):
+        assert first.replace(tzinfo=ZoneInfo(zone), fold=fold).astimezone(UTC) == minute.end - timedelta(minutes=1) <= moment
+        assert following.replace(tzinfo=ZoneInfo(zone), fold=fold).astimezone(UTC) == minute.end > moment
+
+
+def test_a_hidden_zone_tells_no_minute() -> None:
+    assert whole_minute(datetime(2026, 3, 1, tzinfo=UTC), None) is None

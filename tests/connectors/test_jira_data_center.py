@@ -13,7 +13,7 @@ import pytest
 
 from connectors.base import Batch, Finding, SourceContext
 from connectors.errors import AuthError, Unavailable
-from connectors.jira import CONNECTION, data_center
+from connectors.jira import CONNECTION, data_center, offsets
 from connectors.jira.options import PROPERTY, JiraOptions, JiraScope, JiraSecrets
 from mappings.change import Change, Owned, Slot, SlotKind, Value, Written
 from mappings.model import Field, Milestone, Missing, Person, Ref, WorkItem
@@ -160,12 +160,59 @@ def test_many_issues_of_one_minute_are_all_listed(site: JiraDataCenter) -> None:
     assert len(set(keys(pull(site, owned=Owned())))) == 250
 
 
-def test_a_search_does_not_reach_beyond_the_window(site: JiraDataCenter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data_center, "DEEPEST", 200)
+@pytest.fixture
+def small_window(site: JiraDataCenter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No search gives more than its first 400 results."""
+    monkeypatch.setattr(offsets, "DEEPEST", 200)
     site.result_window = 400
+
+
+@pytest.mark.usefixtures("small_window")
+def test_a_search_does_not_reach_beyond_the_window(site: JiraDataCenter) -> None:
     for number in range(3, 900):
         site.add_issue("ML", f"Issue {number}", created=LONG_AGO + timedelta(minutes=number))
     assert len(set(keys(pull(site, owned=Owned())))) == 900
+
+
+def import_at_once(site: JiraDataCenter, count: int) -> set[str]:
+    """So many issues of three projects, all updated in the same minute. Their keys."""
+    for key in ("AI", "DATA"):
+        site.add_project(key, key)
+    moment = LONG_AGO + timedelta(hours=30)
+    return {
+        site.add_issue(("AI", "ML", "DATA")[number % 3], f"Imported {number}", created=moment + timedelta(milliseconds=number))
+        for number in range(count)
+    }
+
+
+@pytest.mark.usefixtures("small_window")
+@pytest.mark.parametrize("scope", [JiraScope(projects=("ML", "AI", "DATA")), JiraScope(jql="issuetype = Task OR project = ML")])
+@pytest.mark.parametrize("zone", ["UTC", "Australia/Lord_Howe"])
+def test_more_issues_of_one_minute_than_a_search_gives(site: JiraDataCenter, scope: JiraScope, zone: str) -> None:
+    """As an import leaves them behind: by time alone there would be no way past them."""
+    site.time_zone = zone
+    imported = import_at_once(site, 1_500)
+    batches = pull(site, scope=scope, owned=Owned())
+    assert {*keys(batches)} == {"ML-1", "ML-2", "ML-3"} | imported
+    assert [batch.complete for batch in batches].index(True) == len(batches) - 1
+
+
+@pytest.mark.usefixtures("small_window")
+def test_a_crowded_minute_that_is_left_by_some_loses_none_of_the_others(site: JiraDataCenter) -> None:
+    """After each of its first pages one issue is edited, one moved to another project, and one is deleted."""
+    imported = sorted(import_at_once(site, 900))
+    met: list[str] = []
+    scope = JiraScope(projects=("ML", "AI", "DATA"))
+    with opened(site, owned=Owned()) as reader:
+        for page, batch in enumerate(reader.pull("issues", scope, None)):
+            met += keys([batch])
+            if page < 9:
+                edited, moved, gone = keys([batch])[-3:]
+                site.edit(edited, summary="changed meanwhile")
+                site.move(moved, "DATA")
+                site.delete(gone)
+    assert {*imported} <= {*met}
+    assert batch.complete
 
 
 def test_pages_that_shift_lose_nothing(site: JiraDataCenter) -> None:
