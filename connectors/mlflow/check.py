@@ -13,9 +13,9 @@ import msgspec
 
 from connectors.base import Finding, SourceContext
 from connectors.errors import SourceError
+from connectors.globs import matches, near
 from connectors.mlflow import sdk
 from connectors.mlflow.api import ROOT, MlflowApi
-from connectors.mlflow.globs import matches, near
 from connectors.mlflow.options import MlflowScope, MlflowSecrets
 
 _VERSION = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})[\w.+-]{0,30}")

@@ -15,10 +15,10 @@ import msgspec
 
 from connectors.base import Batch, Finding, Options, SourceContext
 from connectors.errors import Cancelled
+from connectors.globs import common_start, matches
 from connectors.mlflow.api import MlflowApi, check_token
 from connectors.mlflow.check import check
 from connectors.mlflow.cursor import OVERLAP, RunsCursor, decode_cursor
-from connectors.mlflow.globs import common_start, matches
 from connectors.mlflow.options import MlflowScope
 from connectors.mlflow.single import read_one
 from mappings.mlflow import (

@@ -14,8 +14,8 @@ from pydantic import SecretStr, ValidationError
 
 from connectors.base import Connector, SourceContext
 from connectors.errors import NotFound, SourceError, Unavailable
+from connectors.globs import common_start, matches, near
 from connectors.mlflow import CONNECTION
-from connectors.mlflow.globs import common_start, matches, near
 from connectors.mlflow.options import MlflowOptions, MlflowScope, MlflowSecrets
 from mappings.change import Owned
 from mappings.model import Ref, Run
