@@ -70,6 +70,13 @@ class Owned(msgspec.Struct, frozen=True, kw_only=True):
             case "property":
                 return slot.name == self.property
 
+    def claims(self, slot: Slot) -> bool:
+        """Whether who owns this writes there: what it covers, and labels that differ from one of these by case alone, which GitHub
+        does not tell apart."""
+        if slot.kind != "label":
+            return self.covers(slot)
+        return slot.name.casefold() in {label.casefold() for label in self.labels}
+
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One absolute write: after it the slot holds `after`, however often it is made.

@@ -62,9 +62,7 @@ def link(entities: Iterable[Entity], project: ProjectView, *, known_missing: fro
     )
 
 
-def build_graph(
-    entities: Iterable[Entity], linked: Linked, *, missing: Iterable[Ref] = (), unlisted: Iterable[Ref] = ()
-) -> Graph:
+def build_graph(entities: Iterable[Entity], linked: Linked, *, missing: Iterable[Ref] = (), unlisted: Iterable[Ref] = ()) -> Graph:
     """The linked project, ready to be walked."""
     return Graph(
         entities,

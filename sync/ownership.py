@@ -13,6 +13,7 @@ import msgspec
 from mappings.change import Owned, Slot
 from mappings.model import Ref
 from sync.listings import ScopedProject, listings_of
+from sync.plan import Taken
 from sync.source import Source
 from sync.store import entities, publishing
 from sync.store.connect import Connection
@@ -37,13 +38,16 @@ class Ownership:
         self._earlier = in_order[: keys.index(project.key)] if project.key in keys else in_order
         self._others = [one for one in in_order if one.key != project.key]
 
-    def foreign(self, tx: Connection, targets: Iterable[Ref]) -> frozenset[Ref]:
-        """Those of `targets` that an earlier project owns."""
-        found: set[Ref] = set()
+    def taken(self, tx: Connection, targets: Iterable[Ref]) -> Sequence[Taken]:
+        """What earlier projects own on `targets`, as far as this one would show something there."""
+        found: list[Taken] = []
         for other in self._earlier:
             shared = {ref for ref in targets if self._would_show_the_same(other, ref.source)}
-            found |= entities.members_among(tx, listings_of(tx, other).keys, shared - found)
-        return frozenset(found)
+            theirs = entities.members_among(tx, listings_of(tx, other).keys, shared)
+            found.extend(
+                Taken(owned, frozenset(ref for ref in theirs if ref.source == source)) for source, owned in other.view.owned.items()
+            )
+        return found
 
     def passed_on(self, tx: Connection, slots: Iterable[Slot]) -> frozenset[Slot]:
         """Those of `slots`, which this project published and shows no longer, that are another project's to show now."""
@@ -55,12 +59,15 @@ class Ownership:
             found |= {slot for slot in some if slot.target in held}
         return frozenset(found)
 
-    def inherited(self, tx: Connection, targets: Collection[Ref]) -> Inherited:
-        """What others left behind on `targets`, which are this project's own."""
+    def inherited(self, tx: Connection, targets: Collection[Ref], taken: Sequence[Taken]) -> Inherited:
+        """What others left behind on `targets`, in slots that are this project's own."""
         key = self._project.key
+        published = publishing.published_by_others(tx, key, targets)
+        held = publishing.held_by_others(tx, key, targets)
+        mine = {slot for slot in (*published, *held) if self.covers(slot) and not any(one.holds(slot) for one in taken)}
         return Inherited(
-            published={slot: row for slot, row in publishing.published_by_others(tx, key, targets).items() if self.covers(slot)},
-            held={slot: row for slot, row in publishing.held_by_others(tx, key, targets).items() if self.covers(slot)},
+            published={slot: row for slot, row in published.items() if slot in mine},
+            held={slot: row for slot, row in held.items() if slot in mine},
         )
 
     def covers(self, slot: Slot) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import msgspec
 
-from mappings.change import Action, Change, Memory, Note, Plan, Slot, Value
+from mappings.change import Action, Change, Memory, Note, Owned, Plan, Slot, Value
 from mappings.model import ChangeRequest, Entity, Ref, WorkItem
 from mappings.rules import StatusRule
 from sync.compare import Decision, Held, Pushed, Situation, decide
@@ -25,12 +25,21 @@ Place = tuple[str, str, str, str]
 """Source, container, slot kind and slot name: where a kind of slot was compared before."""
 
 
+class Taken(msgspec.Struct, frozen=True):
+    """What an earlier project of the file owns on the targets that it shares with this one."""
+
+    owned: Owned
+    targets: frozenset[Ref]
+
+    def holds(self, slot: Slot) -> bool:
+        return slot.target in self.targets and self.owned.claims(slot)
+
+
 class Remembered(msgspec.Struct, frozen=True, kw_only=True):
     """What the store knows of the remote side, for one project.
 
     `actual` mirrors our slots as they were last seen; `forced` counts the rewrites of a person's change in the last 24 hours.
-    `strays` are published targets that left the project's scopes but still exist. `foreign` are targets that an earlier project of
-    the file owns. `published` counts what is shown now.
+    `strays` are published targets that left the project's scopes but still exist. `taken` is what earlier projects of the file own.
     """
 
     actual: Mapping[Slot, Value] = {}
@@ -39,7 +48,11 @@ class Remembered(msgspec.Struct, frozen=True, kw_only=True):
     settled: frozenset[Place] = frozenset()
     forced: Mapping[Slot, int] = {}
     strays: Mapping[Ref, Entity] = {}
-    foreign: frozenset[Ref] = frozenset()
+    taken: Sequence[Taken] = ()
+
+    def is_taken(self, slot: Slot) -> bool:
+        """Whether an earlier project owns the slot."""
+        return any(one.holds(slot) for one in self.taken)
 
 
 def make_plan(
@@ -68,7 +81,7 @@ def make_plan(
         config_hash=config_hash,
         verdict_hash=verdict_hash(standings),
         changes=tuple(planner.changes),
-        notes=(*planner.notes, *_unheard(project, by_id, deliveries, graph, remembered.foreign)),
+        notes=(*planner.notes, *_unheard(project, by_id, deliveries, graph, remembered)),
         memories=tuple(planner.memories),
         published=sum(1 for slot, pushed in remembered.pushed.items() if pushed.value is not None and is_counted(project, slot)),
     )
@@ -149,7 +162,7 @@ class _Planner:
         target = self.graph.entities.get(slot.target) or self.remembered.strays.get(slot.target)
         if target is None:
             return
-        if slot.target in self.remembered.foreign:
+        if self.remembered.is_taken(slot):
             return
         if not is_owned(self.project, slot):
             self._tell_of_former(slot, target)
@@ -315,18 +328,39 @@ def _whose(project: ProjectView, targets: Sequence[Ref], graph: Graph) -> str:
     return f"{named} shows what a project before it in the file says; name another watch ticket under projects.{project.key}.watch"
 
 
+def _is_anothers(target: Ref, rule: StatusRule, project: ProjectView, remembered: Remembered) -> bool:
+    """Whether all that would show a status on `target` is an earlier project's."""
+    visible = list(_visible(target, rule, project))
+    return bool(visible) and all(map(remembered.is_taken, visible))
+
+
+def _visible(target: Ref, rule: StatusRule, project: ProjectView) -> Iterator[Slot]:
+    """Where people would see a status on `target`."""
+    labels = project.label_rules.get(target.source, {})
+    yield from (Slot(target, "label", label) for label, shown in labels.items() if shown == rule.id)
+    owned = project.owned.get(target.source)
+    if owned is not None and owned.field is not None:
+        yield Slot(target, "field", owned.field)
+    elif owned is not None and owned.property is not None:
+        yield Slot(target, "property", owned.property)
+
+
 def _unheard(
     project: ProjectView,
     rules: Mapping[str, StatusRule],
     deliveries: Sequence[Delivery],
     graph: Graph,
-    foreign: frozenset[Ref],
+    remembered: Remembered,
 ) -> Iterator[Note]:
     for delivery in deliveries:
         standing = delivery.standing
         rule = rules[standing.rule]
         on = rule.kind == "alarm" and standing.truth is not False and standing.known
-        if on and standing.subject not in foreign and set(delivery.targets) <= foreign:
+        if (
+            on
+            and not _is_anothers(standing.subject, rule, project, remembered)
+            and all(_is_anothers(target, rule, project, remembered) for target in delivery.targets)
+        ):
             subject = graph.entities.get(standing.subject)
             how = _whose(project, delivery.targets, graph) if delivery.targets else _how_to_hear(project)
             yield Note(

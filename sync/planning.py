@@ -72,29 +72,30 @@ def _recall(
     known = assessment.graph.entities
     targets = {ref for ref in known if ref.kind in TARGETS}
     every = publishing.published(tx, key)
-    no_longer = {slot for slot in every if slot.target not in known or not ownership.covers(slot)}
+    every_hold = publishing.held(tx, key)
+    no_longer = {slot for slot in (*every, *every_hold) if slot.target not in known or not ownership.covers(slot)}
     passed_on = ownership.passed_on(tx, no_longer)
     mine = {slot: row for slot, row in every.items() if slot.target.source in sources and slot not in passed_on}
-    held = publishing.held(tx, key)
-    foreign = ownership.foreign(tx, targets)
-    inherited = _continued(ownership.inherited(tx, targets - foreign), assessment)
-    every_hold = {**held, **inherited.held}
+    taken = ownership.taken(tx, targets)
+    inherited = _continued(ownership.inherited(tx, targets, taken), assessment)
+    held = {**{slot: row for slot, row in every_hold.items() if slot not in passed_on}, **inherited.held}
     strays = {entity.ref: entity for entity in entities.get(tx, {slot.target for slot in mine} - known.keys())}
     published = {**mine, **inherited.published}
     # Nothing mirrors a slot that the file no longer makes ours: what we wrote there is expected, and looked at before it is taken.
     former = {slot: row.value for slot, row in mine.items() if not sources[slot.target.source].owned.covers(slot)}
-    mirrored = {**former, **entities.slots_of(tx, [*targets, *strays])}
+    left = {slot: value for slot, value in entities.slots_of(tx, strays).items() if slot in mine}
+    mirrored = {**former, **left, **entities.slots_of(tx, targets)}
     unsure = doubtful(mine.values(), mirrored, assessment.now)
-    believed = {**unsure, **{slot: every_hold[slot].value for slot in unsure if slot in every_hold}, **just_read}
+    believed = {**unsure, **{slot: held[slot].value for slot in unsure if slot in held}, **just_read}
     return _Recalled(
         remembered=Remembered(
             actual={slot: value for slot, value in {**mirrored, **believed}.items() if value is not None},
             pushed={slot: Pushed(value=row.value, rules=row.rules, episode=row.episode) for slot, row in published.items()},
-            held={slot: _held(row) for slot, row in every_hold.items()},
+            held={slot: _held(row) for slot, row in held.items()},
             settled=frozenset(publishing.settled(tx, key)),
             forced=audit.forced_rewrites(tx, key, assessment.now - ROLLING),
             strays=strays,
-            foreign=foreign,
+            taken=taken,
         ),
         inherited=inherited,
         out_of_reach=[row for slot, row in every.items() if slot.target.source not in sources and row.value is not None],

@@ -15,6 +15,7 @@ from sync.assess import Assessment
 from sync.derive import Standing, shown
 from sync.display import Shown, gather, holds_several, shows, wanted
 from sync.names import name_of
+from sync.plan import Taken
 from sync.project import ProjectView
 from sync.recipients import deliver
 
@@ -73,8 +74,11 @@ def _shows(slot: Slot, rule: StatusRule, project: ProjectView, actual: Mapping[S
     return shows(actual.get(slot), rule)
 
 
-def slot_states(assessment: Assessment, target: Ref, actual: Mapping[Slot, Value], plan: Plan) -> Sequence[SlotState]:
-    """Every slot of ours on the target that holds something, should, or is spoken of; a field and a property always."""
+def slot_states(
+    assessment: Assessment, target: Ref, actual: Mapping[Slot, Value], plan: Plan, taken: Sequence[Taken] = ()
+) -> Sequence[SlotState]:
+    """Every slot of ours on the target that holds something, should, or is spoken of; a field and a property always. What is
+    `taken`, an earlier project shows."""
     owned = assessment.project.view.owned.get(target.source, Owned())
     changes = {one.slot: one for one in plan.changes if one.slot.target == target}
     notes = [(one.slot, one) for one in plan.notes if one.slot is not None and one.slot.target == target]
@@ -92,6 +96,7 @@ def slot_states(assessment: Assessment, target: Ref, actual: Mapping[Slot, Value
             outranked=tuple(_outranked(slot, assessment, actual.get(slot))),
         )
         for slot in sorted({*always, *held, *changes, *(slot for slot, _ in notes)})
+        if not any(one.holds(slot) for one in taken)
     ]
 
 

@@ -39,7 +39,7 @@ from sync.freshness import Freshness, StreamFacts
 from sync.graph import Graph
 from sync.link import Linked, build_graph, link
 from sync.observe import observe
-from sync.plan import Place, Remembered, container_of, make_plan
+from sync.plan import Place, Remembered, Taken, container_of, make_plan
 from sync.project import ProjectView
 from sync.view import View
 
@@ -167,7 +167,7 @@ class World:
 
     def commit(self, digest: str, message: str = "", *, repository: str = "example/churn", **facts: Any) -> Commit:
         ref = Ref("github", "commit", f"{repository}/{digest}")
-        commit: Commit = self.add(Commit(ref=ref, sha=digest, repository=repository, message=message, **facts))
+        commit: Commit = self.add(Commit(ref=ref, sha=digest, repository=repository, message=message, **({"on_branch": True} | facts)))
         return commit
 
     def run(self, name: str = "r1", **facts: Any) -> Run:
@@ -295,8 +295,8 @@ class Desk:
         self.strays: dict[Ref, Entity] = {}
         self.foreign: frozenset[Ref] = frozenset()
 
-    def remembered(self, now: datetime) -> Remembered:
-        lately = [slot for at, slot in self.forced if now - at < DAY]
+    def remembered(self, world: World) -> Remembered:
+        lately = [slot for at, slot in self.forced if world.now - at < DAY]
         return Remembered(
             actual=dict(self.actual),
             pushed=dict(self.pushed),
@@ -304,7 +304,7 @@ class Desk:
             settled=frozenset(self.settled),
             forced={slot: lately.count(slot) for slot in lately},
             strays=self.strays,
-            foreign=self.foreign,
+            taken=[Taken(owned, self.foreign) for owned in world.project.owned.values()],
         )
 
     def plan(
@@ -315,7 +315,7 @@ class Desk:
             world.project,
             shipped() if rules is None else rules,
             standings,
-            self.remembered(world.now),
+            self.remembered(world),
             now=world.now,
             config_hash="c",
             adopt=adopt,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from mappings.model import WorkItem
@@ -14,6 +16,7 @@ from sync.store import entities
 from tests.engine.conftest import FIELD
 
 if TYPE_CHECKING:
+    from sync.engine import RunResult
     from tests.engine.conftest import Office
 
 OTHER = "Ops Status"
@@ -119,3 +122,53 @@ def test_check_asks_each_scope_for_the_field_of_its_own_projects(two: tuple[Offi
     (checked,) = check_sources(list(office.workspace().sources.values()), stop=threading.Event())
     about = [(one.level, one.scope, FIELD in one.text, "Not There" in one.text) for one in checked.findings if one.topic == "field"]
     assert about == [("ok", "churn", True, False), ("error", "ops", False, True)]
+
+
+@pytest.fixture
+def overlapping(two: tuple[Office, str, str]) -> tuple[Office, str, str]:
+    """The second project holds the first one's tickets as well, and shows its statuses on them in its own field."""
+    office, churn, ops = two
+    office.limits = msgspec.structs.replace(office.limits, full_every=timedelta())
+    office.projects["ops"]["scopes"] = {"jira": {"projects": ["OPS", "ML"]}}
+    office.sync()
+    assert fields(office, churn) == ("Bad", "Bad")
+    return office, churn, ops
+
+
+def notes_of(run: RunResult) -> list[tuple[str, str]]:
+    return [(note.kind, note.text) for one in run.projects if one.plan is not None for note in one.plan.notes]
+
+
+def test_of_a_ticket_that_two_hold_each_keeps_its_own_field(overlapping: tuple[Office, str, str]) -> None:
+    office, churn, _ = overlapping
+    for label, shown in (("good", "Good"), ("bad", "Bad")):
+        office.jira.edit(churn, labels=[label])
+        assert notes_of(office.sync()) == []
+        assert fields(office, churn) == (shown, shown)
+        assert office.property(churn)["project"] == "churn"
+
+
+def test_another_order_changes_whose_the_property_is_and_no_field(overlapping: tuple[Office, str, str]) -> None:
+    office, churn, _ = overlapping
+    office.projects = dict(reversed(office.projects.items()))
+    for label, shown in (("good", "Good"), ("bad", "Bad")):
+        office.jira.edit(churn, labels=[label])
+        assert notes_of(office.sync()) == []
+        assert fields(office, churn) == (shown, shown)
+        assert office.property(churn)["project"] == "ops"
+
+
+def test_a_ticket_that_is_moved_to_the_other_project_shows_there_what_it_showed_here(two: tuple[Office, str, str]) -> None:
+    office, churn, ops = two
+    office.limits = msgspec.structs.replace(office.limits, full_every=timedelta())
+    office.sync()
+    moved, back = office.jira.move(churn, "OPS"), office.jira.move(ops, "ML")
+    for _ in range(2):
+        result = office.sync()
+        assert result.exit_code is ExitCode.DONE
+        assert notes_of(result) == []
+    assert (fields(office, moved), fields(office, back)) == ((None, "Bad"), ("Bad", None))
+    assert (office.property(moved)["project"], office.property(back)["project"]) == ("ops", "churn")
+    written = office.writes
+    office.sync()
+    assert office.writes == written

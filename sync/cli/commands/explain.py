@@ -81,13 +81,13 @@ def _answers(workspace: Workspace, assessed: Assessment, subjects: Sequence[Enti
     )
     with workspace.database.read() as tx:
         targets = {one.ref for one in subjects if one.ref.kind in TARGETS}
-        targets -= Ownership(assessed.project, workspace.projects).foreign(tx, targets)
+        taken = Ownership(assessed.project, workspace.projects).taken(tx, targets)
         actual = entities.slots_of(tx, {ref for ref in assessed.graph.entities if ref.kind in TARGETS})
     explainer = Explainer(assessed, actual)
     for one in subjects:
         yield _Answer(
             explanation=explainer.explain(one, branches=branches),
-            slots=slot_states(assessed, one.ref, actual, plan) if one.ref in targets else (),
+            slots=slot_states(assessed, one.ref, actual, plan, taken) if one.ref in targets else (),
             findings=findings_about(plan, one),
             now=assessed.now,
         )
