@@ -95,7 +95,13 @@ class Translation:
         return entity, readings
 
     def commit(
-        self, record: CommitRecord, repository: Repository, *, on_default_branch: bool, change_requests: tuple[Ref, ...] = ()
+        self,
+        record: CommitRecord,
+        repository: Repository,
+        *,
+        on_default_branch: bool,
+        on_branch: bool = True,
+        change_requests: tuple[Ref, ...] = (),
     ) -> Commit:
         git = record.commit or GitCommit()
         authored_at = _when(git.author.date if git.author else None)
@@ -112,6 +118,7 @@ class Translation:
             authored_at=authored_at,
             committed_at=committed_at,
             on_default_branch=on_default_branch,
+            on_branch=on_branch,
             parents=tuple(parent.sha for parent in record.parents or () if parent.sha),
             change_requests=change_requests,
         )

@@ -114,7 +114,11 @@ class Milestone(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="mile
 
 class Commit(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="commit"):
     """A commit; the ref's id is `<repository id>/<sha>`. `change_requests` is filled where the source was asked for them, `parents`
-    are shas; the first parent of a merge is what was merged into."""
+    are shas; the first parent of a merge is what was merged into.
+
+    `on_branch`: seen on a branch of the repository itself, the default one or another, now or before. A source may also show by its
+    sha what lives in a fork only, where anybody may have written it.
+    """
 
     sha: str
     repository: str
@@ -123,6 +127,7 @@ class Commit(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="commit"
     authored_at: datetime | None = None
     committed_at: datetime | None = None
     on_default_branch: bool = False
+    on_branch: bool = False
     parents: tuple[str, ...] = ()
     change_requests: tuple[Ref, ...] = ()
 
@@ -155,6 +160,11 @@ class ChangeRequest(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="
     @property
     def is_open(self) -> bool:
         return self.state == "open"
+
+    @property
+    def is_strangers(self) -> bool:
+        """Whether anybody at all may have opened it, and nobody of the repository has accepted it yet."""
+        return self.from_fork and self.state != "merged"
 
 
 class DatasetUse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

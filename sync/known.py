@@ -93,8 +93,22 @@ class Known:
         """The change requests whose merge brought a commit onto the default branch."""
         merge = self._merges.get(commit.ref) if commit.on_default_branch else None
         merged = self.changes_by_sha.get(merge.lower(), ()) if merge is not None else ()
-        repository = commit.ref.id.rpartition("/")[0]
-        return [one for one in merged if one.merge_sha == merge and one.ref.id.rpartition("/")[0] == repository]
+        return [one for one in merged if one.merge_sha == merge and _repository_of(one) == _repository_of(commit)]
+
+    def changes_of(self, commit: Commit) -> Sequence[ChangeRequest]:
+        """The known change requests that a commit belongs to by the source's word, and those of its repository that it is the head
+        or the merge of."""
+        place = _repository_of(commit)
+        named = {ref: self.changes_by_ref[ref] for ref in commit.change_requests if ref in self.changes_by_ref}
+        of_sha = {one.ref: one for one in self.changes_by_sha.get(commit.sha.lower(), ()) if _repository_of(one) == place}
+        return list((named | of_sha).values())
+
+    def is_strangers(self, commit: Commit) -> bool:
+        """Whether nothing shows that somebody of the repository brought a commit there: sources answer for what lives in a fork
+        only, and anybody may propose that."""
+        place = _repository_of(commit)
+        own = (one for one in self.changes_of(commit) if _repository_of(one) == place and not one.is_strangers)
+        return not (commit.on_default_branch or commit.on_branch or any(own))
 
     def versions_called(self, address: str) -> Sequence[Ref]:
         """The model versions that an address names, of whichever source."""
@@ -119,9 +133,8 @@ def _by_key(items: Iterable[WorkItem]) -> Mapping[str, Sequence[WorkItem]]:
     return found
 
 
-def is_strangers(change: ChangeRequest) -> bool:
-    """Whether anybody at all may have opened it, and nobody of the repository has accepted it yet."""
-    return change.from_fork and change.state != "merged"
+def _repository_of(one: Commit | ChangeRequest) -> tuple[str, str]:
+    return one.ref.source, one.ref.id.rpartition("/")[0]
 
 
 def addresses(version: ModelVersion) -> Sequence[str]:

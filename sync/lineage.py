@@ -14,7 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from mappings.model import ChangeRequest, Commit, Confidence, Link, ModelVersion, Ref, Run
-from sync.known import Known, is_strangers, to_items
+from sync.known import Known, to_items
 
 ISSUE_TAG = "milepost.issue"
 COMMIT_TAGS = ("mlflow.source.git.commit", "git_sha", "git_commit")
@@ -59,12 +59,12 @@ def by_sha(known: Known) -> Iterator[Link]:
 
 def _built_from(known: Known, entity: Run | ModelVersion, sha: str, *, exact: bool) -> Iterator[Link]:
     commits = _of_its_repository(known.commits_by_sha.get(sha, ()), entity)
+    foreign = {commit.ref for commit in commits if known.is_strangers(commit)}
     changes = _of_its_repository(known.changes_by_sha.get(sha, ()), entity)
-    # A sha that lives on in a fork names a commit in each: without the repository's name nobody can tell which was meant.
-    sure = exact and len({commit.repository for commit in commits}) <= 1
+    # A sha on branches of two repositories names a commit in each: without the repository's name nobody can tell which was meant.
+    sure = exact and len({commit.repository for commit in commits if commit.ref not in foreign}) <= 1
     confidence: Confidence = "exact" if sure else "textual"
     targets: dict[Ref, str] = {}
-    foreign = {commit.ref for commit in commits if _is_only_strangers(known, commit)}
     for commit in commits:
         targets[commit.ref] = f"built at commit {sha[:9]}"
         for ref in commit.change_requests:
@@ -84,13 +84,7 @@ def _built_from(known: Known, entity: Run | ModelVersion, sha: str, *, exact: bo
 
 def _is_no_way_in(change: ChangeRequest | None) -> bool:
     """Whether it is a change request by which nothing came in: given up, or a stranger's, whose head may be any public commit."""
-    return change is not None and (change.state == "closed" or is_strangers(change))
-
-
-def _is_only_strangers(known: Known, commit: Commit) -> bool:
-    """Whether a commit belongs to nothing but strangers' change requests: its message is their word as well."""
-    changes = [known.changes_by_ref[ref] for ref in commit.change_requests if ref in known.changes_by_ref]
-    return not commit.on_default_branch and bool(changes) and all(map(is_strangers, changes))
+    return change is not None and (change.state == "closed" or change.is_strangers)
 
 
 def _of_its_repository(found: Sequence[C], entity: Run | ModelVersion) -> Sequence[C]:
@@ -187,9 +181,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class LooseEnd(msgspec.Struct, frozen=True, kw_only=True):
-    """A full sha that leads to no change request: nothing known explains it, or (`found`) only a commit of no branch and of no
-    change request does. `since` is when it was first built from, as far as that is known, and `addresses` are those of the
-    repositories that it was built in. Short shas are no loose ends: sources answer for full ones only.
+    """A full sha of which more may be learnt: nothing known explains it, or (`found`) only a commit does that is neither on the
+    default branch nor belongs to a change request of the repository's own. `since` is when it was first built from, as far as that
+    is known, and `addresses` are those of the repositories that it was built in. Short shas are no loose ends: sources answer for
+    full ones only.
     """
 
     sha: str
@@ -204,7 +199,7 @@ def loose_ends(known: Known) -> Sequence[LooseEnd]:
     for entity in _built(known):
         for sha in named_shas(entity):
             if len(sha) == 40 and _is_loose(known, sha):
-                end = ends.get(sha) or LooseEnd(sha=sha, found=bool(known.with_sha(sha)))
+                end = ends.get(sha) or LooseEnd(sha=sha, found=sha in known.commits_by_sha)
                 times = [time for time in (end.since, _built_at(entity)) if time is not None]
                 addresses = {entity.git_repository} if isinstance(entity, Run) and entity.git_repository else frozenset()
                 ends[sha] = msgspec.structs.replace(end, since=min(times, default=None), addresses=end.addresses | addresses)
@@ -213,7 +208,15 @@ def loose_ends(known: Known) -> Sequence[LooseEnd]:
 
 def _is_loose(known: Known, sha: str) -> bool:
     commits = known.commits_by_sha.get(sha, ())
-    return sha not in known.changes_by_sha and not any(one.on_default_branch or one.change_requests for one in commits)
+    if not commits:
+        return sha not in known.changes_by_sha
+    return not any(one.on_default_branch or _is_proposed(known, one) for one in commits)
+
+
+def _is_proposed(known: Known, commit: Commit) -> bool:
+    """Whether a change request is known to be its own, or may be one that was not read yet."""
+    unread = set(commit.change_requests) - known.changes_by_ref.keys()
+    return bool(unread) or any(not change.is_strangers for change in known.changes_of(commit))
 
 
 def _built_at(entity: Run | ModelVersion) -> datetime | None:

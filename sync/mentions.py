@@ -10,7 +10,7 @@ from itertools import accumulate
 import msgspec
 
 from mappings.model import ChangeRequest, Commit, Link, Ref, WorkItem
-from sync.known import KEY, Known, is_strangers, to_items
+from sync.known import KEY, Known, to_items
 
 _CLOSING = re.compile(
     r"(?<![\w-])(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?|implements?)[:\s]\s*(?P<list>[A-Za-z][A-Za-z0-9_]+-\d+(?:\s*,\s*[A-Za-z][A-Za-z0-9_]+-\d+)*)",
@@ -59,7 +59,7 @@ def only_references(text: str) -> str:
 def _of_change(known: Known, change: ChangeRequest) -> Iterator[Link]:
     """What a change request says. Anybody may open one from a fork and say anything: until it is merged, that is only shown."""
     for link_ in _said_by_change(known, change):
-        yield msgspec.structs.replace(link_, confidence="textual") if is_strangers(change) else link_
+        yield msgspec.structs.replace(link_, confidence="textual") if change.is_strangers else link_
 
 
 def _said_by_change(known: Known, change: ChangeRequest) -> Iterator[Link]:
@@ -83,6 +83,13 @@ def _said_by_change(known: Known, change: ChangeRequest) -> Iterator[Link]:
 
 
 def _of_commit(known: Known, commit: Commit) -> Iterator[Link]:
+    """What a commit's message says; only shown where anybody may have written it."""
+    is_word = known.is_strangers(commit)
+    for link_ in _said_by_commit(known, commit):
+        yield msgspec.structs.replace(link_, confidence="textual") if is_word else link_
+
+
+def _said_by_commit(known: Known, commit: Commit) -> Iterator[Link]:
     subject, _, rest = commit.message.partition("\n")
     short = commit.sha[:9]
     certain: dict[str, str] = {}

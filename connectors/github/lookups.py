@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import httpx
 import msgspec
@@ -13,12 +13,13 @@ from connectors.http import Client, decode
 from mappings import github_records as words
 from mappings.github import Translation
 from mappings.github_records import Repository
-from mappings.model import Entity, Missing, Ref
+from mappings.model import ChangeRequest, Entity, Missing, Ref
 
 _ID = re.compile(r"([1-9][0-9]{0,18})/([1-9][0-9]{0,18}|[0-9a-f]{40})")
 _GONE = (404, 410, 422)
 _LISTINGS = {"work_item": "issues", "change_request": "pulls", "commit": "commits", "milestone": "milestones"}
 _PULLS = msgspec.json.Decoder(list[words.PullRecord])
+_BRANCHES = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class Lookups:
@@ -91,19 +92,31 @@ class Lookups:
         record, known = _record(response, words.COMMIT), self._repository(repository)
         if record is None or known is None or record.sha != sha:
             return None
+        changes = self._change_requests(repository, sha)
+        own = any(not change.is_strangers for change in changes if change.ref.id.startswith(f"{repository}/"))
         return self._translation.commit(
-            record, known, on_default_branch=False, change_requests=self._change_requests(repository, sha)
+            record,
+            known,
+            on_default_branch=False,
+            on_branch=own or self._is_head(repository, sha),
+            change_requests=tuple(sorted({change.ref for change in changes})),
         )
 
-    def _change_requests(self, repository: str, sha: str) -> tuple[Ref, ...]:
-        """Which pull requests brought a commit; 409 when the repository is empty."""
-        response = self._client.get(
-            f"/repositories/{repository}/commits/{sha}/pulls", params={"per_page": 100}, accept=(200, 404, 409, 422)
-        )
-        if response.status_code != 200:
-            return ()
-        pulls = decode(self._source, response, _PULLS)
-        return tuple(sorted({Ref(self._source, "change_request", f"{pull.base.repo.id}/{pull.number}") for pull in pulls}))
+    def _change_requests(self, repository: str, sha: str) -> Sequence[ChangeRequest]:
+        """Which pull requests brought a commit."""
+        response = self._of_commit(repository, sha, "pulls", {"per_page": 100})
+        pulls = decode(self._source, response, _PULLS) if response.status_code == 200 else ()
+        return [self._translation.change_request(pull)[0] for pull in pulls]
+
+    def _is_head(self, repository: str, sha: str) -> bool:
+        """Whether a branch of the repository ends in a commit. GitHub reads a fork's commits by the parent's address as well, and
+        tells of no other commit on which branches it is."""
+        response = self._of_commit(repository, sha, "branches-where-head")
+        return response.status_code == 200 and bool(decode(self._source, response, _BRANCHES))
+
+    def _of_commit(self, repository: str, sha: str, what: str, params: Mapping[str, int] | None = None) -> httpx.Response:
+        """409 when the repository is empty."""
+        return self._client.get(f"/repositories/{repository}/commits/{sha}/{what}", params=params, accept=(200, 404, 409, 422))
 
     def _label(self, ref: Ref, repository: str) -> Entity | Missing | None:
         """A label is read by its name alone, which is not what identifies it: so all of them are."""

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, update
 from connectors.base import Batch
 from mappings.change import Reading
 from mappings.model import Entity, Ref, Rejected
-from sync.store import erased, former_keys, lookups, quarantine
+from sync.store import branches, erased, former_keys, lookups, quarantine
 from sync.store.bulk import CHUNK, bulk, chunks, read
 from sync.store.columns import to_micros
 from sync.store.folding import Stored, Verdict, compare, latest
@@ -87,7 +87,7 @@ def save_direct(tx: Connection, entities: Sequence[Entity], slots: Sequence[Read
     `slots` lists all that our slots on these objects hold; None means that they were not read, and leaves their mirror as it is.
     """
     saved, held = Saved(), by_target(slots or ())
-    for chunk in chunks(entities):
+    for chunk in chunks(branches.remembered(tx, entities)):
         rows, refused = entity_rows(chunk, held, source=None)
         saved += _save(tx, rows, None, now, mirrored=slots is not None) + Saved(rejected=len(refused))
         for one in refused:

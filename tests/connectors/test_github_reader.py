@@ -361,7 +361,8 @@ def test_a_branch_set_back_is_followed(hub: GitHub) -> None:
     _, last = pulled(hub, "commits")
     hub.force_push(REPO, "main", [base])
     commits, last = pulled(hub, "commits", last.cursor)
-    assert [(commit.sha, commit.on_default_branch) for commit in commits if isinstance(commit, Commit)] == [(taken_back, False)]
+    dropped = [(one.sha, one.on_default_branch, one.on_branch) for one in commits if isinstance(one, Commit)]
+    assert dropped == [(taken_back, False, True)]
     added = hub.commit(REPO, "Another")
     commits, _ = pulled(hub, "commits", last.cursor)
     assert [commit.sha for commit in commits if isinstance(commit, Commit)] == [added]

@@ -67,6 +67,7 @@ ANSWERS: dict[tuple[str, str], Any] = {
     ("GET", f"{REPOSITORY}/commits"): list[models.Commit],
     ("GET", f"{REPOSITORY}/commits/{{ref...}}"): models.Commit,
     ("GET", f"{REPOSITORY}/commits/{{sha}}/pulls"): list[models.PullRequestSimple],
+    ("GET", f"{REPOSITORY}/commits/{{sha}}/branches-where-head"): list[models.BranchShort],
     ("GET", f"{REPOSITORY}/compare/{{basehead...}}"): models.CommitComparison,
     ("GET", f"{REPOSITORY}/branches"): list[models.ShortBranch],
     ("GET", f"{REPOSITORY}/branches/{{branch...}}"): models.BranchWithProtection,
@@ -125,7 +126,7 @@ def session(github: GitHub, http: httpx.Client) -> None:
     read(http, f"{repo}/milestones?state=all", f"{repo}/milestones/1", f"{repo}/milestones/9")
     read(http, f"{repo}/pulls?state=all", *(f"{repo}/pulls/{number}" for number in (4, 5, 6, 7, 99)), f"{repo}/pulls/5/commits")
     read(http, f"{repo}/commits", f"{repo}/commits?sha=main&per_page=2", f"{repo}/commits?sha=none", f"{repo}/commits/{head}")
-    read(http, f"{repo}/commits/{UNKNOWN}", f"{repo}/commits/{head}/pulls")
+    read(http, f"{repo}/commits/{UNKNOWN}", f"{repo}/commits/{head}/pulls", f"{repo}/commits/{head}/branches-where-head")
     read(http, f"{repo}/compare/{head}...squash", f"{repo}/compare/merge...main?per_page=2", f"{repo}/compare/{UNKNOWN}...main")
     read(
         http,

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import update
 
 from connectors.errors import RateLimited, Unavailable
-from mappings.model import Ref, Run
+from mappings.model import ModelVersion, Ref, Run
 from sandbox.faults import Fault, answers
 from sync import lookup
 from sync.lineage import LooseEnd
@@ -23,6 +23,7 @@ from sync.store.schema import looked_up
 if TYPE_CHECKING:
     from tests.engine.conftest import Office
 
+REPO = "example/churn"
 NOWHERE = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -336,6 +337,63 @@ def test_an_earlier_commit_of_a_branch_finds_its_ticket_whenever_it_was_merged(o
     office.github.merge("example/churn", pull, "merge")
     office.sync()
     assert [office.field(ticket) for ticket in tickets] == ["Model ready", "Model ready"]
+
+
+def a_forks_commit(office: Office, ticket: str) -> str:
+    """A commit that is on a branch of a fork and on none of the repository."""
+    office.github.add_fork(REPO, "mallory/churn")
+    return office.github.commit("mallory/churn", f"{ticket} Mine", branch="idea")
+
+
+def links_of(office: Office, version: ModelVersion) -> list[tuple[str, str]]:
+    """What a version's run was built from, and how sure that is."""
+    assert version.run is not None
+    found = office.plan().projects[0].assessment.graph.links_from(version.run)
+    return [(one.target.kind, one.confidence) for one in found]
+
+
+def on_its_way(office: Office, ticket: str) -> Collection[Ref]:
+    """What a rule of one's own that asks for no merge looks at."""
+    graph = office.plan().projects[0].assessment.graph
+    return graph.reach(office.ref(ticket), ("implements", "built_from", "registered_from"))
+
+
+def test_a_forks_commit_that_github_shows_is_only_a_word_and_stays_one_when_it_is_proposed(office: Office) -> None:
+    with_shelf(office)
+    ticket = office.ticket()
+    office.propose(office.ticket())
+    sha = a_forks_commit(office, ticket)
+    version = office.train("churn-classifier", sha)
+    office.sync()
+    assert (links_of(office, version), asked(office, sha)) == ([("commit", "textual")], 1)
+    assert version.ref not in on_its_way(office, ticket)
+    number = office.github.open_pull(REPO, "Innocent", "idea", fork="mallory/churn")
+    for by in (timedelta(), timedelta(days=400)):
+        pass_time(office, by)
+        office.sync()
+        assert set(links_of(office, version)) == {("commit", "textual"), ("change_request", "textual")}
+        assert version.ref not in on_its_way(office, ticket)
+    assert asked(office, sha) == 2
+    office.github.merge(REPO, number, "squash")
+    office.sync()
+    assert version.ref in on_its_way(office, ticket)
+    assert office.field(ticket) == "Model ready"
+
+
+def test_a_commit_of_a_branch_that_nobody_proposed_is_the_repositorys_own_also_after_the_branch_went_on(office: Office) -> None:
+    with_shelf(office)
+    ticket = office.ticket()
+    office.propose(office.ticket())
+    sha = office.github.commit(REPO, f"{ticket} Train", branch="topic")
+    version = office.train("churn-classifier", sha)
+    office.sync()
+    assert version.ref in on_its_way(office, ticket)
+    office.github.commit(REPO, "More", branch="topic")
+    pass_time(office, timedelta(days=400))
+    office.sync()
+    assert asked(office, sha) == 2
+    assert links_of(office, version) == [("commit", "exact")]
+    assert version.ref in on_its_way(office, ticket)
 
 
 def test_runs_without_a_commit_ask_for_nothing(office: Office) -> None:

@@ -38,12 +38,25 @@ class CommitReading(Area):
             commit.document = commit_document(self.hub.url, repository, commit, self.hub.site.users)
         return commit.document.render()
 
+    def resolved(self, repository: Repository, ref: str) -> str:
+        """The sha that a name or sha means. A repository and its forks share their commits: each shows those of all by full sha."""
+        sha = repository.code.resolve(ref)
+        if sha is not None:
+            return sha
+        origin = repository.forked_from or repository.id
+        for other in self.hub.site.repositories.values():
+            if origin in (other.id, other.forked_from) and ref in other.code.commits:
+                repository.code.take_from(other.code, ref)
+                return ref
+        raise no_commit(ref)
+
 
 class Commits(CommitReading):
     def of_a_repository(self) -> Sequence[Operation]:
         return [
             ("GET", "/commits", self.list_commits, "sha path author committer since until per_page page"),
             ("GET", "/commits/{ref...}", self.get_commit, "per_page page"),
+            ("GET", "/commits/{sha}/branches-where-head", self.branches_where_head, ""),
             ("GET", "/compare/{basehead...}", self.compare, "per_page page"),
             ("GET", "/branches", self.list_branches, "protected per_page page"),
             ("GET", "/branches/{branch...}", self.get_branch, ""),
@@ -65,10 +78,14 @@ class Commits(CommitReading):
         repository = self.repository(request)
         if not repository.code.branches:
             raise refusal(409, "Git Repository is empty.")
-        sha = repository.code.resolve(request.params["ref"])
-        if sha is None:
-            raise no_commit(request.params["ref"])
+        sha = self.resolved(repository, request.params["ref"])
         return answer(full_commit(self.hub.url, repository, repository.code.commits[sha], self.hub.site.users))
+
+    def branches_where_head(self, request: Request) -> Reply:
+        repository = self.repository(request)
+        sha = self.resolved(repository, request.params["sha"])
+        names = sorted(name for name, head in repository.code.branches.items() if head == sha)
+        return self.listed([msgspec.json.encode(short_branch(self.hub.url, repository, name)) for name in names], {})
 
     def compare(self, request: Request) -> Reply:
         repository = self.repository(request)

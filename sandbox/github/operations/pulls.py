@@ -9,7 +9,7 @@ from sandbox.github.model import Issue, Pull
 from sandbox.github.operations.area import Operation, answer, choice
 from sandbox.github.operations.commits import CommitReading
 from sandbox.github.paging import asked, link_header, rows_of
-from sandbox.github.refusals import no_commit, not_found
+from sandbox.github.refusals import not_found
 from sandbox.github.site import Repository
 from sandbox.messages import Reply, Request
 
@@ -57,9 +57,7 @@ class Pulls(CommitReading):
     def pulls_of_commit(self, request: Request) -> Reply:
         """For a commit on the default branch the merged pull request that brought it, else every open or merged one that has it."""
         repository = self.repository(request)
-        sha = repository.code.resolve(request.params["sha"])
-        if sha is None:
-            raise no_commit(request.params["sha"])
+        sha = self.resolved(repository, request.params["sha"])
         issues = [repository.tracker.issues.get(number) for number in sorted(repository.code.pulls_of.get(sha, ()))]
         related = [issue for issue in issues if issue and issue.pull and (issue.pull.merged_at or not issue.closed_at)]
         if repository.head and repository.code.reaches(repository.head, sha):
