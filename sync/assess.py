@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -72,7 +72,8 @@ def assess(
         with database.write() as tx:
             leases.verify(tx, under)
             observations.append(tx, project.key, [one for one in graph.of(Observation) if one.observed_at >= now - HISTORY], now)
-            verdicts.save(tx, project.key, derived.standings, derived.episodes)
+            gone = _of_the_gone(before, entities.buried(tx, {one.subject for one in before} - graph.entities.keys()), now)
+            verdicts.save(tx, project.key, [*derived.standings, *gone], derived.episodes)
             rest_on(tx, project, listings)
     return Assessment(
         project=project,
@@ -83,6 +84,13 @@ def assess(
         findings=linked.findings,
         unanswered=answers.failures,
     )
+
+
+def _of_the_gone(before: Sequence[Standing], buried: Collection[Ref], now: datetime) -> Sequence[Standing]:
+    """What was said of subjects that are proven gone by now: kept, since such a proof can be undone."""
+    return [
+        msgspec.structs.replace(one, gone_since=one.gone_since or now, recheck_at=None) for one in before if one.subject in buried
+    ]
 
 
 def _linked(database: Database, project: ScopedProject) -> tuple[Sequence[Entity], Linked]:

@@ -32,7 +32,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """What one rule says of one subject. All times are UTC.
 
     `known` is the last definite truth, `since` when the present truth began, `unknown_since` when it ceased to be known. `episode`
-    is the id of the open episode of truth, if there is one; it lives on through unknown times.
+    is the id of the open episode of truth, if there is one; it lives on through unknown times. `gone_since` says when its subject
+    was found to be proven gone: its episode closed then, and opens again when the subject comes back and it is still true.
     """
 
     rule: str
@@ -48,6 +49,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     says: str = ""
     evidence: tuple[Evidence, ...] = ()
     missing: tuple[str, ...] = ()
+    gone_since: datetime | None = None
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +72,7 @@ class Derived(msgspec.Struct, frozen=True, kw_only=True):
 def derive(view: View, rules: Sequence[StatusRule], before: Iterable[Standing]) -> Derived:
     """Judges every rule on every subject of its kind, and folds the result into the standings `before`.
 
-    A subject that a rule no longer applies to has no standing; its episode closes.
+    A subject that a rule no longer applies to, or that is gone, has no standing; its episode closes.
     """
     past = {(standing.rule, standing.subject): _begun_by(view.now, standing) for standing in before}
     verdicts: dict[tuple[str, Ref], Judged] = {}
@@ -136,7 +138,7 @@ def _episode_id(project: str, rule: str, subject: Ref, opened_at: datetime) -> s
 
 def _episodes(past: Mapping[tuple[str, Ref], Standing], standings: Sequence[Standing], now: datetime) -> Sequence[Episode]:
     present = {standing.episode for standing in standings if standing.episode}
-    known = {standing.episode for standing in past.values() if standing.episode}
+    known = {standing.episode for standing in past.values() if standing.episode and standing.gone_since is None}
     opened = [
         Episode(id=one.episode, rule=one.rule, subject=one.subject, opened_at=one.opened_at or now)
         for one in standings
@@ -145,7 +147,7 @@ def _episodes(past: Mapping[tuple[str, Ref], Standing], standings: Sequence[Stan
     closed = [
         Episode(id=one.episode, rule=one.rule, subject=one.subject, opened_at=one.opened_at or now, closed_at=now)
         for one in past.values()
-        if one.episode and one.episode not in present
+        if one.episode and one.episode not in present and one.gone_since is None
     ]
     return [*closed, *opened]
 

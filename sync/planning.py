@@ -75,6 +75,8 @@ def _recall(
     every_hold = publishing.held(tx, key)
     no_longer = {slot for slot in (*every, *every_hold) if slot.target not in known or not ownership.covers(slot)}
     passed_on = ownership.passed_on(tx, no_longer)
+    gone = entities.buried(tx, {slot.target for slot in every} - known.keys())
+    every = {slot: row for slot, row in every.items() if slot.target not in gone}
     mine = {slot: row for slot, row in every.items() if slot.target.source in sources and slot not in passed_on}
     taken = ownership.taken(tx, targets)
     inherited = _continued(ownership.inherited(tx, targets, taken), assessment)
@@ -200,18 +202,15 @@ def without(blocked: Mapping[str, str], plan: Plan) -> Plan:
 
 
 def settle(database: Database, assessment: Assessment) -> None:
-    """Remembers where slots have been compared: from now on, another value there is a person's doing. Forgets what is over: our
-    values on what was deleted, and that we took ours away from what is no longer in the project's scopes."""
+    """Remembers where slots have been compared: from now on, another value there is a person's doing. Forgets that we took our
+    values away from what is no longer in the project's scopes. On what is proven gone they stay known: it may come back."""
     key, known = assessment.project.key, assessment.graph.entities
     with database.write() as tx:
         publishing.settle(tx, key, set(_places(assessment)), database.now(tx))
         published = publishing.published(tx, key)
-        held = publishing.held(tx, key)
-        outside = {slot.target for slot in (*published, *held)} - known.keys()
-        gone = entities.buried(tx, outside)
-        empty = {slot for slot, row in published.items() if slot.target in outside and row.value is None}
-        publishing.forget_published(tx, [slot for slot in published if slot.target in gone or slot in empty])
-        publishing.forget_held(tx, [slot for slot in held if slot.target in gone])
+        gone = entities.buried(tx, {slot.target for slot in published} - known.keys())
+        outside = {slot for slot, row in published.items() if row.value is None and slot.target not in known}
+        publishing.forget_published(tx, [slot for slot in outside if slot.target not in gone])
 
 
 def _places(assessment: Assessment) -> Iterator[Place]:

@@ -126,6 +126,18 @@ class Doings(Setup):
                 self.unlink(ident)
             self.forget(self.issues[found.id])
 
+    def hide(self, issue: str) -> None:
+        """Puts it under a security level that the account is not in: as if it were not there."""
+        with self.lock:
+            found = self._issue(issue)
+            self.withheld[found.key] = found
+            self.forget(found)
+
+    def reveal(self, issue: str) -> None:
+        """Takes the security level off again, which is no update."""
+        with self.lock:
+            self.commit(self.withheld.pop(issue))
+
     def move(self, issue: str, project: str) -> str:
         """Moves to another project under a new key; the old key goes on naming the issue. Returns the new key."""
         with self.lock:

@@ -54,6 +54,7 @@ class State:
         self.components: dict[str, Component] = {}
         self.versions: dict[str, Version] = {}
         self.issues: dict[int, Issue] = {}
+        self.withheld: dict[str, Issue] = {}
         self.keys: dict[str, int] = {}
         """Every key that ever named an issue: a moved issue is still found by its old one."""
         self.tasks: dict[str, Task] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, func, not_, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, func, not_, select, tuple_, update
 
 from mappings.model import decode, encode
 from sync.personal import depersonalised
@@ -62,13 +62,14 @@ def finished_intents(tx: Connection, before: datetime) -> int:
 
 
 def tombstones(tx: Connection, before: datetime) -> int:
-    """Drops what was proven gone before then, unless something of ours is remembered of it or may be on its way."""
+    """Drops what was proven gone before then, with what we remember to have shown on it, unless a write may be on its way there."""
     place = and_(outbox.c.source == entity.c.source, outbox.c.state.in_(_UNFINISHED))
-    needed = or_(exists().where(_same_target(published)), exists().where(_same_target(override)), exists().where(place))
     key = list(entity.primary_key.columns)
-    query = select(*key).where(entity.c.deleted_at < before, not_(needed)).order_by(*key).limit(BATCH)
+    query = select(*key).where(entity.c.deleted_at < before, not_(exists().where(place))).order_by(*key).limit(BATCH)
     refs = [tuple(row) for row in tx.execute(query)]
     if refs:
+        for shown in (published, override):
+            tx.execute(delete(shown).where(tuple_(shown.c.source, shown.c.target_kind, shown.c.target_id).in_(refs)))
         for table in (membership, former_key):
             tx.execute(delete(table).where(tuple_(table.c.source, table.c.kind, table.c.id).in_(refs)))
         tx.execute(delete(entity).where(tuple_(*key).in_(refs), entity.c.deleted_at.is_not(None)))
@@ -110,7 +111,3 @@ def _drop(tx: Connection, table: Table, *which: ColumnElement[bool]) -> int:
 
 def _same_slot(table: Table) -> ColumnElement[bool]:
     return and_(*(table.c[name] == audit.c[name] for name in SLOT_COLUMNS))
-
-
-def _same_target(table: Table) -> ColumnElement[bool]:
-    return and_(table.c.source == entity.c.source, table.c.target_kind == entity.c.kind, table.c.target_id == entity.c.id)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Literal, TypeAlias, cast
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, delete, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, delete, select
 
 from mappings.change import Slot, Value
 from mappings.model import Ref
@@ -87,26 +87,9 @@ def forget_published(tx: Connection, slots: Iterable[Slot]) -> None:
     _forget(tx, published_table, slots)
 
 
-def count_published(tx: Connection, project: str) -> int:
-    """The slots that show something of the project; properties, which nobody sees, are not counted."""
-    query = select(func.count()).where(
-        published_table.c.project == project,
-        published_table.c.value != encode(None),
-        published_table.c.slot_kind != "property",
-    )
-    return tx.execute(query).scalar_one()
-
-
 def projects(tx: Connection) -> list[str]:
     """The keys of all projects that have something published, also of those that are no longer in the file."""
     return list(tx.execute(select(published_table.c.project).distinct().order_by(published_table.c.project)).scalars())
-
-
-def targets_of(tx: Connection, keys: Iterable[str]) -> frozenset[Ref]:
-    """The objects on which these projects show something now."""
-    columns = (published_table.c.source, published_table.c.target_kind, published_table.c.target_id)
-    query = select(*columns).distinct().where(published_table.c.project.in_(list(keys)), published_table.c.value != encode(None))
-    return frozenset(Ref(*row) for row in tx.execute(query))
 
 
 def held(tx: Connection, project: str, *, source: str | None = None) -> Mapping[Slot, Hold]:

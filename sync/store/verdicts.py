@@ -21,7 +21,7 @@ _decoder = msgspec.json.Decoder(Standing)
 
 
 def load(tx: Connection, project: str) -> list[Standing]:
-    """The standings of a project as they were saved last, by rule and subject."""
+    """The standings of a project as they were saved last, by rule and subject; also of subjects that are proven gone."""
     query = select(verdict.c.doc).where(verdict.c.project == project).order_by(verdict.c.rule, verdict.c.subject)
     try:
         return [_decoder.decode(doc) for doc in tx.execute(query).scalars()]

@@ -51,10 +51,7 @@ def test_only_what_people_see_is_counted(database: Database) -> None:
         push(tx, FIELD, None)
         push(tx, LABEL, True)
         push(tx, PROPERTY, {"statuses": []})
-        assert publishing.count_published(tx, "churn") == 1
         assert publishing.projects(tx) == ["churn"]
-        assert publishing.targets_of(tx, ["churn", "x"]) == {LABEL.target, PROPERTY.target}
-        assert publishing.targets_of(tx, []) == frozenset()
 
 
 def test_a_held_slot_keeps_its_beginning_until_it_is_let_go(database: Database, later: Callable[[int], datetime]) -> None:

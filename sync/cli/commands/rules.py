@@ -71,7 +71,7 @@ def _replay(session: Session) -> ExitCode:
         for project in session.chosen(workspace):
             assessed = assess(workspace.database, project, stop=threading.Event())
             with workspace.database.read() as tx:
-                stored = verdicts.load(tx, project.key)
+                stored = [one for one in verdicts.load(tx, project.key) if one.gone_since is None]
             if is_unread(assessed):
                 unread.append(project.key)
             found[project.key] = replay(assessed, stored)
