@@ -151,7 +151,8 @@ def read_record(decoder: msgspec.json.Decoder[Any], payload: Payload) -> Any:
     NUL is valid JSON, but no database's text: it is taken out.
     """
     text = bytes(payload)
-    if b"\\u0000" in text:
+    # One character is looked for ten times as fast as six, and most records have none.
+    if b"\\" in text and b"\\u0000" in text:
         text = _NUL.sub(rb"\1", text)
     try:
         return decoder.decode(text)
