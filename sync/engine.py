@@ -19,6 +19,7 @@ from sync.outcome import ExitCode, worst
 from sync.planning import ROLLING, plan_project, settle, without
 from sync.progress import Report, unwatched
 from sync.pull import Pulled, PullFinding, pull_all
+from sync.renaming import go_on_renamed
 from sync.reread import read_again
 from sync.savedplan import SavedPlan, only_saved, require_same_verdicts, saved_targets
 from sync.source import Source
@@ -133,14 +134,17 @@ class Run:
 
     def judge(self) -> None:
         """Brings the stored standings of every project up to date, without a plan."""
+        self._know_again()
         for project in self.projects:
             with self._lease(project.key) as lease:
                 self.done.append(self._judged(project, lease))
 
     def plan(self, permission: Permission) -> None:
-        """Judges and plans every project on the stored facts; nothing is written, not even the standings. After a pull of this run
+        """Judges and plans every project on the stored facts; nothing is written, not even the standings. (What is remembered of a
+        project that was renamed in the file goes by its new name.) After a pull of this run
         the slots that were written lately are read again, as `apply` does."""
         self.done = []
+        self._know_again()
         for project in self.projects:
             self.done.append(self._planned(self._assess(project), permission, self._just_read(project)))
 
@@ -149,6 +153,7 @@ class Run:
 
         Raises `PlanRefused` before anything is written, when a verdict that the saved plan rests on has changed.
         """
+        self._know_again()
         if saved is not None:
             for project in self.projects:
                 require_same_verdicts(self._plan_of(self._assess(project), permission), saved)
@@ -191,6 +196,10 @@ class Run:
             now = self.workspace.database.now(tx)
             leases.release_all(tx, self.id, now)
             runs.finish(tx, self.id, outcome=ExitCode.PARTIAL.name.lower(), exit_code=int(ExitCode.PARTIAL), summary={}, now=now)
+
+    def _know_again(self) -> None:
+        with self.workspace.database.write() as tx:
+            go_on_renamed(tx, self.workspace.database, self.workspace.projects)
 
     def _leave_alone(self, away: Mapping[str, SourceError]) -> None:
         for name, why in away.items():

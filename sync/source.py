@@ -37,7 +37,12 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def listed(self) -> str:
         """How every hash begins that lists the same."""
-        return self.hash.partition(".")[0] + "."
+        return self.listed_by(self.hash)
+
+    @staticmethod
+    def listed_by(hash: str) -> str:
+        """What of a hash says what is listed."""
+        return hash.partition(".")[0] + "."
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):

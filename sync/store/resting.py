@@ -19,6 +19,14 @@ def load(tx: Connection, project: str) -> list[StreamKey]:
     return sorted(StreamKey(**row._mapping) for row in tx.execute(query))
 
 
+def by_project(tx: Connection) -> dict[str, list[StreamKey]]:
+    """What every project rests on, also those that the project file no longer has."""
+    found: dict[str, list[StreamKey]] = {}
+    for project, *key in tx.execute(select(rests_on.c.project, *_KEY).join(stream, rests_on.c.stream == stream.c.id)):
+        found.setdefault(project, []).append(StreamKey(**dict(zip(StreamKey.__struct_fields__, key, strict=True))))
+    return found
+
+
 def save(tx: Connection, project: str, keys: Iterable[StreamKey]) -> None:
     """Replaces what a project rests on; of `keys` those that were ever opened count."""
     wanted = set(ids(tx, keys))

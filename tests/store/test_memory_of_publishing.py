@@ -46,14 +46,6 @@ def test_what_was_pushed_last_counts(database: Database, later: Callable[[int], 
     assert (row.written_at, row.run_id) == (later(1), "run-1")
 
 
-def test_only_what_people_see_is_counted(database: Database) -> None:
-    with database.write() as tx:
-        push(tx, FIELD, None)
-        push(tx, LABEL, True)
-        push(tx, PROPERTY, {"statuses": []})
-        assert publishing.projects(tx) == ["churn"]
-
-
 def test_a_held_slot_keeps_its_beginning_until_it_is_let_go(database: Database, later: Callable[[int], datetime]) -> None:
     with database.write() as tx:
         publishing.hold(tx, LABEL, project="churn", kind="override", value=None, rule="drift-alert", episode="e1", now=NOON)

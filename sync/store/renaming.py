@@ -1,0 +1,33 @@
+"""A project's rows under another key."""
+
+from __future__ import annotations
+
+import msgspec
+from sqlalchemy import Connection, delete, exists, select, update
+
+from mappings.model import Ref
+from sync.store import verdicts
+from sync.store.schema import audit, episode, observation, outbox, override, published, rests_on, settled, verdict
+
+_OWN = (rests_on, episode, published, settled, override, observation, outbox, audit)
+_MEMORY = (rests_on, verdict, published, override)
+
+
+def has_memory(tx: Connection, project: str) -> bool:
+    """Whether anything is remembered of a project that another's memory could not stand beside."""
+    return any(tx.execute(select(exists().where(table.c.project == project))).scalar_one() for table in _MEMORY)
+
+
+def rename_project(tx: Connection, former: str, key: str) -> None:
+    """All that is remembered of `former` is `key`'s from now on, which has no memory of its own; its history stays what it was."""
+    for table in (settled, observation):  # of an earlier life of the key
+        tx.execute(delete(table).where(table.c.project == key))
+    for table in _OWN:
+        tx.execute(update(table).where(table.c.project == former).values(project=key))
+    itself = Ref("milepost", "project", former)
+    standings = [
+        msgspec.structs.replace(one, subject=Ref("milepost", "project", key)) if one.subject == itself else one
+        for one in verdicts.load(tx, former)
+    ]
+    verdicts.save(tx, former, [], [])
+    verdicts.save(tx, key, standings, [])
