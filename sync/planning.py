@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -18,11 +18,15 @@ from sync.recipients import deliver
 from sync.reread import doubtful
 from sync.source import Source
 from sync.store import audit, entities, publishing
-from sync.store.audit import Entry
+from sync.store.audit import Entry, Skipped
 from sync.store.connect import Connection, Database
 from sync.store.publishing import Hold, Published
 
 ROLLING = timedelta(hours=24)
+
+SOONEST = timedelta(minutes=30)
+LATEST = timedelta(hours=4)
+"""How long it takes before a target that could not be written is tried again: twice as long each time."""
 
 
 class _Recalled(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +35,7 @@ class _Recalled(msgspec.Struct, frozen=True, kw_only=True):
     remembered: Remembered
     inherited: Inherited
     out_of_reach: Sequence[Published]
-    skipped: Mapping[Slot, Entry]
+    skipped: Mapping[Slot, Skipped]
 
 
 def plan_project(
@@ -161,17 +165,22 @@ def _taken_over(plan: Plan, recalled: _Recalled) -> Plan:
 
 
 def _without_the_skipped(plan: Plan, recalled: _Recalled, assessment: Assessment) -> Plan:
-    """A target that could not be written is not tried again for a day, unless it has changed since."""
+    """A target that could not be written is tried again ever more rarely, unless it has changed since."""
     notes: list[Note] = []
     changes: list[Change] = []
     for change in plan.changes:
         before = recalled.skipped.get(change.slot)
         target = assessment.graph.entities.get(change.slot.target) or recalled.remembered.strays.get(change.slot.target)
-        if before is None or _is_news(before, change, target):
+        if before is None or _is_due(before, assessment.now) or _is_news(before.last, change, target):
             changes.append(change)
         else:
-            notes.append(_skipped(change, before.reason))
+            notes.append(_skipped(change, before.last.reason))
     return msgspec.structs.replace(plan, changes=tuple(changes), notes=(*plan.notes, *notes))
+
+
+def _is_due(before: Skipped, now: datetime) -> bool:
+    """Nothing tells when what could not be seen can be seen again, so it is looked for; but not in every run."""
+    return now - before.last.at >= min(SOONEST * 2 ** (before.times - 1), LATEST)
 
 
 def _is_news(before: Entry, change: Change, target: Entity | None) -> bool:

@@ -164,10 +164,20 @@ def forced_rewrites(tx: Connection, project: str, since: datetime) -> dict[Slot,
     return {read_slot(*row[:-1]): row[-1] for row in tx.execute(query)}
 
 
-def skipped(tx: Connection, project: str, since: datetime) -> dict[Slot, Entry]:
-    """By slot, the last change since then that could not be made because its target cannot be written."""
+class Skipped(msgspec.Struct, frozen=True):
+    """The last change of a slot that could not be made because its target cannot be written, and how often it was tried."""
+
+    last: Entry
+    times: int
+
+
+def skipped(tx: Connection, project: str, since: datetime) -> dict[Slot, Skipped]:
+    """By slot, what could not be made since then."""
     query = select(audit).where(audit.c.project == project, audit.c.at >= since, audit.c.kind == "skipped").order_by(audit.c.id)
-    return {(one := _entry(row)).slot: one for row in tx.execute(query).mappings()}
+    found: dict[Slot, Skipped] = {}
+    for entry in map(_entry, tx.execute(query).mappings()):
+        found[entry.slot] = Skipped(entry, found[entry.slot].times + 1 if entry.slot in found else 1)
+    return found
 
 
 def oldest(tx: Connection) -> datetime | None:

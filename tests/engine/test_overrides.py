@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import Integer, type_coerce, update
 
 from sync.outcome import ExitCode
 from sync.store import audit, publishing
+from sync.store.schema import audit as audit_table
 from sync.withdraw import release
 
 if TYPE_CHECKING:
@@ -204,7 +207,7 @@ def test_only_the_released_ticket_is_released(office: Office) -> None:
 
 
 @pytest.mark.parametrize("how", ["lock_by_workflow", "archive"])
-def test_a_ticket_that_cannot_be_edited_is_tried_once_a_day_at_most(office: Office, how: str) -> None:
+def test_a_ticket_that_cannot_be_edited_is_not_tried_in_every_run(office: Office, how: str) -> None:
     ticket = office.ticket("bad")
     office.pull()
     getattr(office.jira, how)(ticket)
@@ -216,6 +219,34 @@ def test_a_ticket_that_cannot_be_edited_is_tried_once_a_day_at_most(office: Offi
     assert plan.is_empty
     assert {note.kind for note in plan.notes} == {"skipped"}
     assert len(office.jira.requests) == asked
+
+
+def test_a_ticket_that_could_not_be_seen_is_tried_again_ever_more_rarely(office: Office) -> None:
+    ticket = office.ticket("bad")
+    office.pull()
+    office.jira.hide(ticket)
+    half_an_hour = timedelta(minutes=30)
+
+    def pass_time(time: timedelta) -> None:
+        with office.database.write() as tx:
+            micros = int(time / timedelta(microseconds=1))
+            tx.execute(update(audit_table).values(at=type_coerce(audit_table.c.at, Integer) - micros))
+
+    def tries() -> int:
+        (run,) = office.apply().projects
+        assert run.applied is not None
+        return len({result.change.slot.kind for result in run.applied.results})
+
+    assert (tries(), tries()) == (2, 0)
+    for waits in (1, 2, 4, 8, 8, 8, 8):
+        pass_time(waits * half_an_hour - timedelta(minutes=1))
+        assert tries() == 0
+        pass_time(timedelta(minutes=1))
+        assert (tries(), tries()) == (2, 0)
+    office.jira.reveal(ticket)
+    pass_time(8 * half_an_hour)
+    assert tries() == 2
+    assert office.field(ticket) == "Bad"
 
 
 def test_a_ticket_that_changed_since_is_tried_again(office: Office) -> None:
