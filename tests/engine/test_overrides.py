@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -222,7 +222,7 @@ def test_a_ticket_that_cannot_be_edited_is_not_tried_in_every_run(office: Office
 
 
 def test_a_ticket_that_could_not_be_seen_is_tried_again_ever_more_rarely(office: Office) -> None:
-    ticket = office.ticket("bad")
+    ticket = office.ticket("bad", created=datetime(2026, 1, 5, tzinfo=UTC))
     office.pull()
     office.jira.hide(ticket)
     half_an_hour = timedelta(minutes=30)
