@@ -18,12 +18,14 @@ _SECRET_FIELDS = re.compile(
     rb'("[a-z_]{0,64}(?:token|secret|password|passwd|api_?key|private_key|authorization)"\s{0,8}:\s{0,8})"(?:[^"\\]|\\.)*+"',
     re.IGNORECASE,
 )
+_SIGNATURE = re.compile(rb"((?:[?&]sig|AccountKey)=)[A-Za-z0-9%+/=_-]{8,512}")  # Azure's shared access signatures and storage keys
 _USERINFO = re.compile(rb"(://)[^/@\s\"]{1,512}@")
 
 
 def redacted(payload: bytes) -> bytes:
     """The payload with what is or may be a secret replaced by `***`: known token formats, fields whose name ends in one of the
-    usual words, user and password in addresses. JSON stays JSON."""
+    usual words, signatures, user and password in addresses. JSON stays JSON."""
     payload = _SECRET_FIELDS.sub(rb'\1"' + REDACTED + rb'"', payload)
     payload = _SECRETS.sub(REDACTED, payload)
+    payload = _SIGNATURE.sub(rb"\1" + REDACTED, payload)
     return _USERINFO.sub(rb"\1" + REDACTED + b"@", payload)

@@ -1,0 +1,33 @@
+"""Azure Machine Learning: endpoints with their deployments, models, jobs, data assets, monitors. Read only.
+
+The SDKs are imported when a reader is opened (`azure.identity`), and by `check` alone (`azure.ai.ml`).
+"""
+
+from __future__ import annotations
+
+from connectors.azureml.options import AzureMLOptions, AzureMLScope, AzureMLSecrets
+from connectors.base import Connection, Connector, SourceContext
+
+
+def _open_reader(context: SourceContext) -> Connector:
+    from connectors.azureml.reader import AzureMLReader
+
+    return AzureMLReader(context)
+
+
+CONNECTION = Connection(
+    name="azureml",
+    title="Azure Machine Learning",
+    options=AzureMLOptions,
+    scope=AzureMLScope,
+    secrets=AzureMLSecrets,
+    streams={
+        "jobs": frozenset({"run"}),
+        "models": frozenset({"model_version"}),
+        "data": frozenset({"dataset"}),
+        "endpoints": frozenset({"deployment"}),
+        "monitors": frozenset({"observation"}),
+    },
+    sweeps=frozenset({"models", "data"}),
+    reader=_open_reader,
+)

@@ -1,0 +1,49 @@
+"""How far each stream was read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import msgspec
+
+MOST_REMEMBERED = 200
+"""Jobs under way that are read again at each pull: those that were made last. What becomes of the others, a full pull shows."""
+
+OVERLAP = 3_600_000
+"""Milliseconds before the latest job's making that are read again: jobs show up late."""
+
+T = TypeVar("T")
+
+
+class JobsCursor(msgspec.Struct, frozen=True):
+    """`since`: when the latest job that was seen was made, never in the future, in ms since 1970. `running`: the same of the jobs
+    under way, by name."""
+
+    since: int = 0
+    running: Mapping[str, int] = {}
+
+    def remembering(self, since: int, running: Mapping[str, int]) -> JobsCursor:
+        """The cursor after more jobs were seen."""
+        newest = sorted(running.items(), key=lambda item: (-item[1], item[0]))[:MOST_REMEMBERED]
+        return JobsCursor(since=max(self.since, since), running=dict(newest))
+
+    def encode(self) -> str:
+        return msgspec.json.encode(self, order="deterministic").decode()
+
+
+class EndpointsCursor(msgspec.Struct, frozen=True):
+    """`marks`: by endpoint, what it and its deployments bore when they were last read. What bears the same has not changed."""
+
+    marks: Mapping[str, str] = {}
+
+    def encode(self) -> str:
+        return msgspec.json.encode(self, order="deterministic").decode()
+
+
+def decode_cursor(text: str, kind: type[T]) -> T | None:
+    """The inverse of `encode`, or None for what is no such cursor: then everything is read again."""
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None

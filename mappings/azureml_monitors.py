@@ -1,0 +1,183 @@
+"""Azure Machine Learning's model monitors: what each run of a monitor's schedule says of each of its signals.
+
+A schedule starts jobs whose display name is its own and the time of the start. One in which a signal passed its limits bears the
+tag `azureml_modelmonitor_threshold_breached`; its value is a message for people that names the signal and, as JSON in the text, the
+metrics. Only the last such signal of a run leaves its message, so nothing is known of the others then.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from mappings.azureml import Records, each, job
+from mappings.azureml_names import Site
+from mappings.azureml_records import JobRecord, MonitorDefinition, ScheduleRecord, Signal
+from mappings.model import Observation, ObservationKind, Outcome, Ref, Rejected, Run
+
+BREACHED_TAG = "azureml_modelmonitor_threshold_breached"
+
+_STARTED_BY = re.compile(r"(?P<schedule>.+)-\d{8}T\d{6}Z")
+_SIGNAL = re.compile(r"signal '(?P<signal>[^']+)'", re.IGNORECASE)
+_METRIC = re.compile(r"\{[^{}]*\}")
+_KINDS: Mapping[str, ObservationKind] = {
+    "datadrift": "drift",
+    "predictiondrift": "drift",
+    "dataquality": "data_quality",
+    "featureattributiondrift": "explainability",
+    "modelperformance": "performance",
+    "generationsafetyquality": "performance",
+    "generationtokenstatistics": "performance",
+}
+_MOST_DETAILS = 5
+_LONGEST_DETAIL = 300
+
+
+class Monitor(msgspec.Struct, frozen=True, kw_only=True):
+    """A schedule that monitors. `deployment` and `model` are what it watches, as far as they are of this workspace."""
+
+    name: str
+    deployment: Ref | None
+    model: Ref | None
+    signals: Mapping[str, Signal]
+
+    @property
+    def subject(self) -> Ref | None:
+        return self.deployment or self.model
+
+
+class Breach(msgspec.Struct, frozen=True):
+    """One metric that passed its limit, as the message on the run tells it."""
+
+    group: str | None = None
+    metric_name: str | None = None
+    metric_value: float | None = None
+    threshold_value: float | None = None
+
+
+def monitors(site: Site, schedules: Iterable[msgspec.Raw]) -> tuple[Sequence[Monitor], Sequence[Rejected]]:
+    """The schedules that monitor; those that start other jobs are left out."""
+    found, rejected = each(schedules, "observation", _schedule_decoder, lambda record: _monitor(site, record))
+    return [one for one in found if one is not None], rejected
+
+
+def schedule_named_in(display_name: str | None) -> str | None:
+    """The schedule that started the job that is displayed so, if one did."""
+    found = _STARTED_BY.fullmatch(display_name or "")
+    return found["schedule"] if found else None
+
+
+def observation_records(site: Site, watching: Mapping[str, Monitor], jobs: Iterable[msgspec.Raw]) -> Records:
+    """What those of the jobs that monitors started, and that have ended, say of each signal. `watching` is by schedule."""
+    runs, rejected = each(jobs, "observation", _job_decoder, lambda record: job(site, record))
+    return Records([one for run in runs for one in observations(site, watching, run)], rejected)
+
+
+def observations(site: Site, watching: Mapping[str, Monitor], run: Run) -> Sequence[Observation]:
+    """What one run says of each signal of its monitor; nothing while it is under way, or if no monitor started it."""
+    monitor = watching.get(schedule_named_in(run.name) or "")
+    outcome = _outcome(run)
+    if monitor is None or outcome is None or run.started_at is None:
+        return []
+    return [_observation(site, monitor, signal, run, outcome) for signal in sorted(monitor.signals) or [monitor.name]]
+
+
+def _monitor(site: Site, record: ScheduleRecord) -> Monitor | None:
+    action = record.properties.action
+    if action is None or (action.action_type or "").lower() != "createmonitor":
+        return None
+    definition = action.monitor_definition or MonitorDefinition()
+    target = definition.monitoring_target
+    model = site.asset_at(target.model_id, "models") if target is not None and target.model_id else None
+    return Monitor(
+        name=record.name,
+        deployment=site.endpoint_of(target.deployment_id) if target is not None and target.deployment_id else None,
+        model=model.ref if model is not None else None,
+        signals=definition.signals or {},
+    )
+
+
+def _outcome(run: Run) -> Outcome | None:
+    """None while it is not known yet. One that failed without having judged proves nothing."""
+    if run.tags.get(BREACHED_TAG):
+        return "failed"
+    if run.status in ("running", "scheduled"):
+        return None
+    return "passed" if run.status == "finished" else "unknown"
+
+
+def _observation(site: Site, monitor: Monitor, signal: str, run: Run, outcome: Outcome) -> Observation:
+    message = run.tags.get(BREACHED_TAG, "")
+    named = _SIGNAL.search(message)
+    about_this = outcome != "failed" or named is None or named["signal"] == signal
+    breaches = _breaches(message) if outcome == "failed" and about_this else []
+    worst = next((one for one in breaches if one.metric_value is not None), None)
+    assert run.started_at is not None, "only a run that started is an observation"
+    return Observation(
+        ref=site.ref("observation", f"{run.run_id}/{signal}"),
+        url=run.url,
+        created_at=run.created_at,
+        subject=monitor.subject or site.ref("deployment", f"monitor/{monitor.name}"),
+        monitor=f"{monitor.name}/{signal}",
+        kind=_kind(monitor.signals.get(signal)),
+        outcome=outcome if about_this else "unknown",
+        value=worst.metric_value if worst is not None else None,
+        threshold=_limit(worst) if worst is not None else _limits(monitor.signals.get(signal)),
+        observed_at=run.started_at,
+        detail=_detail(breaches),
+    )
+
+
+def _kind(signal: Signal | None) -> ObservationKind:
+    """A custom signal measures what its author likes; like most monitors, it compares production with a reference."""
+    said = signal.signal_type if signal is not None else None
+    return _KINDS.get((said or "").lower(), "drift")
+
+
+def _breaches(message: str) -> Sequence[Breach]:
+    found = []
+    for text in _METRIC.findall(message):
+        try:
+            breach = _breach_decoder.decode(text)
+        except (msgspec.DecodeError, UnicodeError):
+            continue
+        if breach.metric_value is None or math.isfinite(breach.metric_value):
+            found.append(breach)
+    return found
+
+
+def _limit(breach: Breach) -> str | None:
+    if breach.threshold_value is None:
+        return breach.metric_name
+    return f"{breach.metric_name or 'limit'} {breach.threshold_value:g}"
+
+
+def _limits(signal: Signal | None) -> str | None:
+    if signal is None:
+        return None
+    limits = [*(signal.metric_thresholds or ()), *([signal.metric_threshold] if signal.metric_threshold is not None else ())]
+    said = (
+        f"{one.metric} {one.threshold.value:g}"
+        for one in limits
+        if one.metric and one.threshold and one.threshold.value is not None
+    )
+    return ", ".join(dict.fromkeys(said)) or None
+
+
+def _detail(breaches: Sequence[Breach]) -> str | None:
+    said = list(dict.fromkeys(f"{one.group or 'all'}: {one.metric_name} {_number(one.metric_value)}" for one in breaches))
+    more = [f"and {len(said) - _MOST_DETAILS} more"] if len(said) > _MOST_DETAILS else []
+    return ", ".join([*said[:_MOST_DETAILS], *more])[:_LONGEST_DETAIL] or None
+
+
+def _number(value: float | None) -> Any:
+    return "unknown" if value is None else format(value, "g")
+
+
+_schedule_decoder = msgspec.json.Decoder(ScheduleRecord, strict=False)
+_job_decoder = msgspec.json.Decoder(JobRecord, strict=False)
+_breach_decoder = msgspec.json.Decoder(Breach, strict=False)
