@@ -90,6 +90,10 @@ class MlflowApi:
         query = {"max_results": EXPERIMENTS_A_PAGE, "order_by": "experiment_id ASC"}
         return self._pages("experiments/search", query, ExperimentsPage)
 
+    def some_experiments(self) -> httpx.Response:
+        """The answer to a search for experiments as it is, for the check."""
+        return self._client.get(ROOT + "experiments/search", params={"max_results": 1})
+
     def registered_models(self, prefix: str) -> Iterator[RegisteredModelRecord]:
         """The registered models, prompts left out, whose name starts with `prefix` (and perhaps some others)."""
         query = {"max_results": MODELS_A_PAGE, "order_by": "name ASC", **_starting_with(prefix)}

@@ -14,6 +14,7 @@ import msgspec
 from connectors.base import Finding, SourceContext
 from connectors.errors import SourceError
 from connectors.globs import matches, near
+from connectors.http import quotable
 from connectors.mlflow import sdk
 from connectors.mlflow.api import ROOT, MlflowApi
 from connectors.mlflow.options import MlflowScope, MlflowSecrets
@@ -51,7 +52,7 @@ def check(context: SourceContext, api: MlflowApi, scope: MlflowScope) -> Sequenc
         findings += _attempt("experiments", lambda: _matched("experiments", scope.experiments, _experiment_names(api)))
     if scope.models:
         findings += _attempt("models", lambda: _matched("models", scope.models, _model_names(api)))
-    findings += _attempt("features", lambda: _features(context, api))
+    findings += _attempt("features", lambda: _features(api))
     findings.append(Finding(level="info", topic="writing", text="Milepost only reads MLflow"))
     return findings
 
@@ -137,7 +138,7 @@ def _matched(topic: str, globs: Sequence[str], names: Sequence[str]) -> Iterator
             yield Finding(level="warning", topic=topic, text=f"{glob!r} matches nothing", fix=hint)
 
 
-def _features(context: SourceContext, api: MlflowApi) -> Iterator[Finding]:
+def _features(api: MlflowApi) -> Iterator[Finding]:
     if not api.knows_logged_models():
         yield Finding(
             level="warning",
@@ -145,8 +146,10 @@ def _features(context: SourceContext, api: MlflowApi) -> Iterator[Finding]:
             text="the server knows no logged models: a version registered without a run cannot be linked to one",
             fix="upgrade the server to MLflow 3",
         )
-    problem = sdk.client_understands(context.options, context.secrets)
+    answer = api.some_experiments()
+    problem = sdk.client_understands(answer.content)
     if problem is None:
         yield Finding(level="ok", topic="client", text=f"the mlflow client {sdk.client_version()} understands the server")
     else:
-        yield Finding(level="warning", topic="client", text=f"the mlflow client {sdk.client_version()} does not: {problem[:300]}")
+        said = quotable(answer.request, problem)[:300]
+        yield Finding(level="warning", topic="client", text=f"the mlflow client {sdk.client_version()} does not: {said}")

@@ -1,14 +1,13 @@
 """The one use of the `mlflow` package: whether the client that this installation has understands the server.
 
-Bulk reads do not go through it: it reads its credentials, timeouts and retries from the environment of the process, and its objects
-cost many times what typed decoding does.
+Nothing is sent through it: it reads its credentials, timeouts and retries from the environment of the process, sets no limit to an
+answer, and its objects cost many times what typed decoding does.
 """
 
 from __future__ import annotations
 
+import json
 import os
-
-from connectors.mlflow.options import MlflowOptions, MlflowSecrets
 
 
 def client_version() -> str:
@@ -19,41 +18,25 @@ def client_version() -> str:
     return str(mlflow.__version__)
 
 
-def client_understands(options: MlflowOptions, secrets: MlflowSecrets) -> str | None:
-    """None if the client can search the server's experiments, else in its own words why not."""
+def client_understands(experiments: bytes) -> str | None:
+    """None if the client can read the server's answer to a search for experiments, else in its own words why not."""
     _keep_to_itself()
+    from google.protobuf.json_format import ParseError  # type: ignore[import-untyped]  # it comes with mlflow, and without types
+    from mlflow.entities import Experiment
     from mlflow.exceptions import MlflowException
-    from mlflow.store.tracking.rest_store import RestStore
-    from mlflow.utils.rest_utils import MlflowHostCreds
-
-    def credentials() -> MlflowHostCreds:
-        return MlflowHostCreds(  # type: ignore[no-untyped-call]  # mlflow annotates little
-            options.url,
-            # requests does not know this variable, and the reader's client does.
-            server_cert_path=os.environ.get("SSL_CERT_FILE") or None,
-            username=secrets.user,
-            password=secrets.password.get_secret_value() if secrets.password else None,
-            token=secrets.token.get_secret_value() if secrets.token else None,
-        )
+    from mlflow.protos.service_pb2 import SearchExperiments
+    from mlflow.utils.proto_json_utils import parse_dict
 
     try:
-        RestStore(credentials).search_experiments(max_results=1)  # type: ignore[no-untyped-call]  # mlflow annotates little
-    except MlflowException as error:
-        return _quotable(str(error), secrets)
+        answer = SearchExperiments.Response()
+        parse_dict(json.loads(experiments), answer)  # type: ignore[no-untyped-call]  # mlflow annotates little
+        for experiment in answer.experiments:
+            Experiment.from_proto(experiment)
+    except (ParseError, MlflowException, AttributeError, TypeError, ValueError, RecursionError) as error:
+        return str(error)
     return None
 
 
-def _quotable(text: str, secrets: MlflowSecrets) -> str:
-    """The text without what we signed in with: some servers quote it."""
-    for secret in (secrets.token, secrets.password):
-        if secret is not None:
-            text = text.replace(secret.get_secret_value(), "***")
-    return text
-
-
 def _keep_to_itself() -> None:
-    """Importing mlflow starts its usage reports, and its client asks again for minutes, in sleeps that nothing ends, unless the
-    environment says no by then; who set it keeps their word."""
+    """Importing mlflow starts its usage reports, unless the environment says no by then; who set it keeps their word."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from connectors import bodies
 from connectors.base import Connector, SourceContext
 from connectors.errors import NotFound, SourceError, Unavailable
 from connectors.globs import common_start, matches, near
@@ -116,6 +117,38 @@ def test_a_server_that_gives_the_same_page_for_ever_is_left(server: Server, read
     server.answers["runs/search"] = {"runs": [run("r1")], "next_page_token": "again"}
     with pytest.raises(Unavailable, match=r"same pages? again"):
         list(reader.pull("runs", SCOPE, None))
+
+
+def to_the_client(server: Server, answer: Any) -> None:
+    """What the `mlflow` client is to understand: the one search of the check for so few experiments."""
+    server.answers["version"] = "3.17.0"
+    server.answers["logged-models/search"] = {}
+    server.answers["registered-models/search"] = {}
+    server.answers["experiments/search"] = lambda request: answer if request.query.get("max_results") == "1" else EXPERIMENTS
+
+
+def test_the_check_sends_everything_through_the_one_client(server: Server, reader: Connector) -> None:
+    to_the_client(server, EXPERIMENTS)
+    findings = reader.check(SCOPE)
+    assert "client" in {finding.topic for finding in findings if finding.level == "ok"}
+    assert {request.headers["user-agent"] for request in server.asked} == {"milepost"}
+
+
+def test_a_client_that_does_not_understand_the_server_is_a_warning(server: Server, reader: Connector) -> None:
+    to_the_client(server, {"experiments": [{"experiment_id": "1", "creation_time": "yesterday"}]})
+    (warning,) = [finding for finding in reader.check(SCOPE) if finding.topic == "client"]
+    assert warning.level == "warning"
+    assert "does not" in warning.text
+
+
+def test_an_answer_that_is_too_large_for_the_client_is_not_read_to_its_end(
+    server: Server, reader: Connector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "LARGEST_ANSWER", 10_000)
+    to_the_client(server, {**EXPERIMENTS, "padding": "x" * 20_000})
+    (finding,) = [finding for finding in reader.check(SCOPE) if finding.topic == "features"]
+    assert finding.level == "error"
+    assert "answered more than" in finding.text
 
 
 def test_a_page_of_another_site_is_no_mlflow(server: Server, reader: Connector) -> None:
