@@ -27,21 +27,34 @@ class TooSlow(Exception):
     """The body was still coming when its time was over. Its rest was not read."""
 
 
+class Undecodable(Exception):
+    """The body is not what its encoding says, or in one that was not asked for."""
+
+
 def read_whole(response: httpx.Response, longest: timedelta) -> httpx.Response:
-    """The streamed answer with its body, plain; the stream is closed. Raises `TooLarge`, `TooSlow` after `longest`, and httpx's
-    errors. A body that drips is never silent for long, so no timeout of a single read would end it."""
+    """The streamed answer with its body, plain; the stream is closed. Raises what `whole` does, and httpx's errors."""
     try:
-        content = b"".join(_within_time(_within_limit(_plain(response)), longest))
+        content = whole(response.iter_raw(), response.headers.get("content-encoding"), longest)
+    except Undecodable as error:
+        raise httpx.DecodingError(str(error), request=response.request) from error
     finally:
         response.close()
-    whole = httpx.Response(
+    plain = httpx.Response(
         response.status_code,
         headers=[(name, value) for name, value in response.headers.raw if name.lower() not in _OF_THE_TRANSFER],
         content=content,
         request=response.request,
     )
-    whole.next_request = response.next_request
-    return whole
+    plain.next_request = response.next_request
+    return plain
+
+
+def whole(chunks: Iterator[bytes], encoding: str | None, longest: timedelta) -> bytes:
+    """The body that comes in these chunks, plain. Raises `TooLarge`, `TooSlow` after `longest`, and `Undecodable`.
+
+    A body that drips is never silent for long, so no timeout of a single read would end it.
+    """
+    return b"".join(_within_time(_within_limit(_plain(chunks, encoding)), longest))
 
 
 def _within_limit(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -61,21 +74,21 @@ def _within_time(chunks: Iterator[bytes], longest: timedelta) -> Iterator[bytes]
         yield chunk
 
 
-def _plain(response: httpx.Response) -> Iterator[bytes]:
+def _plain(chunks: Iterator[bytes], encoding: str | None) -> Iterator[bytes]:
     """No chunk is larger than what the limit and one byte more allow, so that the limit is noticed."""
-    match response.headers.get("content-encoding", "identity").strip().lower():
+    match (encoding or "identity").strip().lower():
         case "identity" | "":
-            yield from response.iter_raw()
+            yield from chunks
         case "gzip" | "x-gzip":
-            yield from _inflated(response)
+            yield from _inflated(chunks)
         case _:
-            raise httpx.DecodingError("an encoding that was not asked for", request=response.request)
+            raise Undecodable("an encoding that was not asked for")
 
 
-def _inflated(response: httpx.Response) -> Iterator[bytes]:
+def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
     inflater = zlib.decompressobj(_GZIP)
-    for chunk in response.iter_raw():
+    for chunk in chunks:
         try:
             yield inflater.decompress(chunk, LARGEST_ANSWER + 1)
         except zlib.error as error:
-            raise httpx.DecodingError("no gzip", request=response.request) from error
+            raise Undecodable("no gzip") from error

@@ -8,9 +8,12 @@ from typing import ClassVar
 import pytest
 
 from connectors.base import Publisher
+from connectors.bodies import LARGEST_ANSWER
+from connectors.conformance.broken_answers import STALLS
 from connectors.conformance.desk import Desk, Suite, quoted
-from connectors.conformance.faults import in_seconds, loses_answer, refuses, resets
+from connectors.conformance.faults import in_seconds, loses_answer, refuses, resets, says
 from connectors.conformance.proxy import Asked
+from connectors.conformance.refusals import MOST_ATTEMPTS
 from connectors.conformance.source import Source
 from connectors.conformance.stopping import StoppedInAWait
 from connectors.errors import AuthError, Cancelled, RateLimited, Unavailable
@@ -149,6 +152,25 @@ class PublisherConformance(Suite):
         assert not [one for one in written if one.state == "done"], f"the source fails, and it is called done: {written}"
         assert len(_writes(desk)) <= 10 * len(changes), f"{len(_writes(desk))} attempts"
         desk.must_not_leak(repr(written))
+
+    @pytest.mark.parametrize("how", STALLS)
+    def test_an_answer_that_never_comes_to_an_end_is_given_up(self, desk: Desk, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        (target,) = desk.source.targets(1)
+        change = _change(*_first(desk, target))
+        desk.source.hasten(monkeypatch)
+        desk.proxy.fault(lambda asked: desk.source.writes_on(target, asked), STALLS[how])
+        with desk.publisher() as publisher:
+            written = _attempted(desk, publisher, [change])
+        assert not [one for one in written if one.state == "done"], f"nothing was written, and it is called done: {written}"
+
+    def test_a_huge_answer_is_not_kept(self, desk: Desk) -> None:
+        (target,) = desk.source.targets(1)
+        slot, _ = _first(desk, target)
+        desk.proxy.fault(desk.source.reads, says(b'"' + b" " * LARGEST_ANSWER + b'"'))
+        with desk.publisher() as publisher, pytest.raises(Unavailable) as caught:
+            publisher.read_slots([slot])
+        desk.must_be_well_said(caught.value)
+        assert len(desk.proxy.asked) <= MOST_ATTEMPTS, f"a huge answer is asked for {len(desk.proxy.asked)} times"
 
     def test_opening_asks_nothing_and_closing_twice_is_harmless(self, desk: Desk) -> None:
         with desk.publisher() as publisher:

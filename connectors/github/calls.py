@@ -14,8 +14,9 @@ from github import Github, GithubException
 from github.GithubException import BadAttributeException, RateLimitExceededException
 
 from connectors.base import SourceContext
+from connectors.bodies import LARGEST_ANSWER, TooLarge, TooSlow
 from connectors.errors import AuthError, Cancelled, NotFound, RateLimited, SourceError, Unavailable
-from connectors.http import LONGEST_WAIT
+from connectors.http import LONGEST_ANSWER, LONGEST_WAIT
 from connectors.rates import asked_wait, read_reset
 from mappings.redaction import redacted
 
@@ -96,6 +97,11 @@ def translated(context: SourceContext, what: str) -> Iterator[None]:
         yield
     except GithubException as error:
         raise _translate(context, what, error) from error
+    except (TooLarge, TooSlow) as error:
+        limit = f"{LARGEST_ANSWER // 2**20} MiB" if isinstance(error, TooLarge) else f"{LONGEST_ANSWER.total_seconds():.0f} s"
+        raise Unavailable(
+            source, f"{what}: an answer of more than {limit}", fix="check the source's url, and the network"
+        ) from error
     except requests.RequestException as error:
         untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error)
         fix = "name your CA bundle in SSL_CERT_FILE" if untrusted else "check the source's url, the network and the proxy"

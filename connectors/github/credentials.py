@@ -49,6 +49,9 @@ def open_sdk(context: SourceContext, *, write_pause: float = 0) -> Github:
     """PyGithub as the same account: it repeats nothing by itself. Raises `AuthError` when there are no credentials."""
     from github import Github
 
+    from connectors.github.connections import keep_within_limits
+
+    keep_within_limits()
     options: GithubOptions = context.options
     return Github(
         auth=_sdk_auth(context),
@@ -81,7 +84,9 @@ def installation(context: SourceContext) -> Installation | None:
     from github import GithubIntegration
 
     from connectors.github.calls import Refused, translated
+    from connectors.github.connections import keep_within_limits
 
+    keep_within_limits()
     options: GithubOptions = context.options
     ident = secrets.installation_id
     app = GithubIntegration(

@@ -10,7 +10,7 @@ import pytest
 from connectors.base import Options
 from connectors.conformance import Asked, PublisherConformance, ReaderConformance, Source
 from connectors.errors import SourceError
-from connectors.github import CONNECTION
+from connectors.github import CONNECTION, credentials
 from connectors.github.options import GithubOptions, GithubScope, GithubSecrets
 from mappings.change import Owned, Slot, Value
 from mappings.model import Ref
@@ -79,6 +79,10 @@ class GithubSource(Source):
 
     def refusals(self, stream: str) -> Mapping[int, type[SourceError] | None]:
         return {410: None} if stream == "issues" else {}  # a repository's issues can be switched off
+
+    def hasten(self, patch: pytest.MonkeyPatch) -> None:
+        super().hasten(patch)
+        patch.setattr(credentials, "TIMEOUT", 1)  # PyGithub knows whole seconds only
 
     def targets(self, count: int) -> Sequence[Ref]:
         repository = self._hub.site.find(REPO).id
