@@ -26,7 +26,7 @@ _PASSWORD_IN_URL = re.compile(
 _SECRET_IN_QUERY = re.compile(
     r"([?&;](?:[\w.-]{0,60}(?:password|passwd|secret|token|signature|api_?key|access_?key)|sig|pwd)=)[^&#;\s]+", re.IGNORECASE
 )
-_NAMES_OF_METRICS = frozenset({"thresholds", "data", "drift"})
+_NAMES_OF_METRICS = frozenset({"thresholds", "data", "drift", "performance", "bias"})
 
 
 class Exposure:

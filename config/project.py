@@ -163,6 +163,31 @@ class Drift(Section):
     metrics: Bounds = Field({}, description="Limits by metric name or glob.", examples=[{"drift.*": {"lte": 0.2}}])
 
 
+class Baseline(Section):
+    """What a live metric is held against: the one that the watched version's own training run had."""
+
+    metric: Name = Field(description="The training run's metric.", examples=["val_auc"])
+    tolerance: Annotated[float, Field(ge=0), BeforeValidator(_number)] = Field(description="How much worse it may be.")
+    better: Literal["higher", "lower"] = Field("higher", description="Which values are better.")
+
+
+class Performance(Section):
+    """Which metrics measure how well a model does in use, and from where on that is an alarm."""
+
+    metrics: Bounds = Field({}, description="Limits by metric name or glob.", examples=[{"live.auc": {"gte": 0.8}}])
+    baselines: Mapping[Name, Baseline] = Field(
+        {},
+        description="By metric name or glob, what it is held against instead of a fixed limit.",
+        examples=[{"live.auc": {"metric": "val_auc", "tolerance": 0.02}}],
+    )
+
+
+class Bias(Section):
+    """Which metrics measure how fairly a model treats groups of people, and from where on that is an alarm."""
+
+    metrics: Bounds = Field({}, description="Limits by metric name or glob.", examples=[{"fairness.*": {"lte": 0.1}}])
+
+
 class Retrain(Section):
     """When a model is due for training."""
 
@@ -198,6 +223,8 @@ class ProjectBody(Section):
     )
     data: Data = Data()
     drift: Drift = Drift()
+    performance: Performance = Performance()
+    bias: Bias = Bias()
     retrain: Retrain = Retrain()
     links: tuple[DeclaredLink, ...] = Field((), description="Links declared by hand.")
     owners: tuple[Name, ...] = Field((), description="Who answers for the project.", examples=[["Ada Example"]])

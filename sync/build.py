@@ -24,7 +24,7 @@ from mappings.change import Limits, Owned
 from mappings.conditions import Bound
 from mappings.rules import StatusRule
 from sync.listings import ScopedProject
-from sync.project import DeclaredLink, ProjectView
+from sync.project import Baseline, DeclaredLink, ProjectView
 from sync.pull import PullLimits
 from sync.source import Scope, Source
 from sync.store.connect import Database, open_database
@@ -165,6 +165,12 @@ def _project_view(file: ProjectFile, entry: ProjectEntry, rules: Sequence[Status
         quality=_quality(entry),
         data_fresh_within=entry.data.fresh_within,
         drift=entry.drift.metrics,
+        performance=entry.performance.metrics,
+        baselines={
+            name: Baseline(metric=one.metric, tolerance=one.tolerance, better=one.better)
+            for name, one in entry.performance.baselines.items()
+        },
+        bias=entry.bias.metrics,
         links=tuple(
             DeclaredLink(source=str(one.source), relation=one.relation, target=str(one.target), note=one.note or "")
             for one in entry.links

@@ -1,4 +1,5 @@
-"""Observations that a project's naming finds in runs and model versions: metrics and tags that speak of data quality or drift.
+"""Observations that a project's naming finds in runs and model versions: metrics and tags that speak of data quality, drift,
+performance or bias.
 
 A monitoring run names the model version that it watched by the tag `milepost.model_version` (`<name>/<version>`), or by the logged
 model that it took as input. A quality check speaks of the datasets that are its run's inputs.
@@ -9,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
+import msgspec
+
 from mappings.conditions import Bound, matches
 from mappings.model import Entity, ModelVersion, Observation, ObservationKind, Outcome, Ref, Run
 from sync.moments import is_ahead
-from sync.project import ProjectView
+from sync.project import Baseline, ProjectView
 
 SUBJECT_TAG = "milepost.model_version"
 TIME_TAG = "milepost.observed_at"
@@ -31,16 +34,16 @@ def observe(
     it would outdate every later result until its day came.
     """
     known = list(entities)
+    runs = {entity.ref: entity for entity in known if isinstance(entity, Run)}
     past = sorted((one for one in history if not is_ahead(one.observed_at, now)), key=lambda one: (one.observed_at, one.ref))
-    newest = {(one.subject, one.monitor): one for one in past}
+    newest = {(one.subject, one.monitor, one.kind): one for one in past}
     versions = [entity for entity in known if isinstance(entity, ModelVersion)]
     subjects = _Subjects(versions)
     found: list[Observation] = []
-    for entity in known:
-        if isinstance(entity, Run):
-            found.extend(_of_run(entity, project, subjects, now))
+    for run in runs.values():
+        found.extend(_of_run(run, project, subjects, runs, now))
     for version in versions:
-        found.extend(_of_version(version, project, newest, now))
+        found.extend(_of_version(version, project, newest, runs, now))
     # A place may show the same thing twice, as a metric and as a tag: the metric, which comes first, counts.
     unique = {one.ref: one for one in reversed(found)}
     return [unique[ref] for ref in sorted(unique)]
@@ -50,34 +53,29 @@ class _Subjects:
     """Which model versions a run speaks of."""
 
     def __init__(self, versions: Sequence[ModelVersion]) -> None:
-        self._by_name = {(version.ref.source, f"{version.name}/{version.version}"): version.ref for version in versions}
-        self._by_model: dict[tuple[str, str], list[Ref]] = {}
-        self._by_run: dict[Ref, list[Ref]] = {}
+        self._by_name = {(version.ref.source, f"{version.name}/{version.version}"): version for version in versions}
+        self._by_model: dict[tuple[str, str], list[ModelVersion]] = {}
+        self._by_run: dict[Ref, list[ModelVersion]] = {}
         for version in versions:
             if version.model_id:
-                self._by_model.setdefault((version.ref.source, version.model_id), []).append(version.ref)
+                self._by_model.setdefault((version.ref.source, version.model_id), []).append(version)
             if version.run:
-                self._by_run.setdefault(version.run, []).append(version.ref)
+                self._by_run.setdefault(version.run, []).append(version)
 
-    def of(self, run: Run) -> Sequence[Ref]:
+    def of(self, run: Run) -> Sequence[ModelVersion]:
         named = run.tags.get(SUBJECT_TAG)
         if named is not None:
             subject = self._by_name.get((run.ref.source, named.removeprefix("models:/")))
             return [subject] if subject is not None else []
-        taken = [ref for model in run.models for ref in self._by_model.get((run.ref.source, model), ())]
+        taken = [version for model in run.models for version in self._by_model.get((run.ref.source, model), ())]
         return taken or self._by_run.get(run.ref, [])
 
 
-def _of_run(run: Run, project: ProjectView, subjects: _Subjects, now: datetime) -> Iterator[Observation]:
+def _of_run(run: Run, project: ProjectView, subjects: _Subjects, runs: Mapping[Ref, Run], now: datetime) -> Iterator[Observation]:
     at = run.ended_at or run.started_at or run.created_at
     if at is None or is_ahead(at, now):
         return
-    watched = subjects.of(run)
     for name, value in sorted(run.metrics.items()):
-        drift = _limits(name, project.drift)
-        if drift is not None:
-            for subject in watched:
-                yield _observation(run, subject, name, "drift", _by_bound(value, drift), value, str(drift), at)
         if _is_quality(name, project):
             bound = _limits(name, project.quality) or _limits(name, project.thresholds)
             outcome = _by_bound(value, bound) if bound is not None else _by_word("" if value is None else f"{value:g}")
@@ -89,26 +87,76 @@ def _of_run(run: Run, project: ProjectView, subjects: _Subjects, now: datetime) 
             outcome = _by_word(text) if bound is None else _by_bound(_number(text), bound)
             for use in run.datasets:
                 yield _observation(run, use.dataset, name, "data_quality", outcome, text, str(bound) if bound else None, at)
-        drift = _limits(name, project.drift)
-        if drift is not None:
-            for subject in watched:
-                number = _number(text)
-                yield _observation(run, subject, name, "drift", _by_bound(number, drift), number, str(drift), at)
+    measured = {**{name: _number(text) for name, text in run.tags.items()}, **run.metrics}
+    for version in subjects.of(run):
+        for name, value in sorted(measured.items()):
+            for kind, limit in _watched(name, version, project, runs):
+                yield _observation(run, version.ref, name, kind, _by_limit(value, limit), value, _said(limit), at)
 
 
 def _of_version(
-    version: ModelVersion, project: ProjectView, newest: Mapping[tuple[Ref, str], Observation], now: datetime
+    version: ModelVersion,
+    project: ProjectView,
+    newest: Mapping[tuple[Ref, str, ObservationKind], Observation],
+    runs: Mapping[Ref, Run],
+    now: datetime,
 ) -> Iterator[Observation]:
     named = _time(version.tags.get(TIME_TAG), now)
     for name, text in sorted(version.tags.items()):
-        drift = _limits(name, project.drift)
-        if drift is None:
-            continue
         number = _number(text)
-        before = newest.get((version.ref, name))
-        unchanged = before is not None and before.value == number and before.threshold == str(drift)
-        at = named or (before.observed_at if before is not None and unchanged else now)
-        yield _observation(version, version.ref, name, "drift", _by_bound(number, drift), number, str(drift), at, again=True)
+        for kind, limit in _watched(name, version, project, runs):
+            before = newest.get((version.ref, name, kind))
+            unchanged = before is not None and before.value == number and before.threshold == _said(limit)
+            at = named or (before.observed_at if before is not None and unchanged else now)
+            yield _observation(version, version.ref, name, kind, _by_limit(number, limit), number, _said(limit), at, again=True)
+
+
+class _Relative(msgspec.Struct, frozen=True):
+    """A baseline for one version: `trained` is what its training run had, None where nobody knows."""
+
+    baseline: Baseline
+    trained: float | None
+
+    @property
+    def bound(self) -> Bound | None:
+        if self.trained is None:
+            return None
+        if self.baseline.better == "higher":
+            return Bound(gte=self.trained - self.baseline.tolerance)
+        return Bound(lte=self.trained + self.baseline.tolerance)
+
+
+def _watched(
+    name: str, version: ModelVersion, project: ProjectView, runs: Mapping[Ref, Run]
+) -> Iterator[tuple[ObservationKind, Bound | _Relative]]:
+    """What a metric or tag of this name says of a version that is watched, each with its limit."""
+    limits: Sequence[tuple[ObservationKind, Mapping[str, Bound]]] = (
+        ("drift", project.drift),
+        ("performance", project.performance),
+        ("bias", project.bias),
+    )
+    for kind, bounds in limits:
+        bound = _limits(name, bounds)
+        if bound is not None:
+            yield kind, bound
+        elif kind == "performance":
+            for baseline in [one for glob, one in project.baselines.items() if matches(name, [glob])][:1]:
+                run = runs.get(version.run) if version.run is not None else None
+                yield kind, _Relative(baseline, run.metrics.get(baseline.metric) if run is not None else None)
+
+
+def _by_limit(value: float | None, limit: Bound | _Relative) -> Outcome:
+    bound = limit.bound if isinstance(limit, _Relative) else limit
+    return "unknown" if bound is None else _by_bound(value, bound)
+
+
+def _said(limit: Bound | _Relative) -> str:
+    if isinstance(limit, Bound):
+        return str(limit)
+    baseline = limit.baseline
+    if limit.bound is None:
+        return f"{baseline.metric} of its training, which is not known"
+    return f"{limit.bound} ({baseline.metric} {limit.trained:.6g} at training, tolerance {baseline.tolerance:g})"
 
 
 def _observation(
@@ -124,7 +172,8 @@ def _observation(
     again: bool = False,
 ) -> Observation:
     """`again`: the same place shows a series of values, so the time belongs to the observation's identity."""
-    ident = "/".join([seen_in.ref.id, monitor, subject.id, *([at.isoformat()] if again else [])])
+    what = [kind] if kind in ("performance", "bias") else []
+    ident = "/".join([seen_in.ref.id, monitor, subject.id, *what, *([at.isoformat()] if again else [])])
     return Observation(
         ref=Ref(seen_in.ref.source, "observation", ident),
         url=seen_in.url,

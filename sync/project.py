@@ -22,12 +22,21 @@ class DeclaredLink(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
+class Baseline(msgspec.Struct, frozen=True, kw_only=True):
+    """A limit that moves with the model: `metric` of a version's own training run, and how much worse than that it may do."""
+
+    metric: str
+    tolerance: float
+    better: Literal["higher", "lower"] = "higher"
+
+
 class ProjectView(msgspec.Struct, frozen=True, kw_only=True):
     """What of the project file the pure core needs. Globs match whole names, upper and lower case alike.
 
-    `quality` and `drift` map a glob of metric or tag names to the limits of their values; a quality limit of None means that the
-    value itself says it (1 or `passed`, 0 or `failed`). By source: `watch` is the key of its watch ticket, `owned` what Milepost
-    may write there, `label_rules` which rule each of its labels shows. `sources` are those that the project scopes.
+    `quality`, `drift`, `performance` and `bias` map a glob of metric or tag names to the limits of their values; a quality limit of
+    None means that the value itself says it (1 or `passed`, 0 or `failed`). `baselines` are limits of performance that move with the
+    model. By source: `watch` is the key of its watch ticket, `owned` what Milepost may write there, `label_rules` which rule each of
+    its labels shows. `sources` are those that the project scopes.
     """
 
     key: str
@@ -42,6 +51,9 @@ class ProjectView(msgspec.Struct, frozen=True, kw_only=True):
     quality: Mapping[str, Bound | None] = {}
     data_fresh_within: timedelta | None = None
     drift: Mapping[str, Bound] = {}
+    performance: Mapping[str, Bound] = {}
+    baselines: Mapping[str, Baseline] = {}
+    bias: Mapping[str, Bound] = {}
     links: tuple[DeclaredLink, ...] = ()
     watch: Mapping[str, str] = {}
     owned: Mapping[str, Owned] = {}

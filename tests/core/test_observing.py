@@ -10,6 +10,7 @@ import pytest
 from mappings.conditions import Bound
 from mappings.model import DatasetUse, Observation, Ref
 from sync.observe import observe
+from sync.project import Baseline
 from tests.core.worlds import DAY, NOW, World
 
 
@@ -138,3 +139,64 @@ def test_no_order_matters() -> None:
     assert [one.ref for one in forwards] == sorted({one.ref for one in forwards})
     assert {one.ref.source for one in forwards} == {"mlflow"}
     assert Ref("mlflow", "observation", "r0/drift.psi/churn-classifier/3") in {one.ref for one in forwards}
+
+
+def test_a_bias_metric_speaks_of_the_version_that_was_watched() -> None:
+    world = World()
+    version = world.version(tags={"fairness.gap": "0.3"})
+    world.set_project(bias={"fairness.*": Bound(lte=0.1)})
+    world.run("check", metrics={"fairness.gap": 0.05}, tags={"milepost.model_version": version.ref.id}, datasets=())
+    assert sorted(seen(world)) == [("bias", version.ref.id, "failed", 0.3), ("bias", version.ref.id, "passed", 0.05)]
+
+
+@pytest.mark.parametrize(
+    ("better", "tolerance", "value", "outcome"),
+    [
+        ("higher", 0.02, 0.88, "passed"),
+        ("higher", 0.02, 0.86, "failed"),
+        ("lower", 0.02, 0.95, "failed"),
+        ("lower", 0.02, 0.80, "passed"),
+        ("higher", 0.0, None, "unknown"),
+    ],
+)
+def test_performance_is_held_against_what_the_version_had_when_it_was_trained(
+    better: Any, tolerance: float, value: float | None, outcome: str
+) -> None:
+    world = World()
+    training = world.run("training", metrics={"val_auc": 0.9}, datasets=())
+    version = world.version(run=training)
+    world.set_project(baselines={"live.*": Baseline(metric="val_auc", tolerance=tolerance, better=better)})
+    tags = {"milepost.model_version": version.ref.id}
+    world.run("live", metrics={"live.auc": value}, tags=tags, datasets=())
+    (found,) = observe(world.entities.values(), world.project, (), now=NOW)
+    assert (found.kind, found.outcome) == ("performance", outcome)
+    assert "val_auc 0.9 at training" in str(found.threshold)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_without_the_training_s_metric_nobody_knows_whether_performance_dropped(known: bool) -> None:
+    world = World()
+    training = world.run("training", metrics={"val_auc": None}, datasets=())
+    version = world.version(run=training)
+    if not known:
+        del world.entities[training.ref]
+    world.set_project(baselines={"live.auc": Baseline(metric="val_auc", tolerance=0.02)})
+    tags = {"milepost.model_version": version.ref.id}
+    world.run("live", metrics={"live.auc": 0.1}, tags=tags, datasets=())
+    assert [one[2] for one in seen(world)] == ["unknown"]
+
+
+def test_a_fixed_limit_goes_before_a_baseline() -> None:
+    world = World()
+    version = world.version(tags={"live.auc": "0.5"})
+    world.set_project(performance={"live.auc": Bound(gte=0.4)}, baselines={"live.*": Baseline(metric="val_auc", tolerance=0.0)})
+    assert seen(world) == [("performance", version.ref.id, "passed", 0.5)]
+
+
+def test_one_metric_may_speak_of_several_things_and_stays_as_it_was_first_seen() -> None:
+    world = World()
+    world.version(tags={"gap": "0.5"})
+    world.set_project(drift={"gap": Bound(lte=0.2)}, performance={"gap": Bound(lte=0.6)})
+    first = tuple(observe(world.entities.values(), world.project, (), now=NOW))
+    assert sorted((one.kind, one.outcome) for one in first) == [("drift", "failed"), ("performance", "passed")]
+    assert tuple(observe(world.entities.values(), world.project, first, now=NOW + DAY)) == first
