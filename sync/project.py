@@ -34,9 +34,9 @@ class ProjectView(msgspec.Struct, frozen=True, kw_only=True):
     """What of the project file the pure core needs. Globs match whole names, upper and lower case alike.
 
     `quality`, `drift`, `performance` and `bias` map a glob of metric or tag names to the limits of their values; a quality limit of
-    None means that the value itself says it (1 or `passed`, 0 or `failed`). `baselines` are limits of performance that move with the
-    model. By source: `watch` is the key of its watch ticket, `owned` what Milepost may write there, `label_rules` which rule each of
-    its labels shows. `sources` are those that the project scopes.
+    None means that the value itself says it (1 or `passed`, 0 or `failed`). `baselines` are limits of performance that move with
+    the model. By source: `watch` is the key of its watch ticket, `owned` what Milepost may write there, `label_rules` which rule
+    each of its labels shows. `sources` are those that the project scopes.
     """
 
     key: str
