@@ -11,7 +11,6 @@ import msgspec
 from connectors.errors import SourceError
 from mappings.model import Entity, Observation, Project, Ref
 from sync.derive import Standing, derive
-from sync.facts import View
 from sync.freshness import Freshness
 from sync.graph import Graph
 from sync.link import Linked, build_graph, link
@@ -23,6 +22,7 @@ from sync.source import Source
 from sync.store import entities, former_keys, leases, observations, quarantine, verdicts
 from sync.store.connect import Connection, Database
 from sync.store.leases import Lease
+from sync.view import View
 
 HISTORY = timedelta(days=400)
 """How far back observations count: longer than any window or streak that a rule can ask for in practice."""

@@ -15,7 +15,9 @@ import msgspec
 from mappings.conditions import Age, Bound, Condition, format_duration, matches
 from mappings.model import ChangeRequest, Deployment, Entity, ModelVersion, Observation, Ref, Run
 from mappings.rules import OBSERVATIONS, PATTERNS, Item, ObservationPattern, Pattern, StatusPattern, StatusRule
-from sync.facts import FACTS, is_current, serves
+from sync.facts import FACTS
+from sync.facts.data import is_current
+from sync.facts.serving import serves
 from sync.graph import RELATION_KINDS, Step
 from sync.moments import in_words, later
 from sync.monitors import Monitor
