@@ -99,7 +99,7 @@ class Lookups:
             known,
             on_default_branch=False,
             on_branch=own or self._is_head(repository, sha),
-            change_requests=tuple(sorted({change.ref for change in changes})),
+            change_requests=tuple(sorted({change.ref for change in _bringing(changes)})),
         )
 
     def _change_requests(self, repository: str, sha: str) -> Sequence[ChangeRequest]:
@@ -148,6 +148,18 @@ class Lookups:
             known = decode(self._source, response, words.REPOSITORY) if response.status_code == 200 else None
             self._repositories[ident] = known
         return self._repositories[ident]
+
+
+def _bringing(changes: Sequence[ChangeRequest]) -> Sequence[ChangeRequest]:
+    """Of the pull requests that GitHub names for a commit, those it belongs to: the one that brought it onto the default branch
+    first, and those that were merged into that one before. Another that has it as well was built on that work, or its branch kept a
+    merge that was dropped: it only contains it.
+    """
+    merged = sorted((change for change in changes if change.merged_at), key=lambda change: (change.merged_at, change.number))
+    for position, change in enumerate(merged):
+        if change.base == change.default_branch:
+            return merged[: position + 1]
+    return changes
 
 
 def _record(response: httpx.Response, decoder: msgspec.json.Decoder[words.R]) -> words.R | None:

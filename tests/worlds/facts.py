@@ -42,6 +42,7 @@ class Pull:
     state: Literal["open", "merged", "closed"]
     is_strangers: bool
     shas: frozenset[str]
+    merged_at: datetime | None
     stands: bool
     """Merged into the default branch, and its merge commit is still there."""
 
@@ -184,5 +185,6 @@ def _pull(issue: GithubIssue, repository: int, pulls_of: Mapping[str, set[int]],
         state="merged" if pull.merged_at else "closed" if issue.closed_at else "open",
         is_strangers=pull.head_repository != repository,
         shas=frozenset({sha for sha, numbers in pulls_of.items() if issue.number in numbers} | {pull.head_sha}),
+        merged_at=pull.merged_at,
         stands=pull.merge_sha is not None and pull.merge_sha in on_default,
     )

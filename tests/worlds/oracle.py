@@ -142,7 +142,11 @@ class Oracle:
         return found
 
     def _pulls_of(self, run: Run) -> Sequence[Pull]:
-        return [pull for pull in self.facts.pulls.values() if run.sha in pull.shas]
+        """Those that have the commit, or the one by which it came in. Another that has it as well, as when its branch kept a merge
+        that was dropped, only contains the work: it came in first by the merge that still stands, else by the first of all."""
+        pulls = [pull for pull in self.facts.pulls.values() if run.sha in pull.shas]
+        merged = [(not pull.stands, pull.merged_at, pull.number) for pull in pulls if pull.merged_at]
+        return [self.facts.pulls[min(merged)[-1]]] if merged else pulls
 
     # -- statuses --------------------------------------------------------------------------------------------------------------
 
