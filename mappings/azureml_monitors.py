@@ -1,8 +1,8 @@
 """Azure Machine Learning's model monitors: what each run of a monitor's schedule says of each of its signals.
 
-A schedule starts jobs whose display name is its own and the time of the start. One in which a signal passed its limits bears the
-tag `azureml_modelmonitor_threshold_breached`; its value is a message for people that names the signal and, as JSON in the text, the
-metrics. Only the last such signal of a run leaves its message, so nothing is known of the others then.
+A schedule starts jobs whose display name is its own and the time of the start. A step that finds a signal beyond its limits puts a
+tag on itself, and where people are to be told one of the signal's name on the job. The value is a message that names the signal and,
+as JSON in the text, the metrics. So a signal has passed only if the job ended well and neither it nor any of its steps says otherwise.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from typing import Any
 
 import msgspec
 
-from mappings.azureml import Records, each, job
+from mappings.azureml import each, job
 from mappings.azureml_names import Site
 from mappings.azureml_records import JobRecord, MonitorDefinition, ScheduleRecord, Signal
 from mappings.model import Observation, ObservationKind, Outcome, Ref, Rejected, Run
 
 BREACHED_TAG = "azureml_modelmonitor_threshold_breached"
+BREACHED_SIGNAL_TAG = "azureml.modelmonitor.threshold.breached."
+"""With the signal's name behind it."""
 
 _STARTED_BY = re.compile(r"(?P<schedule>.+)-\d{8}T\d{6}Z")
 _SIGNAL = re.compile(r"signal '(?P<signal>[^']+)'", re.IGNORECASE)
@@ -71,19 +73,25 @@ def schedule_named_in(display_name: str | None) -> str | None:
     return found["schedule"] if found else None
 
 
-def observation_records(site: Site, watching: Mapping[str, Monitor], jobs: Iterable[msgspec.Raw]) -> Records:
-    """What those of the jobs that monitors started, and that have ended, say of each signal. `watching` is by schedule."""
-    runs, rejected = each(jobs, "observation", _job_decoder, lambda record: job(site, record))
-    return Records([one for run in runs for one in observations(site, watching, run)], rejected)
+def monitor_runs(site: Site, jobs: Iterable[msgspec.Raw]) -> tuple[Sequence[Run], Sequence[Rejected]]:
+    """The runs, and what makes no sense among them."""
+    return each(jobs, "observation", _job_decoder, lambda record: job(site, record))
 
 
-def observations(site: Site, watching: Mapping[str, Monitor], run: Run) -> Sequence[Observation]:
-    """What one run says of each signal of its monitor; nothing while it is under way, or if no monitor started it."""
-    monitor = watching.get(schedule_named_in(run.name) or "")
-    outcome = _outcome(run)
-    if monitor is None or outcome is None or run.started_at is None:
+def has_ended(run: Run) -> bool:
+    return run.status not in ("running", "scheduled")
+
+
+def observations(site: Site, monitor: Monitor, run: Run, steps: Sequence[Mapping[str, str]] | None) -> Sequence[Observation]:
+    """What a run of the monitor says of each signal; nothing while it is under way.
+
+    `steps` are the tags of the run's steps, None where they are not known.
+    """
+    if not has_ended(run) or run.started_at is None:
         return []
-    return [_observation(site, monitor, signal, run, outcome) for signal in sorted(monitor.signals) or [monitor.name]]
+    said = _Said([run.tags, *(steps or ())])
+    otherwise: Outcome = "passed" if run.status == "finished" and steps is not None else "unknown"
+    return [_observation(site, monitor, signal, run, said, otherwise) for signal in sorted(monitor.signals) or [monitor.name]]
 
 
 def _monitor(site: Site, record: ScheduleRecord) -> Monitor | None:
@@ -101,20 +109,25 @@ def _monitor(site: Site, record: ScheduleRecord) -> Monitor | None:
     )
 
 
-def _outcome(run: Run) -> Outcome | None:
-    """None while it is not known yet. One that failed without having judged proves nothing."""
-    if run.tags.get(BREACHED_TAG):
-        return "failed"
-    if run.status in ("running", "scheduled"):
-        return None
-    return "passed" if run.status == "finished" else "unknown"
+class _Said:
+    """The messages about breached limits in some tags. One that names no signal is about all of them."""
+
+    def __init__(self, tags: Sequence[Mapping[str, str]]) -> None:
+        self._by_signal: dict[str, list[str]] = {}
+        for name, message in (pair for some in tags for pair in some.items()):
+            if name == BREACHED_TAG:
+                named = _SIGNAL.search(message)
+                self._by_signal.setdefault(named["signal"] if named else "", []).append(message)
+            elif name.startswith(BREACHED_SIGNAL_TAG):
+                self._by_signal.setdefault(name.removeprefix(BREACHED_SIGNAL_TAG), []).append(message)
+
+    def of(self, signal: str) -> Sequence[str]:
+        return [*self._by_signal.get(signal, ()), *self._by_signal.get("", ())]
 
 
-def _observation(site: Site, monitor: Monitor, signal: str, run: Run, outcome: Outcome) -> Observation:
-    message = run.tags.get(BREACHED_TAG, "")
-    named = _SIGNAL.search(message)
-    about_this = outcome != "failed" or named is None or named["signal"] == signal
-    breaches = _breaches(message) if outcome == "failed" and about_this else []
+def _observation(site: Site, monitor: Monitor, signal: str, run: Run, said: _Said, otherwise: Outcome) -> Observation:
+    messages = said.of(signal)
+    breaches = [breach for message in messages for breach in _breaches(message)]
     worst = next((one for one in breaches if one.metric_value is not None), None)
     assert run.started_at is not None, "only a run that started is an observation"
     return Observation(
@@ -124,7 +137,7 @@ def _observation(site: Site, monitor: Monitor, signal: str, run: Run, outcome: O
         subject=monitor.subject or site.ref("deployment", f"monitor/{monitor.name}"),
         monitor=f"{monitor.name}/{signal}",
         kind=_kind(monitor.signals.get(signal)),
-        outcome=outcome if about_this else "unknown",
+        outcome="failed" if messages else otherwise,
         value=worst.metric_value if worst is not None else None,
         threshold=_limit(worst) if worst is not None else _limits(monitor.signals.get(signal)),
         observed_at=run.started_at,

@@ -8,18 +8,17 @@ speaks to in the environment of the process.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from collections.abc import Iterator, Sequence
+from urllib.parse import quote
 
 import httpx
 import msgspec
 
 from connectors.azureml.credential import SIGN_IN_FIX, TokenAuth
+from connectors.azureml.listing import Page, pages
 from connectors.azureml.options import AzureMLOptions, RegistryOptions
 from connectors.base import SourceContext
-from connectors.errors import Unavailable
-from connectors.http import Budget, Client, decode, describe, open_client
+from connectors.http import Budget, Client, decode, open_client
 from mappings.azureml_names import resource_id
 
 API_VERSION = "2024-10-01"
@@ -30,13 +29,6 @@ DEPLOYMENT_TYPES = tuple(
 
 _REMAINING = "x-ms-ratelimit-remaining-subscription-reads"
 _NAME = re.compile(r"[^/?#\x00-\x1f%]{1,260}")
-
-
-class Page(msgspec.Struct, rename="camel"):
-    """Every listing's answer."""
-
-    value: list[msgspec.Raw]
-    next_link: str | None = None
 
 
 class ResourceMark(msgspec.Struct, rename="camel"):
@@ -51,7 +43,6 @@ class _Resource(msgspec.Struct):
     id: str
 
 
-_page_decoder = msgspec.json.Decoder(Page)
 _mark_decoder = msgspec.json.Decoder(ResourceMark)
 _raw_decoder = msgspec.json.Decoder(msgspec.Raw)
 _resource_decoder = msgspec.json.Decoder(_Resource)
@@ -62,23 +53,23 @@ class AzureApi:
 
     def __init__(self, context: SourceContext) -> None:
         options: AzureMLOptions = context.options
-        services = options.services()
+        self.services = services = options.services()
         self.source = context.name
         self.workspace = resource_id(options.subscription, options.resource_group, options.workspace)
         self._group = f"/subscriptions/{options.subscription}/resourceGroups/{options.resource_group}"
         self._options = options
-        self._auth = TokenAuth(context.name, services.authority, services.resource_manager)
+        self.auth = TokenAuth(context.name, services.authority, services.resource_manager)
         self._client: Client = open_client(
-            context, services.resource_manager, auth=self._auth, budget=_budget, advice=lambda _headers: SIGN_IN_FIX
+            context, services.resource_manager, auth=self.auth, budget=_budget, advice=lambda _headers: SIGN_IN_FIX
         )
 
     def close(self) -> None:
         self._client.close()
-        self._auth.close()
+        self.auth.close()
 
     def collection(self, *path: str, registry: RegistryOptions | None = None, **query: str) -> Iterator[Page]:
         """The pages of a collection of the workspace or of a registry, such as `models`, `churn`, `versions`."""
-        return self._pages(self._address(path, registry), {"api-version": API_VERSION, **query})
+        return pages(self.source, self._client, self._address(path, registry), {"api-version": API_VERSION, **query})
 
     def single(self, *path: str, registry: RegistryOptions | None = None) -> msgspec.Raw | None:
         """One resource; None if Azure says that it is not there, or if these cannot be its names."""
@@ -100,7 +91,7 @@ class AzureApi:
             "$filter": " or ".join(f"resourceType eq '{kind}'" for kind in DEPLOYMENT_TYPES),
             "$expand": "changedTime,provisioningState",
         }
-        for page in self._pages(f"{self._group}/resources", query):
+        for page in pages(self.source, self._client, f"{self._group}/resources", query):
             for raw in page.value:
                 try:
                     yield _mark_decoder.decode(raw)
@@ -116,34 +107,6 @@ class AzureApi:
         group = registry.resource_group or self._options.resource_group
         provider = "Microsoft.MachineLearningServices"
         return f"/subscriptions/{subscription}/resourceGroups/{group}/providers/{provider}/registries/{registry.name}"
-
-    def _pages(self, path: str, query: Mapping[str, Any]) -> Iterator[Page]:
-        seen: set[str] = set()
-        response = self._client.get(path, params=query)
-        while True:
-            page = decode(self.source, response, _page_decoder)
-            yield page
-            if not page.next_link:
-                return
-            following = self._following(response.request, page.next_link)
-            if following in seen:
-                raise Unavailable(
-                    self.source,
-                    f"{describe(response.request)} gives the same pages again and again",
-                    fix="check what stands in front of Azure Resource Manager",
-                )
-            seen.add(following)
-            response = self._client.get(following)
-
-    def _following(self, asked: httpx.Request, link: str) -> str:
-        """The next page's address on the host that we ask: some regions name themselves in it. Only the same listing goes on."""
-        try:
-            parts = urlsplit(link)
-        except ValueError:
-            parts = urlsplit("")
-        if unquote(parts.path).lower() != asked.url.path.lower():
-            raise Unavailable(self.source, f"{describe(asked)} leads elsewhere for its next page", fix="check the source's cloud")
-        return f"{parts.path}?{parts.query}"
 
 
 def _budget(headers: httpx.Headers) -> Budget | None:

@@ -10,9 +10,11 @@ import httpx
 import msgspec
 
 from connectors.azureml import sdk
-from connectors.azureml.api import AzureApi, Page
+from connectors.azureml.api import AzureApi
 from connectors.azureml.assets import asset_names
 from connectors.azureml.endpoints import KINDS, is_in_scope
+from connectors.azureml.history import RunHistory
+from connectors.azureml.listing import Page
 from connectors.azureml.monitors import read_monitors
 from connectors.azureml.options import AzureMLOptions, AzureMLScope
 from connectors.base import Finding
@@ -31,7 +33,7 @@ class _Workspace(msgspec.Struct):
     location: str | None = None
 
 
-def check(api: AzureApi, site: Site, options: AzureMLOptions, scope: AzureMLScope) -> Sequence[Finding]:
+def check(api: AzureApi, history: RunHistory, site: Site, options: AzureMLOptions, scope: AzureMLScope) -> Sequence[Finding]:
     """Each step stands alone, but nothing more is asked where the workspace cannot be read."""
     reached = _attempt("workspace", "workspaces/read", lambda: _workspace(api, options))
     if any(finding.level == "error" for finding in reached):
@@ -48,7 +50,7 @@ def check(api: AzureApi, site: Site, options: AzureMLOptions, scope: AzureMLScop
     if scope.experiments:
         findings += _attempt("jobs", "workspaces/jobs/read", lambda: _jobs(api))
     if scope.monitors or scope.endpoints or scope.models:
-        findings += _attempt("monitors", "workspaces/schedules/read", lambda: _monitors(api, site, scope))
+        findings += _attempt("monitors", "workspaces/schedules/read", lambda: _monitors(api, history, site, scope))
     findings += _client(options)
     findings.append(Finding(level="info", topic="writing", text="Milepost only reads Azure Machine Learning"))
     return findings
@@ -130,10 +132,14 @@ def _jobs(api: AzureApi) -> Iterator[Finding]:
     yield Finding(level="ok", topic="jobs", text="can be read")
 
 
-def _monitors(api: AzureApi, site: Site, scope: AzureMLScope) -> Iterator[Finding]:
+def _monitors(api: AzureApi, history: RunHistory, site: Site, scope: AzureMLScope) -> Iterator[Finding]:
     found, _ = read_monitors(api, site)
     yield Finding(level="ok", topic="monitors", text=f"{len(found)} can be read")
     yield from (one for one in _matched("monitors", scope.monitors, [one.name for one in found]) if one.level != "ok")
+    if found and not history.can_be_read():
+        text = "the steps of jobs cannot be read: of no monitor it is known that its signals have passed"
+        needed = f"the role needs {PROVIDER}/workspaces/experiments/runs/read"
+        yield Finding(level="warning", topic="monitors", text=text, fix=needed)
     for one in found:
         if one.subject is None:
             text = f"{one.name} names no deployment or model of this workspace: what it finds concerns nothing that is known"

@@ -18,15 +18,17 @@ T = TypeVar("T")
 
 class JobsCursor(msgspec.Struct, frozen=True):
     """`since`: when the latest job that was seen was made, never in the future, in ms since 1970. `running`: the same of the jobs
-    under way, by name."""
+    under way, by name; `ended`: of those that were made within the overlap and have ended."""
 
     since: int = 0
     running: Mapping[str, int] = {}
+    ended: Mapping[str, int] = {}
 
-    def remembering(self, since: int, running: Mapping[str, int]) -> JobsCursor:
+    def remembering(self, since: int, running: Mapping[str, int], ended: Mapping[str, int]) -> JobsCursor:
         """The cursor after more jobs were seen."""
-        newest = sorted(running.items(), key=lambda item: (-item[1], item[0]))[:MOST_REMEMBERED]
-        return JobsCursor(since=max(self.since, since), running=dict(newest))
+        since = max(self.since, since)
+        recent = {name: made for name, made in ended.items() if made >= since - OVERLAP}
+        return JobsCursor(since=since, running=_newest(running), ended=_newest(recent))
 
     def encode(self) -> str:
         return msgspec.json.encode(self, order="deterministic").decode()
@@ -39,6 +41,10 @@ class EndpointsCursor(msgspec.Struct, frozen=True):
 
     def encode(self) -> str:
         return msgspec.json.encode(self, order="deterministic").decode()
+
+
+def _newest(jobs: Mapping[str, int]) -> Mapping[str, int]:
+    return dict(sorted(jobs.items(), key=lambda item: (-item[1], item[0]))[:MOST_REMEMBERED])
 
 
 def decode_cursor(text: str, kind: type[T]) -> T | None:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
@@ -30,10 +30,10 @@ class _Properties(msgspec.Struct, rename="camel"):
 
 
 class JobHead(msgspec.Struct, rename="camel"):
-    """As much of a job as decides whether it is wanted, and whether it is read again."""
+    """As much of a job as decides whether it is wanted, and whether it is read again. A step of another has no properties."""
 
     name: str
-    properties: _Properties
+    properties: _Properties | None
     system_data: SystemData | None = None
 
     @property
@@ -43,7 +43,7 @@ class JobHead(msgspec.Struct, rename="camel"):
 
     @property
     def is_under_way(self) -> bool:
-        return (self.properties.status or "").lower() not in _ENDED
+        return self.properties is not None and (self.properties.status or "").lower() not in _ENDED
 
 
 class JobPage(NamedTuple):
@@ -53,6 +53,9 @@ class JobPage(NamedTuple):
     cursor: JobsCursor | None = None
 
 
+_Read: TypeAlias = Sequence[tuple[msgspec.Raw, JobHead | None]]
+"""A page of jobs, each with what of it could be read."""
+
 _head_decoder = msgspec.json.Decoder(JobHead, strict=False)
 
 
@@ -61,41 +64,69 @@ def follow_jobs(
 ) -> Iterator[JobPage]:
     """The wanted jobs that were made or have ended since `cursor`; from None, all of them."""
     state = cursor or JobsCursor()
-    running, unseen, latest = dict(state.running), set(state.running), 0
-    for records in _pages(api, None if cursor is None else cursor.since - OVERLAP, stop):
-        kept, heads = _wanted(records, wanted)
-        latest = max([latest, *(head.made for head in heads)])
-        unseen -= _note(heads, running)
-        yield JobPage(kept)
-    for name in sorted(unseen):
+    floor = None if cursor is None else cursor.since - OVERLAP
+    memory = _Memory(state)
+
+    def is_news(head: JobHead) -> bool:
+        return (floor is None or head.made >= floor or head.name in state.running) and wanted(head)
+
+    for page in _pages(api, floor, stop):
+        memory.reach(page)
+        yield JobPage(memory.take(page, is_news))
+    for name in sorted(memory.unseen):
         _leave_if_stopped(stop)
         record = api.single("jobs", name)
-        kept, heads = _wanted([record] if record is not None else [], wanted)
-        unseen -= _note(heads, running)
-        yield JobPage(kept)
-    # What was not found any more was deleted, or is not wanted now.
-    running = {name: made for name, made in running.items() if name not in unseen}
-    yield JobPage((), state.remembering(min(latest, _now()), running))
+        if record is not None:
+            yield JobPage(memory.take([(record, _head(record))], is_news))
+    yield JobPage((), memory.cursor())
 
 
-def _pages(api: AzureApi, floor: int | None, stop: threading.Event) -> Iterator[Sequence[msgspec.Raw]]:
+class _Memory:
+    """What is remembered from one pull to the next. `unseen` are the jobs that were under way and have not been met since."""
+
+    def __init__(self, before: JobsCursor) -> None:
+        self._before = before
+        self._running = dict(before.running)
+        self._ended = dict(before.ended)
+        self._latest = 0
+        self.unseen = set(before.running)
+
+    def reach(self, page: _Read) -> None:
+        """Notes how late the latest job was made, wanted or not."""
+        self._latest = max([self._latest, *(head.made for _, head in page if head is not None)])
+
+    def take(self, page: _Read, wanted: Callable[[JobHead], bool]) -> Sequence[msgspec.Raw]:
+        """The records that are wanted, with those that make no sense."""
+        for head in (head for _, head in page if head is not None and wanted(head)):
+            self.unseen.discard(head.name)
+            if head.is_under_way:
+                self._running[head.name] = head.made
+            else:
+                self._running.pop(head.name, None)
+                # Those of long ago are not met again, and they may be many.
+                if head.made >= self._latest - OVERLAP:
+                    self._ended[head.name] = head.made
+        return [record for record, head in page if head is None or wanted(head)]
+
+    def cursor(self) -> JobsCursor:
+        """What was not met any more was deleted, or is not wanted now."""
+        running = {name: made for name, made in self._running.items() if name not in self.unseen}
+        return self._before.remembering(min(self._latest, _now()), running, self._ended)
+
+
+def _pages(api: AzureApi, floor: int | None, stop: threading.Event) -> Iterator[_Read]:
     """The pages back to the first that holds nothing made at `floor` or later."""
     newest_first, before = True, None
     for page in api.collection("jobs", listViewType="All"):
         _leave_if_stopped(stop)
-        yield page.value
-        made = [head.made for head in map(_head, page.value) if head is not None and head.made]
+        read = [(record, _head(record)) for record in page.value]
+        yield read
+        made = [head.made for _, head in read if head is not None and head.made]
         times = made if before is None else [before, *made]
         newest_first = newest_first and times == sorted(times, reverse=True)
         before = times[-1] if times else None
         if floor is not None and newest_first and made and made[-1] < floor:
             return
-
-
-def _wanted(records: Sequence[msgspec.Raw], wanted: Callable[[JobHead], bool]) -> tuple[list[msgspec.Raw], list[JobHead]]:
-    read = [(record, _head(record)) for record in records]
-    heads = [head for _, head in read if head is not None and wanted(head)]
-    return [record for record, head in read if head is None or wanted(head)], heads
 
 
 def _head(record: msgspec.Raw) -> JobHead | None:
@@ -104,16 +135,6 @@ def _head(record: msgspec.Raw) -> JobHead | None:
         return head if head.made >= 0 else None
     except (msgspec.DecodeError, UnicodeError, OverflowError, RecursionError):
         return None
-
-
-def _note(heads: Sequence[JobHead], running: dict[str, int]) -> set[str]:
-    """Brings `running` up to date with these jobs. Their names."""
-    for head in heads:
-        if head.is_under_way:
-            running[head.name] = head.made
-        else:
-            running.pop(head.name, None)
-    return {head.name for head in heads}
 
 
 def _leave_if_stopped(stop: threading.Event) -> None:

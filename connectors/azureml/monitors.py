@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 from connectors.azureml.api import AzureApi
 from connectors.azureml.cursor import JobsCursor
 from connectors.azureml.endpoints import is_in_scope
+from connectors.azureml.history import RunHistory
 from connectors.azureml.jobs import JobHead, follow_jobs
 from connectors.azureml.options import AzureMLScope
 from connectors.base import Batch
 from connectors.globs import matches
-from mappings.azureml_monitors import Monitor, monitors, observation_records, schedule_named_in
+from mappings.azureml_monitors import Monitor, has_ended, monitor_runs, monitors, observations, schedule_named_in
 from mappings.azureml_names import Site
-from mappings.model import Rejected
+from mappings.model import Observation, Rejected, Run
+
+STEPS_WITHIN = timedelta(days=45)
+"""Of older runs the steps are not read again when everything is listed: what they found is past, and asking costs many requests."""
 
 
 def pull_monitors(
-    api: AzureApi, site: Site, scope: AzureMLScope, cursor: JobsCursor | None, stop: threading.Event
+    api: AzureApi, history: RunHistory, site: Site, scope: AzureMLScope, cursor: JobsCursor | None, stop: threading.Event
 ) -> Iterator[Batch]:
     """What the runs of the scope's monitors found since `cursor`; from None, all of them. Disabled monitors have history too."""
     if not (scope.monitors or scope.endpoints or scope.models):
@@ -26,20 +31,30 @@ def pull_monitors(
         return
     found, rejected = read_monitors(api, site)
     watching = {one.name: one for one in found if _is_wanted(one, scope)}
+    judged = cursor.ended if cursor is not None else {}
     yield Batch(rejected=rejected)
 
     def wanted(head: JobHead) -> bool:
-        return schedule_named_in(head.properties.display_name) in watching
+        named = schedule_named_in(head.properties.display_name) if head.properties is not None else None
+        return named in watching and head.name not in judged
 
     for page in follow_jobs(api, cursor, wanted, stop):
-        records = observation_records(site, watching, page.records)
-        last = page.cursor is not None
+        runs, unreadable = monitor_runs(site, page.records)
         yield Batch(
-            entities=records.entities,
-            rejected=records.rejected,
+            entities=[one for run in runs for one in judge(site, history, watching, run)],
+            rejected=unreadable,
             cursor=page.cursor.encode() if page.cursor is not None else None,
-            complete=last and cursor is None,
+            complete=page.cursor is not None and cursor is None,
         )
+
+
+def judge(site: Site, history: RunHistory, watching: Mapping[str, Monitor], run: Run) -> Sequence[Observation]:
+    """What one run says of each signal of its monitor."""
+    monitor = watching.get(schedule_named_in(run.name) or "")
+    if monitor is None or not has_ended(run):
+        return []
+    recent = run.started_at is not None and run.started_at >= datetime.now(UTC) - STEPS_WITHIN
+    return observations(site, monitor, run, history.steps(run.run_id) if recent else None)
 
 
 def read_monitors(api: AzureApi, site: Site) -> tuple[Sequence[Monitor], Sequence[Rejected]]:

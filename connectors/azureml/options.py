@@ -65,7 +65,7 @@ class AzureMLOptions(Options):
     def services(self) -> Cloud:
         """Where the services are: as the cloud has them, or as these options say."""
         cloud = CLOUDS[self.cloud]
-        return Cloud(self.resource_manager or cloud.resource_manager, self.authority or cloud.authority, cloud.portal)
+        return Cloud(self.resource_manager or cloud.resource_manager, self.authority or cloud.authority, cloud.portal, cloud.domain)
 
 
 class AzureMLSecrets(Options):

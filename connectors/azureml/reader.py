@@ -9,6 +9,7 @@ from connectors.azureml.assets import pull_data, pull_models
 from connectors.azureml.check import check
 from connectors.azureml.cursor import EndpointsCursor, JobsCursor, decode_cursor
 from connectors.azureml.endpoints import is_in_scope, pull_endpoints
+from connectors.azureml.history import RunHistory
 from connectors.azureml.jobs import JobHead, follow_jobs
 from connectors.azureml.monitors import pull_monitors
 from connectors.azureml.options import AzureMLOptions, AzureMLScope
@@ -29,6 +30,7 @@ class AzureMLReader:
         self._options = options
         self._stop = context.stop
         self._api = AzureApi(context)
+        self._history = RunHistory(context, self._api)
         self._site = Site(
             source=context.name,
             subscription=options.subscription,
@@ -39,7 +41,7 @@ class AzureMLReader:
 
     def check(self, scope: Options) -> Sequence[Finding]:
         assert isinstance(scope, AzureMLScope)
-        return check(self._api, self._site, self._options, scope)
+        return check(self._api, self._history, self._site, self._options, scope)
 
     def pull(self, stream: str, scope: Options, cursor: str | None) -> Iterator[Batch]:
         assert isinstance(scope, AzureMLScope)
@@ -55,12 +57,12 @@ class AzureMLReader:
                 return pull_endpoints(self._api, self._site, scope.endpoints, known, self._stop)
             case "monitors":
                 done = decode_cursor(cursor, JobsCursor) if cursor is not None else None
-                return pull_monitors(self._api, self._site, scope, done, self._stop)
+                return pull_monitors(self._api, self._history, self._site, scope, done, self._stop)
             case _:
                 raise ValueError(f"Azure Machine Learning has no stream {stream!r}")
 
     def read(self, refs: Sequence[Ref]) -> Sequence[Entity | Missing]:
-        reads = DirectReads(self._api, self._site, self._options.registries)
+        reads = DirectReads(self._api, self._history, self._site, self._options.registries)
         answers: list[Entity | Missing] = []
         for ref in (ref for ref in refs if ref.source == self._site.source):
             if self._stop.is_set():
@@ -77,6 +79,7 @@ class AzureMLReader:
         return left | {run.ref for run in found if not matches(run.experiment, scope.experiments)}
 
     def close(self) -> None:
+        self._history.close()
         self._api.close()
 
     def _jobs(self, scope: AzureMLScope, cursor: JobsCursor | None) -> Iterator[Batch]:
@@ -85,7 +88,7 @@ class AzureMLReader:
             return
 
         def wanted(head: JobHead) -> bool:
-            return matches(head.properties.experiment_name or "Default", scope.experiments)
+            return head.properties is not None and matches(head.properties.experiment_name or "Default", scope.experiments)
 
         for page in follow_jobs(self._api, cursor, wanted, self._stop):
             records = job_records(self._site, page.records)

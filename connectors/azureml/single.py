@@ -9,10 +9,12 @@ import msgspec
 
 from connectors.azureml.api import AzureApi
 from connectors.azureml.endpoints import KINDS, read_deployments
+from connectors.azureml.history import RunHistory
+from connectors.azureml.monitors import judge
 from connectors.azureml.options import RegistryOptions
 from mappings.azureml import data_version_records, job_records, model_version_records
 from mappings.azureml_endpoints import EndpointKind, read_endpoint
-from mappings.azureml_monitors import monitors, observation_records, schedule_named_in
+from mappings.azureml_monitors import monitors, schedule_named_in
 from mappings.azureml_names import Site
 from mappings.model import Entity, Missing, Ref, Run
 
@@ -20,8 +22,9 @@ from mappings.model import Entity, Missing, Ref, Run
 class DirectReads:
     """Those of one `read`: what proves that nothing is hidden is asked once."""
 
-    def __init__(self, api: AzureApi, site: Site, registries: Sequence[RegistryOptions]) -> None:
+    def __init__(self, api: AzureApi, history: RunHistory, site: Site, registries: Sequence[RegistryOptions]) -> None:
         self._api = api
+        self._history = history
         self._site = site
         self._registries = {registry.name.lower(): registry for registry in registries}
         self._proven: set[str] = set()
@@ -88,8 +91,8 @@ class DirectReads:
         if raw_schedule is None:
             return self._gone(ref)
         found, rejected = monitors(self._site, [raw_schedule])
-        said = observation_records(self._site, {one.name: one for one in found}, [raw])
-        return self._only(ref, said.entities) or ([] if rejected or said.rejected else self._gone(ref))
+        said = judge(self._site, self._history, {one.name: one for one in found}, runs[0])
+        return self._only(ref, said) or ([] if rejected else self._gone(ref))
 
     def _only(self, ref: Ref, entities: Sequence[Entity]) -> Sequence[Entity]:
         return [entity for entity in entities if entity.ref == ref]

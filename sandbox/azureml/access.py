@@ -65,6 +65,8 @@ def action_of(method: str, path: str) -> str:
     lowered = [part.lower() for part in parts]
     if "providers" not in lowered:
         return "/".join(["Microsoft.Resources", *parts[::2], doing])
+    if lowered[0] == "history":
+        return f"{PROVIDER}/workspaces/experiments/runs/{doing}"
     own = parts[lowered.index("providers") + 2 :]
     return "/".join([PROVIDER, *own[::2], doing])
 

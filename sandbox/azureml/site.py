@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
@@ -37,6 +37,7 @@ class AzureMLSite(StandIn):
         self.group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"
         self.workspace = Resources(f"{self.group}/providers/{PROVIDER}/workspaces/{WORKSPACE}")
         self._registries: dict[str, Resources] = {}
+        self._steps: dict[str, dict[str, dict[str, str]]] = {}
         self._reads_left = READS_LEFT
 
     @property
@@ -60,6 +61,11 @@ class AzureMLSite(StandIn):
         with self.lock:
             return self.workspace.delete(path.split("/"))
 
+    def add_step(self, job: str, name: str, tags: Mapping[str, str] = {}) -> None:
+        """A step of a job, or of another step, in the run history."""
+        with self.lock:
+            self._steps.setdefault(job, {})[name] = dict(tags)
+
     # -- operations ------------------------------------------------------------------------------------------------------
 
     def routes(self) -> Sequence[Route]:
@@ -67,6 +73,8 @@ class AzureMLSite(StandIn):
         owned = f"{base}/providers/{{provider}}/{{owner}}/{{own}}"
         return [
             Route("GET", IDENTITY_PATH, lambda request: self.access.issue(request, self.clock())),
+            Route("GET", "/discovery", lambda _request: Reply(200, {"api": self.url, "history": self.url})),
+            Route("GET", f"/history/v1.0{base}/providers/{{provider}}/workspaces/{{own}}/runs/{{run}}/children", self._children),
             Route("GET", f"{base}/resources", self._changes),
             Route("GET", owned, self._owner),
             Route("GET", f"{owned}/{{path...}}", self._read, query=_PAGED_QUERY),
@@ -76,7 +84,7 @@ class AzureMLSite(StandIn):
         ]
 
     def guard(self, request: Request, route: Route | None) -> Reply | None:
-        if request.path == IDENTITY_PATH:
+        if request.path in (IDENTITY_PATH, "/discovery"):
             return None
         if refused := self.access.refusal(request, self.clock()):
             return refused
@@ -135,6 +143,18 @@ class AzureMLSite(StandIn):
             "changedTime": _moment(one.changed),
             "provisioningState": one.properties.get("provisioningState", "Succeeded"),
         }
+
+    def _children(self, request: Request) -> Reply:
+        """The run history's own listing. It knows what Azure Resource Manager's does not: the steps of a job."""
+        run = request.params["run"]
+        known = run in self._steps or any(run in steps for steps in self._steps.values())
+        if not known and self.workspace.get(["jobs", run]) is None:
+            raise refuse(404, "UserError", f"Run {run} was not found")
+        found = [
+            {"runId": name, "parentRunId": run, "status": "Completed", "runType": "azureml.StepRun", "tags": tags, "properties": {}}
+            for name, tags in self._steps.get(run, {}).items()
+        ]
+        return Reply(200, {"value": found, "continuationToken": None, "nextLink": None})
 
     def _read(self, request: Request) -> Reply:
         owner, path = self._whose(request), _path(request)

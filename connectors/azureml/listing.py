@@ -1,0 +1,53 @@
+"""Follows a listing of Azure's from page to page, on the host that is asked and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from urllib.parse import unquote, urlsplit
+
+import httpx
+import msgspec
+
+from connectors.errors import Unavailable
+from connectors.http import Client, decode, describe
+
+
+class Page(msgspec.Struct, rename="camel"):
+    """Every listing's answer."""
+
+    value: list[msgspec.Raw]
+    next_link: str | None = None
+
+
+_decoder = msgspec.json.Decoder(Page)
+
+
+def pages(source: str, client: Client, path: str, query: Mapping[str, str]) -> Iterator[Page]:
+    """The pages of a listing. Raises `Unavailable` for one that leads elsewhere, or to its own pages again and again."""
+    seen: set[str] = set()
+    response = client.get(path, params=query)
+    while True:
+        page = decode(source, response, _decoder)
+        yield page
+        if not page.next_link:
+            return
+        following = _following(source, response.request, page.next_link)
+        if following in seen:
+            raise Unavailable(
+                source,
+                f"{describe(response.request)} gives the same pages again and again",
+                fix="check what stands in front of Azure Resource Manager",
+            )
+        seen.add(following)
+        response = client.get(following)
+
+
+def _following(source: str, asked: httpx.Request, link: str) -> str:
+    """The next page's address without its host: some regions name their own in it. Only the same listing goes on."""
+    try:
+        parts = urlsplit(link)
+    except ValueError:
+        parts = urlsplit("")
+    if unquote(parts.path).lower() != asked.url.path.lower():
+        raise Unavailable(source, f"{describe(asked)} leads elsewhere for its next page", fix="check the source's cloud")
+    return f"{parts.path}?{parts.query}"
