@@ -1,8 +1,8 @@
 """Azure Machine Learning's model monitors: what each run of a monitor's schedule says of each of its signals.
 
 A schedule starts jobs whose display name is its own and the time of the start. A step that finds a signal beyond its limits puts a
-tag on itself, and where people are to be told one of the signal's name on the job. The value is a message that names the signal and,
-as JSON in the text, the metrics. So a signal has passed only if the job ended well and neither it nor any of its steps says otherwise.
+tag on itself; where people are to be told, the job gets one of the signal's name as well. The value is a message that names the
+signal and, as JSON in the text, the metrics. So a signal passed only if the job ended well and none of its steps says otherwise.
 """
 
 from __future__ import annotations
