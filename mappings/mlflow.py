@@ -71,6 +71,26 @@ class Records(msgspec.Struct, frozen=True):
     rejected: Sequence[Rejected]
 
 
+class RegisteredModels:
+    """The wanted ones of a listing: `aliases` has those of each by version, `rejected` those that made no sense, and what has no
+    name that can be read."""
+
+    def __init__(self, is_wanted: Callable[[str], bool]) -> None:
+        self.aliases: dict[str, Mapping[str, Sequence[str]]] = {}
+        self.rejected: list[Rejected] = []
+        self._is_wanted = is_wanted
+
+    def add(self, records: Iterable[msgspec.Raw]) -> None:
+        """A page of the listing."""
+        models, rejected = _each(records, "registered_model", _model_decoder, lambda record: record)
+        self.aliases.update({model.name: _aliases_by_version(model) for model in models if self._is_wanted(model.name)})
+        self.rejected += [one for one in rejected if not one.id or self._is_wanted(one.id)]
+
+    def has_lost(self, name: str) -> bool:
+        """Whether the model of that name is wanted and may be one of those that made no sense."""
+        return name not in self.aliases and self._is_wanted(name) and any(one.id in ("", name) for one in self.rejected)
+
+
 def standard_json(content: bytes) -> bytes:
     """The same document with bare NaN and Infinity as texts, which JSON has no other word for. What is no JSON stays as it is."""
     try:
@@ -99,17 +119,19 @@ def experiment_records(site: Site, records: Iterable[msgspec.Raw]) -> Records:
 
 
 def version_records(
-    site: Site, records: Iterable[msgspec.Raw], aliases: Mapping[str, Mapping[str, Sequence[str]]], source_runs: Mapping[str, str]
+    site: Site, records: Iterable[msgspec.Raw], models: RegisteredModels, source_runs: Mapping[str, str]
 ) -> Records:
-    """The versions of the models that `aliases` names; others are left out.
+    """The versions of these models; others are left out. Where a model made no sense, its versions are rejected: without aliases
+    they would say that none is released.
 
-    `aliases` maps model name and version to aliases (`aliases_by_version`), `source_runs` a logged model to the run that made it.
+    `source_runs` maps a logged model to the run that made it.
     """
 
     def translate(record: VersionRecord) -> ModelVersion | None:
-        if record.name not in aliases:
-            return None
-        return _version(site, record, aliases[record.name].get(str(record.version), ()), source_runs)
+        if models.has_lost(record.name):
+            raise ValueError("its registered model makes no sense: its aliases are not known")
+        aliases = models.aliases.get(record.name)
+        return None if aliases is None else _version(site, record, aliases.get(str(record.version), ()), source_runs)
 
     return Records(*_each(records, "model_version", _version_decoder, translate))
 
@@ -119,14 +141,6 @@ def single_version(site: Site, record: msgspec.Raw, source_runs: Mapping[str, st
     return Records(
         *_each([record], "model_version", _version_decoder, lambda version: _version(site, version, version.aliases, source_runs))
     )
-
-
-def aliases_by_version(model: RegisteredModelRecord) -> Mapping[str, Sequence[str]]:
-    """The model's aliases by version."""
-    found: dict[str, list[str]] = {}
-    for one in model.aliases:
-        found.setdefault(str(one.version), []).append(one.alias)
-    return found
 
 
 def logged_model_of(record: VersionRecord) -> str | None:
@@ -235,6 +249,14 @@ def _version(site: Site, record: VersionRecord, aliases: Iterable[str], source_r
     )
 
 
+def _aliases_by_version(model: RegisteredModelRecord) -> Mapping[str, Sequence[str]]:
+    """The model's aliases by version."""
+    found: dict[str, list[str]] = {}
+    for one in model.aliases:
+        found.setdefault(str(one.version), []).append(one.alias)
+    return found
+
+
 def _each(
     records: Iterable[msgspec.Raw], kind: str, decoder: msgspec.json.Decoder[T], translate: Callable[[T], R | None]
 ) -> tuple[list[R], list[Rejected]]:
@@ -260,6 +282,8 @@ def _id_of(raw: msgspec.Raw, kind: str) -> str:
                 parts = [record["info"].get("run_id") or record["info"]["run_uuid"]]
             case "experiment":
                 parts = [record["experiment_id"]]
+            case "registered_model":
+                parts = [record["name"] if isinstance(record["name"], str) else ""]
             case _:
                 parts = [record["name"], record["version"]]
     except (msgspec.DecodeError, UnicodeError, RecursionError, AttributeError, TypeError, LookupError):
@@ -373,4 +397,5 @@ def _deleted(record: ExperimentRecord) -> bool:
 
 _run_decoder = msgspec.json.Decoder(RunRecord, strict=False)
 _experiment_decoder = msgspec.json.Decoder(ExperimentRecord, strict=False)
+_model_decoder = msgspec.json.Decoder(RegisteredModelRecord, strict=False)
 _version_decoder = msgspec.json.Decoder(VersionRecord, strict=False)

@@ -18,7 +18,7 @@ from connectors.errors import NotFound, Unavailable
 from connectors.http import Client, TooMuch, decode, describe, open_client, quotable
 from connectors.mlflow.options import MlflowOptions, MlflowSecrets
 from mappings.mlflow import standard_json
-from mappings.mlflow_records import LoggedModelRecord, RegisteredModelRecord
+from mappings.mlflow_records import LoggedModelRecord
 
 ROOT = "api/2.0/mlflow/"
 RUNS_A_PAGE = 1_000
@@ -48,8 +48,8 @@ class ExperimentsPage(_Page):
     experiments: list[msgspec.Raw] = []
 
 
-class _ModelsPage(_Page):
-    registered_models: list[RegisteredModelRecord] = []
+class ModelsPage(_Page):
+    registered_models: list[msgspec.Raw] = []
 
 
 class VersionsPage(_Page):
@@ -94,11 +94,10 @@ class MlflowApi:
         """The answer to a search for experiments as it is, for the check."""
         return self._client.get(ROOT + "experiments/search", params={"max_results": 1})
 
-    def registered_models(self, prefix: str) -> Iterator[RegisteredModelRecord]:
+    def registered_models(self, prefix: str) -> Iterator[ModelsPage]:
         """The registered models, prompts left out, whose name starts with `prefix` (and perhaps some others)."""
         query = {"max_results": MODELS_A_PAGE, "order_by": "name ASC", **_starting_with(prefix)}
-        for page in self._pages("registered-models/search", query, _ModelsPage):
-            yield from page.registered_models
+        return self._pages("registered-models/search", query, ModelsPage)
 
     def versions(self, prefix: str) -> Iterator[VersionsPage]:
         """The versions of the models whose name starts with `prefix` (and perhaps some others). Their aliases are not given."""

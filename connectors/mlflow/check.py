@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
@@ -38,7 +39,7 @@ class _UserAnswer(msgspec.Struct):
     user: _User
 
 
-class _ExperimentName(msgspec.Struct):
+class _Named(msgspec.Struct):
     name: str = ""
 
 
@@ -118,12 +119,21 @@ def _account(context: SourceContext, api: MlflowApi) -> Iterator[Finding]:
 
 
 def _experiment_names(api: MlflowApi) -> Sequence[str]:
-    decoder = msgspec.json.Decoder(_ExperimentName)
-    return [decoder.decode(record).name for page in api.experiments() for record in page.experiments]
+    return _names(record for page in api.experiments() for record in page.experiments)
 
 
 def _model_names(api: MlflowApi) -> Sequence[str]:
-    return [model.name for model in api.registered_models("")]
+    return _names(record for page in api.registered_models("") for record in page.registered_models)
+
+
+def _names(records: Iterable[msgspec.Raw]) -> Sequence[str]:
+    """Of one that makes no sense, none: to tell of it is up to the pull."""
+    decoder = msgspec.json.Decoder(_Named)
+    names: list[str] = []
+    for record in records:
+        with suppress(msgspec.DecodeError, UnicodeError, RecursionError):
+            names.append(decoder.decode(record).name)
+    return names
 
 
 def _matched(topic: str, globs: Sequence[str], names: Sequence[str]) -> Iterator[Finding]:

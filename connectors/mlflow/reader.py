@@ -23,8 +23,8 @@ from connectors.mlflow.options import MlflowScope
 from connectors.mlflow.single import read_one
 from mappings.mlflow import (
     Records,
+    RegisteredModels,
     Site,
-    aliases_by_version,
     experiment_records,
     logged_models_without_run,
     run_records,
@@ -156,8 +156,12 @@ class MlflowReader:
         elsewhere = {run.ref for run in found if not matches(experiments.get(run.experiment, ""), scope.experiments)}
         if not elsewhere or not scope.models:
             return elsewhere
+        live: set[str] = set()
         try:
-            live = {run_id for records in self._versions(scope) for run_id in _runs_behind_aliases(records)}
+            for records in self._versions(scope):
+                if records.rejected:
+                    return set()  # an alias that could not be read may lead to any of them
+                live.update(_runs_behind_aliases(records))
         finally:
             self._listed.pop("models", None)
         return {ref for ref in elsewhere if ref.id not in live}
@@ -176,14 +180,18 @@ class MlflowReader:
         yield Batch(complete=True)
 
     def _versions(self, scope: MlflowScope) -> Iterator[Records]:
+        """What of the registered models makes no sense, then the versions of all of them."""
         start = common_start(scope.models)
-        registered = self._api.registered_models(start)
-        aliases = {model.name: aliases_by_version(model) for model in registered if matches(model.name, scope.models)}
-        for page in self._api.versions(start) if aliases else ():
+        models = RegisteredModels(lambda name: matches(name, scope.models))
+        for listed in self._api.registered_models(start):
+            models.add(listed.registered_models)
+        if models.rejected:
+            yield Records((), models.rejected)
+        for page in self._api.versions(start) if models.aliases or models.rejected else ():
             self._leave_if_stopped()
-            unknown = logged_models_without_run(page.model_versions, aliases)
+            unknown = logged_models_without_run(page.model_versions, models.aliases)
             source_runs = self._api.source_runs(self._all_experiments(), unknown) if unknown else {}
-            yield version_records(self._site, page.model_versions, aliases, source_runs)
+            yield version_records(self._site, page.model_versions, models, source_runs)
 
     def _all_experiments(self) -> Sequence[str]:
         """A search for runs must name the experiments: a version's run may be in any."""

@@ -14,6 +14,8 @@ import pytest
 
 from connectors.base import Options
 from connectors.conformance import Asked, ReaderConformance, Source
+from connectors.conformance.desk import NAME, Desk
+from connectors.conformance.faults import says_instead, with_records
 from connectors.mlflow import CONNECTION
 from connectors.mlflow.options import MlflowOptions, MlflowScope, MlflowSecrets
 from mappings.model import Ref
@@ -61,6 +63,13 @@ class MlflowSource(Source):
                     self._post("runs/update", run_id=run, status="FINISHED", end_time=self._moment())
                 case "models":
                     self._post("model-versions/create", name=self._model, source="s3://bucket/model")
+
+    def add_model(self) -> str:
+        """A registered model with one version. Its name."""
+        name = f"{self._name}-{uuid.uuid4().hex[:8]}"
+        self._post("registered-models/create", name=name)
+        self._post("model-versions/create", name=name, source="s3://bucket/model")
+        return name
 
     def _moment(self) -> int:
         """The first few lie apart, further than a pull overlaps with the one before."""
@@ -115,3 +124,21 @@ def source(mlflow_server: RunningServer) -> Iterator[Source]:
 class TestReader(ReaderConformance):
     kind = MlflowSource
     principal = "runs"
+
+    def test_a_registered_model_that_makes_no_sense_costs_no_other(self, desk: Desk, source: MlflowSource) -> None:
+        """Of its own versions it is not known which are released: they are set aside, and stay as they were."""
+        everything = desk.all_of("models")
+        other = source.add_model()
+
+        def spoil(records: list[Any]) -> list[Any]:
+            return [{**record, "aliases": [[]]} if record["name"] != other else record for record in records]
+
+        desk.proxy.fault(
+            lambda asked: asked.path.endswith("/registered-models/search"), says_instead(lambda page: with_records(page, spoil))
+        )
+        pulled = desk.pull("models")
+        assert pulled.error is None
+        assert pulled.complete
+        assert pulled.refs == {Ref(NAME, "model_version", f"{other}/1")}
+        set_aside = {rejected.id for batch in pulled.batches for rejected in batch.rejected if rejected.kind == "model_version"}
+        assert set_aside == {ref.id for ref in everything}

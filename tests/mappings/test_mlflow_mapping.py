@@ -6,6 +6,7 @@ import itertools
 import json
 import math
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,8 +17,8 @@ from hypothesis import strategies as st
 
 from mappings.mlflow import (
     Records,
+    RegisteredModels,
     Site,
-    aliases_by_version,
     experiment_records,
     logged_models_without_run,
     run_records,
@@ -25,7 +26,6 @@ from mappings.mlflow import (
     standard_json,
     version_records,
 )
-from mappings.mlflow_records import RegisteredModelRecord
 from mappings.model import Dataset, DatasetUse, Entity, Experiment, ModelVersion, Ref, Run, encode
 
 SITE = Site("mlflow", "https://mlflow.example.com/ml")
@@ -319,27 +319,48 @@ def version(**fields: Any) -> dict[str, Any]:
     return {"name": "churn", "version": "3", "creation_timestamp": START, "source": "models:/m-1", "status": "READY", **fields}
 
 
-def one_version(record: dict[str, Any], aliases: Any = None, source_runs: dict[str, str] | None = None) -> ModelVersion:
-    names = {record["name"]: aliases or {}}
-    (entity,) = version_records(SITE, [raw(record)], names, source_runs or {}).entities
+def models(*records: dict[str, Any]) -> RegisteredModels:
+    found = RegisteredModels(lambda name: name != "other")
+    found.add(map(raw, records))
+    return found
+
+
+def one_version(
+    record: dict[str, Any], aliases: Sequence[dict[str, Any]] = (), source_runs: dict[str, str] | None = None
+) -> ModelVersion:
+    registered = models({"name": record["name"], "aliases": aliases})
+    (entity,) = version_records(SITE, [raw(record)], registered, source_runs or {}).entities
     assert isinstance(entity, ModelVersion)
     return entity
 
 
 def test_a_version_gets_its_aliases_from_the_registered_model() -> None:
-    model = msgspec.json.decode(
-        b'{"name": "churn", "aliases": [{"alias": "live", "version": 3}, {"alias": "champion", "version": "3"},'
-        b' {"alias": "next", "version": "4"}]}',
-        type=RegisteredModelRecord,
-        strict=False,
-    )
-    found = one_version(version(run_id="r1"), aliases_by_version(model))
+    names = {"live": 3, "champion": "3", "next": "4"}
+    found = one_version(version(run_id="r1"), [{"alias": alias, "version": number} for alias, number in names.items()])
     assert found.ref == Ref("mlflow", "model_version", "churn/3")
     assert found.aliases == ("champion", "live")
     assert found.run == Ref("mlflow", "run", "r1")
     assert (found.model_id, found.artifact_uri, found.status) == ("m-1", "models:/m-1", "READY")
     assert found.url == "https://mlflow.example.com/ml/#/models/churn/versions/3"
     assert one_version(version(version=9)).aliases == ()
+
+
+@pytest.mark.parametrize(
+    ("broken", "lost"),
+    [
+        ({"name": "churn", "aliases": 7}, {"churn/3"}),
+        ({"name": 7}, {"churn/3", "demand/3"}),
+        ({"name": "other", "aliases": 7}, set()),
+    ],
+)
+def test_versions_of_a_registered_model_that_makes_no_sense_are_rejected(broken: dict[str, Any], lost: set[str]) -> None:
+    """Of one without a name that can be read, it may be any that was not listed. What is not wanted costs nothing."""
+    registered = models({"name": "sales"}, broken)
+    listed = [raw(version(name=name)) for name in ("churn", "demand", "sales", "other")]
+    records = version_records(SITE, listed, registered, {})
+    assert {entity.ref.id for entity in records.entities} == {"sales/3"}
+    assert {one.id for one in records.rejected} == lost
+    assert len(registered.rejected) == (1 if lost else 0)
 
 
 def test_a_version_without_run_is_that_of_its_logged_model() -> None:
@@ -366,7 +387,7 @@ def test_approval_is_a_tag(tags: dict[str, str], approval: str | None) -> None:
 
 
 def test_versions_of_other_models_are_left_out() -> None:
-    assert version_records(SITE, [raw(version(name="other"))], {"churn": {}}, {}) == Records([], [])
+    assert version_records(SITE, [raw(version(name="other"))], models({"name": "churn"}), {}) == Records([], [])
 
 
 def test_a_single_version_brings_its_own_aliases() -> None:
@@ -444,7 +465,7 @@ def test_no_record_breaks_a_page(record: Any) -> None:
     for result in (
         run_records(SITE, [raw(record)]),
         experiment_records(SITE, [raw(record)]),
-        version_records(SITE, [raw(record)], {"n": {}}, {}),
+        version_records(SITE, [raw(record)], models({"name": "n"}), {}),
     ):
         assert len(result.entities) + len(result.rejected) <= 1
         for entity in result.entities:
