@@ -130,6 +130,14 @@ class Graph:
         reached.pop(subject, None)
         return reached
 
+    def effects_of(self, refs: Iterable[Ref], via: Iterable[Relation]) -> frozenset[Ref]:
+        """These, and what is reached from them towards effects, with the datasets on the way."""
+        starts, relations = frozenset(refs), frozenset(via)
+        reached: dict[Ref, Step] = {}
+        for ref in sorted(starts):
+            self._walk(ref, relations, self._ahead[1], self._beside, reached)
+        return starts | reached.keys()
+
     def _walk(
         self,
         subject: Ref,

@@ -7,14 +7,16 @@ object that was not confirmed lately is unknown. Knowing more can turn unknown i
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
 import msgspec
 
 from mappings.conditions import Age, Bound, Condition, format_duration, matches
-from mappings.model import ChangeRequest, Deployment, Entity, ModelVersion, Observation, Ref, Run
+from mappings.model import ChangeRequest, Deployment, Entity, Link, ModelVersion, Observation, Ref, Run
 from mappings.rules import OBSERVATIONS, PATTERNS, Item, ObservationPattern, Pattern, StatusPattern, StatusRule
+from sync.awaited import awaited
 from sync.facts import FACTS
 from sync.facts.data import is_current
 from sync.facts.serving import serves
@@ -49,12 +51,14 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
-    """A truth with its reasons. `recheck_at` is when time alone may change it."""
+    """A truth with its reasons. `recheck_at` is when time alone may change it. `at_most_false`: all that is unknown is whether the
+    rule applies; if it does, it is false."""
 
     truth: Truth
     evidence: tuple[Evidence, ...] = ()
     missing: tuple[str, ...] = ()
     recheck_at: datetime | None = None
+    at_most_false: bool = False
 
 
 OtherVerdicts: TypeAlias = Callable[[str, Ref], "Judged | None"]
@@ -79,12 +83,16 @@ class _Judge:
             ref for ref in (view.graph.entities if rule.subject == "project" else self.reached) if ref != subject.ref
         )
 
+        self.awaited = awaited(rule, subject.ref, self.reached, view)
+
     def verdict(self) -> Judged | None:
         doubts = list(self._doubts_of_applying())
         if not doubts:
             names = {name for name, _ in self.rule.when.patterns()}
-            lacks = [*self._lacks({kind for name in names for kind in _kinds(name)}), *self._unseen(names)]
-            return Judged(truth=None, missing=tuple(lacks)) if lacks else None
+            to_come = self._to_come(names - {"status"} or names)
+            lacks = [*self._lacks({kind for name in names for kind in _kinds(name)}), *self._unseen(names), *to_come]
+            judged = self._block(self.rule.when)
+            return Judged(truth=None, missing=tuple(lacks), at_most_false=judged.truth is False) if lacks else None
         judged = self._block(self.rule.when)
         if all(doubts) and judged.truth is not None:
             judged = Judged(truth=None, evidence=judged.evidence, missing=tuple(sorted({one for doubt in doubts for one in doubt})))
@@ -135,7 +143,9 @@ class _Judge:
         if item.subject is not None:
             return self._member(self.subject, self.rule.subject_pattern(item.subject))
         members, lacks = self._members(item)
-        return _or([*members, Judged(truth=None, missing=tuple(lacks)) if lacks else Judged(truth=False)])
+        lacks = [*lacks, *self._could_hold(item)]
+        known = [msgspec.structs.replace(one, truth=False) if one.at_most_false else one for one in members]
+        return _or([*known, Judged(truth=None, missing=tuple(lacks)) if lacks else Judged(truth=False)])
 
     def _every(self, item: Item) -> Judged:
         if item.is_block:
@@ -143,6 +153,7 @@ class _Judge:
         if item.subject is not None:
             return self._member(self.subject, self.rule.subject_pattern(item.subject))
         members, lacks = self._members(item)
+        lacks = [*lacks, *self._to_come({name for name, _ in item.patterns()})]
         if lacks:
             return _and([*members, Judged(truth=None, missing=tuple(lacks))])
         return _and(members) if members else Judged(truth=False)
@@ -178,7 +189,7 @@ class _Judge:
     def _way_lacks(self, ref: Ref) -> Sequence[str]:
         """What the way to `ref` lacks: nothing that a link on it was read from may be missing or unconfirmed."""
         path = self.view.graph.path(self.subject.ref, ref, self.reached)
-        read_from = {link.target if link.relation == "blocks" else link.source for link in path if link.confidence != "declared"}
+        read_from = {one for link in path if link.confidence != "declared" for one in _read_from(link)}
         return sorted({lack for one in read_from for lack in self.view.lacks(one)})
 
     def _observed(self) -> Sequence[Ref]:
@@ -188,18 +199,57 @@ class _Judge:
         return (self.subject.ref, *self.members) if "observes" in self.rule.via else ()
 
     def _lacks(self, kinds: Collection[str]) -> Sequence[str]:
-        """What could still add a member of these kinds, or a link along `via`.
+        """The streams that could still add a member of these kinds, or a link along `via`.
 
         Commits that no listing has are looked up for the runs and versions that name them, so these bring commits too.
         """
         wanted = {kind for relation in self.rule.via for kind in RELATION_KINDS[relation]} | set(kinds)
-        if "built_from" not in self.rule.via and "commit" not in kinds:
-            return self.view.freshness.absent_proof_lacks(wanted)
-        lacks = list(self.view.freshness.absent_proof_lacks(wanted | {"run", "model_version"}))
-        count = len(self.view.open_look_ups)
-        if count:
-            lacks.append(f"look-up of {count} commit" + ("" if count == 1 else "s"))
-        return lacks
+        brings = {"run", "model_version"} if "built_from" in self.rule.via or "commit" in kinds else set()
+        return self.view.freshness.absent_proof_lacks(wanted | brings)
+
+    def _to_come(self, names: Collection[str]) -> Sequence[str]:
+        """The look-ups that could bring something that patterns of these names look at, whatever they ask of it."""
+        brings = any(ref not in self.reached for name in names for ref in self._awaited_by(name))
+        return self.awaited.missing if brings or self._is_open_to("commit" in names) else ()
+
+    def _awaited_by(self, name: str) -> Iterator[Ref]:
+        """Of what look-ups could bring, that which a pattern of this name looks at."""
+        for kind, refs in self.awaited.refs.items():
+            if name not in OBSERVATIONS:
+                yield from refs if name in (kind, "status") else ()
+            elif "observes" in self.rule.via:
+                yield from refs if kind in _observable(name) else (ref for ref in refs if self._monitors_of(ref, name))
+
+    def _could_hold(self, item: Item) -> Sequence[str]:
+        """The look-ups that could bring something for which a pattern may hold."""
+        named = item.pattern()
+        if named is None or not self.awaited.missing:
+            return ()
+        brings = any(ref not in self.reached for ref in self._holding(*named))
+        return self.awaited.missing if brings or self._is_open_to(named[0] == "commit") else ()
+
+    def _holding(self, name: str, pattern: Pattern) -> Iterable[Ref]:
+        """Of what look-ups could bring onto some way, that for which a pattern is not known to fail; found once for all ways."""
+        every = [ref for refs in self.awaited.refs.values() for ref in refs]
+        if not every or isinstance(pattern, StatusPattern):
+            return (ref for ref in every if isinstance(pattern, StatusPattern) and _may_be(self.others(pattern.id, ref)))
+        key = (name, pattern, frozenset(self.rule.via), self.rule.open_after, self.rule.close_after)
+        if key not in self.view.holding:
+            off_the_way = copy(self)
+            off_the_way.reached = {}
+            self.view.holding[key] = frozenset(ref for ref in every if any(map(_may_be, off_the_way._of(ref, name, pattern))))
+        return self.view.holding[key]
+
+    def _of(self, ref: Ref, name: str, pattern: Pattern) -> Iterator[Judged | None]:
+        """What a pattern about entities or observations says of one object."""
+        if isinstance(pattern, ObservationPattern):
+            if "observes" in self.rule.via:
+                yield from (self._monitor(monitor, pattern) for monitor in self._monitors_of(ref, name))
+        elif ref.kind == name and ref in self.view.graph.entities:
+            yield self._member(self.view.graph.entities[ref], pattern)
+
+    def _is_open_to(self, commits: bool) -> bool:
+        return self.awaited.anything or (commits and self.awaited.commits)
 
     def _unseen(self, names: Collection[str]) -> Sequence[str]:
         """The blocking tickets that patterns of these names would look at if the project's scopes showed them."""
@@ -228,16 +278,15 @@ class _Judge:
         return Judged(truth=holds, evidence=evidence, recheck_at=_earliest([recheck_at, fact.changes_at]))
 
     def _monitors(self, name: str) -> Sequence[Monitor]:
-        return [
-            monitor
-            for ref in self._observed()
-            for monitor in self.view.monitors(
-                ref,
-                name,  # type: ignore[arg-type]  # the schema's observation patterns are exactly the observation kinds
-                open_after=self.rule.open_after,
-                close_after=self.rule.close_after,
-            )
-        ]
+        return [monitor for ref in self._observed() for monitor in self._monitors_of(ref, name)]
+
+    def _monitors_of(self, ref: Ref, name: str) -> Sequence[Monitor]:
+        return self.view.monitors(
+            ref,
+            name,  # type: ignore[arg-type]  # the schema's observation patterns are exactly the observation kinds
+            open_after=self.rule.open_after,
+            close_after=self.rule.close_after,
+        )
 
     def _monitor(self, monitor: Monitor, pattern: ObservationPattern) -> Judged | None:
         """What one monitor says; None where the pattern speaks of other monitors."""
@@ -278,6 +327,20 @@ class _Judge:
             return Judged(truth=None, evidence=(evidence,), missing=(f"a readable value of {monitor.name}",), recheck_at=expires)
         holds = pattern.outcome is None or matches(monitor.outcome, pattern.outcome)
         return Judged(truth=holds, evidence=(msgspec.structs.replace(evidence, holds=holds),), recheck_at=expires)
+
+
+def _read_from(link: Link) -> Sequence[Ref]:
+    """Whose facts a link was read from: the tickets of a change request tell whether something was built from it or follows it."""
+    match link.relation:
+        case "blocks":
+            return (link.target,)
+        case "built_from":
+            return (link.source, link.target)
+    return (link.source,)
+
+
+def _may_be(judged: Judged | None) -> bool:
+    return judged is not None and judged.truth is not False and not judged.at_most_false
 
 
 def _kinds(name: str) -> frozenset[str]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import TypeAlias
 
 import msgspec
 
-from mappings.model import Dataset, ModelVersion, ObservationKind, Ref, Run
+from mappings.model import Dataset, ModelVersion, ObservationKind, Ref, Relation, Run
 from sync.freshness import Freshness
 from sync.graph import Graph
+from sync.lineage import named_shas
 from sync.moments import day_in, is_ahead
 from sync.monitors import Monitor, monitors
 from sync.names import name_of
@@ -47,6 +49,8 @@ class View:
         self.freshness = freshness
         self.now = freshness.now
         self._monitors: dict[tuple[Ref, ObservationKind, int, int], Sequence[Monitor]] = {}
+        self.holding: dict[Hashable, frozenset[Ref]] = {}
+        self._hanging: dict[frozenset[Relation], Mapping[str, frozenset[Ref]]] = {}
 
     def lacks(self, ref: Ref) -> Sequence[str]:
         """Why the facts of an object may not be relied on; empty when they may."""
@@ -75,6 +79,22 @@ class View:
     def open_look_ups(self) -> Sequence[str]:
         """The commits that are still to be looked up. Where nobody could be asked, there is nothing to wait for."""
         return sorted(self.graph.unresolved) if self.freshness.provides("commit", "change_request") else ()
+
+    @cached_property
+    def awaiting(self) -> frozenset[Ref]:
+        """The runs and model versions that name a commit which is still to be looked up."""
+        shas = self.open_look_ups
+        built: Sequence[Run | ModelVersion] = [*self.graph.of(Run), *self.graph.of(ModelVersion)] if shas else []
+        return frozenset(one.ref for one in built if any(_begins_one(sha, shas) for sha in named_shas(one)))
+
+    def hanging_on_look_ups(self, via: frozenset[Relation]) -> Mapping[str, frozenset[Ref]]:
+        """Those, and what hangs on them along `via`, by kind; worked out once for all who ask."""
+        if via not in self._hanging:
+            found: dict[str, set[Ref]] = {}
+            for ref in self.graph.effects_of(self.awaiting, via):
+                found.setdefault(ref.kind, set()).add(ref)
+            self._hanging[via] = {kind: frozenset(refs) for kind, refs in found.items()}
+        return self._hanging[via]
 
     @cached_property
     def has_deployments(self) -> bool:
@@ -116,6 +136,12 @@ class View:
 
     def today(self) -> date:
         return day_in(self.now, self.project.timezone)
+
+
+def _begins_one(sha: str, shas: Sequence[str]) -> bool:
+    """Whether one of `shas`, which are sorted, is meant by a full or short `sha`."""
+    at = bisect_left(shas, sha)
+    return at < len(shas) and shas[at].startswith(sha)
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)

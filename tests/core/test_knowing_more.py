@@ -48,6 +48,20 @@ RULES = [
         via=["trained_on"],
         **{"for": "dataset"},
     ),
+    rule(
+        id="change-built",
+        when={"any": [{"model_version": {"released": True}}], "all": [{"run": {"status": "finished"}}]},
+        via=["built_from", "registered_from"],
+        **{"for": "change_request"},
+    ),
+    rule(
+        id="tried",
+        when={
+            "all": [{"run": {"status": "finished"}}],
+            "none": [{"status": {"id": "version-live"}}, {"dataset": {"current": False}}],
+        },
+        via=["implements", "built_from", "registered_from", "trained_on"],
+    ),
     rule(id="change-open", when={"all": [{"work_item": {"open": True}}]}, via=["implements"], **{"for": "change_request"}),
     rule(
         id="all-well",
@@ -100,7 +114,7 @@ def rich_worlds(draw: st.DrawFn) -> World:
         if draw(flag):
             world.commit(
                 sha(f"cccc{one:03}"),
-                draw(st.sampled_from([*keys, "none"])),
+                draw(st.sampled_from([*keys, " ".join(keys), "none"])),
                 change_requests=tuple(changes[: draw(st.integers(0, 3))]),
             )
         else:
@@ -149,7 +163,8 @@ run_facts: Drawn = st.fixed_dictionaries(
     }
 )
 version_facts: Drawn = st.fixed_dictionaries(
-    {"aliases": st.sampled_from([("champion",), ()])}, optional={"run": st.none(), "tags": st.sampled_from([{"drift.y": "0.5"}])}
+    {"aliases": st.sampled_from([("champion",), ()])},
+    optional={"run": st.none(), "tags": st.sampled_from([{"drift.y": "0.5"}, {"git_sha": sha("cccc001")}])},
 )
 deployment_facts: Drawn = st.fixed_dictionaries({"state": st.sampled_from(["in_service", "stopped"])})
 shas = st.sampled_from([None, *(sha(f"{letter * 4}{one:03}") for letter in "abc" for one in range(2))])

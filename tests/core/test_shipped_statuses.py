@@ -161,12 +161,14 @@ def test_what_rests_on_a_stale_link_is_unknown(rule: str) -> None:
     assert "github/change_requests (the last read failed)" in says(world, rule)
 
 
-def test_a_commit_that_is_still_to_be_looked_up_leaves_everything_open() -> None:
+def test_a_commit_that_is_still_to_be_looked_up_leaves_open_what_it_could_bring() -> None:
     world = World()
     item, _, run, _ = world.whole()
     world.change_of(run, metrics={})
     assert world.truth("model-ready", item) is False
-    world.run("r9", git_commit=sha("dead001"))
+    other = world.run("r9", git_commit=sha("dead001"))
+    assert world.truth("model-ready", item) is False
+    world.version(9, run=other)
     assert world.truth("model-ready", item) is None
     assert says(world, "model-ready") == "Model ready: not known; missing: look-up of 1 commit"
     world.known_missing = frozenset({sha("dead001")})

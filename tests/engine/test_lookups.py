@@ -298,6 +298,26 @@ def test_a_commit_that_github_fails_on_is_told_and_keeps_no_other_from_its_ticke
     assert office.field(ticket) == "Model ready"
 
 
+def test_a_commit_that_github_always_fails_on_leaves_known_what_it_cannot_change(office: Office) -> None:
+    with_shelf(office)
+    ticket = office.ticket()
+    sha, number = office.propose(ticket)
+    office.github.merge(REPO, number, "merge")
+    office.train("churn-classifier", sha)
+    office.sync()
+    office.train("poison", NOWHERE, aliases=())
+    broken = answers(500, {"message": "Server Error"}, {"Retry-After": "3600"})
+    office.github.faults.append(Fault(broken, path=f"*/commits/{NOWHERE}", times=99))
+    result = office.sync()
+    assert result.exit_code is ExitCode.PARTIAL
+    truths = {one.rule: one.truth for one in result.projects[0].assessment.standings if one.subject == office.ref(ticket)}
+    assert (truths["model-ready"], truths["drift-alert"]) == (True, False)
+    office.train("poison", NOWHERE)
+    other = office.ticket()
+    truths = {one.rule: one.truth for one in office.sync().projects[0].assessment.standings if one.subject == office.ref(other)}
+    assert truths["model-ready"] is None
+
+
 def test_one_run_asks_for_so_many_and_the_next_for_the_rest(office: Office) -> None:
     shas = [f"{number:040x}" for number in range(lookup.MOST + CHUNK)]
     first, _ = shelved(office, shas)
