@@ -180,7 +180,7 @@ def _without_the_skipped(plan: Plan, recalled: _Recalled, assessment: Assessment
 
 def _is_due(before: Skipped, now: datetime) -> bool:
     """Nothing tells when what could not be seen can be seen again, so it is looked for; but not in every run."""
-    return now - before.last.at >= min(SOONEST * 2 ** (before.times - 1), LATEST)
+    return now - before.last.at >= min(SOONEST * (1 << min(before.times - 1, 10)), LATEST)
 
 
 def _is_news(before: Entry, change: Change, target: Entity | None) -> bool:
