@@ -8,6 +8,7 @@ from __future__ import annotations
 from connectors.conformance.proxy import Answer, Asked
 from connectors.conformance.publisher import PublisherConformance
 from connectors.conformance.reader import ReaderConformance
+from connectors.conformance.serving import serving
 from connectors.conformance.source import NotProvided, Source
 
-__all__ = ["Answer", "Asked", "NotProvided", "PublisherConformance", "ReaderConformance", "Source"]
+__all__ = ["Answer", "Asked", "NotProvided", "PublisherConformance", "ReaderConformance", "Source", "serving"]

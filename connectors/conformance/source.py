@@ -42,9 +42,9 @@ class Source(ABC):
 
     # -- how to get at it -----------------------------------------------------------------------------------------------------
 
-    @abstractmethod
     def options(self, url: str) -> Options:
-        """The connector's options, for a server at `url`."""
+        """The connector's options, for a server at `url`. By default these name nothing but the address."""
+        return self.connection.options.model_validate({"url": url})
 
     @abstractmethod
     def secrets(self) -> Options:
@@ -60,9 +60,9 @@ class Source(ABC):
         """Deletes the object on the server. False: objects of this kind are never deleted."""
         raise NotProvided(self, "remove", "to take records away while they are listed")
 
-    @abstractmethod
     def lists(self, stream: str, asked: Asked) -> bool:
-        """Whether the request asks for a page of the stream's records."""
+        """Whether the request asks for a page of the stream's records: by default, if its path ends with the stream's name."""
+        return asked.path.endswith(f"/{stream}")
 
     def in_small_pages(self, asked: Asked, size: int = 2) -> Asked:
         """The same request for pages of so few records."""

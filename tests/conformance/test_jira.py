@@ -8,7 +8,7 @@ import pytest
 
 from connectors.base import Options
 from connectors.conformance import Asked, PublisherConformance, ReaderConformance, Source
-from connectors.jira.options import JiraOptions, JiraSecrets
+from connectors.jira.options import JiraSecrets
 from sandbox.jira import JiraCloud
 from tests.conformance.jira_records import JiraRecords
 
@@ -19,9 +19,6 @@ class CloudSource(JiraRecords):
     def __init__(self, site: JiraCloud) -> None:
         super().__init__(site)
         self.url = site.url
-
-    def options(self, url: str) -> Options:
-        return JiraOptions(url=url)
 
     def secrets(self) -> Options:
         return JiraSecrets.model_validate({"user": self._site.user, "token": self._site.token})

@@ -17,7 +17,7 @@ from connectors.conformance import Asked, ReaderConformance, Source
 from connectors.conformance.desk import NAME, Desk
 from connectors.conformance.faults import says_instead, with_records
 from connectors.mlflow import CONNECTION
-from connectors.mlflow.options import MlflowOptions, MlflowScope, MlflowSecrets
+from connectors.mlflow.options import MlflowScope, MlflowSecrets
 from mappings.model import Ref
 from sandbox.mlflow.server import RunningServer
 
@@ -42,9 +42,6 @@ class MlflowSource(Source):
         self._home = str(self._post("experiments/create", name=f"{self._name}-home")["experiment_id"])
         self._model = str(self._post("registered-models/create", name=f"{self._name}-model")["registered_model"]["name"])
         self._added = 0
-
-    def options(self, url: str) -> Options:
-        return MlflowOptions(url=url)
 
     def secrets(self) -> Options:
         return MlflowSecrets.model_validate({"token": "not-a-real-token-of-anybody"})

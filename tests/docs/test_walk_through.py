@@ -9,19 +9,16 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import httpx
 import pytest
 
+from connectors.conformance import serving
 from mappings.model import Ref
 from sandbox.jira import JiraCloud
 from sandbox.mlflow.server import RunningServer
@@ -96,21 +93,8 @@ def suite(package: Package, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleT
         del sys.modules[name]
 
 
-@contextmanager
-def _serving(handler: Any) -> Iterator[str]:
-    """The address at which the service answers."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 def test_the_whole_connector_is_short(files: Mapping[str, str]) -> None:
-    lines = [line for text in files.values() for line in text.splitlines() if line.strip()]
+    lines = [line for text in files.values() for line in text.splitlines()]
 
     assert set(files) == FILES
     assert len(lines) <= MOST_LINES
@@ -148,7 +132,7 @@ def test_the_answer_of_the_page_is_what_the_connector_reads(
     reader = importlib.import_module("acme_reports.reader")
     (shown,) = blocks(documents[PAGE], "json")
     suite.ReportsSource().add("reports", 1)
-    with _serving(suite.Service) as url:
+    with serving(suite.Service) as url:
         answer = httpx.get(f"{url}/reports", headers={"authorization": "Bearer not-a-real-token"}, trust_env=False).json()
 
     ours, theirs = json.loads(shown), answer
@@ -169,7 +153,7 @@ def test_it_syncs(
     reports = suite.ReportsSource()
     reports.add("reports", 2)
     suite.Service.reports[-1]["score"] = 0.71
-    with JiraCloud() as jira, _serving(suite.Service) as service:
+    with JiraCloud() as jira, serving(suite.Service) as service:
         jira.add_project("CHURN", "Churn prediction")
         watch = jira.add_issue("CHURN", "Watch")
         field = jira.add_field(
@@ -201,6 +185,8 @@ def test_it_syncs(
         third = desk.run("pull", "--full")
         _done(third)
         assert re.search(r"^reports +reports +1 +0 +1 ", third.out, flags=re.MULTILINE), third.out  # records, changed, gone
+        _done(desk.run("sync"))
+        assert len(jira.writes) == writes, "what was observed is history: that its report is gone does not undo it"
 
 
 def _done(*commands: Ended) -> None:
