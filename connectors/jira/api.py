@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict, Unpack
 from urllib.parse import quote
 
 import httpx
@@ -51,6 +51,14 @@ class _Property(msgspec.Struct):
 class _Errors(msgspec.Struct):
     errorMessages: list[str] = []  # noqa: N815
     errors: dict[str, Any] = {}
+
+
+class Asked(TypedDict, total=False):
+    """What `Client.request` takes beside method, address and `accept`."""
+
+    params: Mapping[str, Any] | None
+    json: Any
+    repeatable: bool
 
 
 class JiraApi:
@@ -98,36 +106,16 @@ class JiraApi:
 
     # -- sending ---------------------------------------------------------------------------------------------------------------
 
-    def send(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, Any] | None = None,
-        json: Any = None,
-        accept: Collection[int] = (200,),
-        repeatable: bool | None = None,
-    ) -> httpx.Response:
+    def send(self, method: str, path: str, accept: Collection[int] = (200,), **asked: Unpack[Asked]) -> httpx.Response:
         """The answer to a request below the site's address. Raises `AuthError` also for what only looks like an answer."""
         if self._client is None:
             self._client = open_jira(self._context)
-        answer = self._client.request(
-            method, path, params=params, json=json, accept=self._admission.judged(accept), repeatable=repeatable
-        )
+        answer = self._client.request(method, path, accept=self._admission.judged(accept), **asked)
         return self._admission.checked(answer, accept)
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, Any] | None = None,
-        json: Any = None,
-        accept: Collection[int] = (200,),
-        repeatable: bool | None = None,
-    ) -> httpx.Response:
+    def request(self, method: str, path: str, accept: Collection[int] = (200,), **asked: Unpack[Asked]) -> httpx.Response:
         """`send` below the REST API's address."""
-        return self.send(method, f"{self._root}{path}", params=params, json=json, accept=accept, repeatable=repeatable)
+        return self.send(method, f"{self._root}{path}", accept, **asked)
 
     def search(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None) -> httpx.Response:
         """Raises `NotFound` with Jira's words when it refuses the query: a project or an issue that is not there, or hidden."""

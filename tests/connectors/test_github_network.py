@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -19,7 +20,7 @@ from connectors.github.reader import GithubReader
 from mappings.change import Owned, Slot
 from mappings.model import Ref
 from sandbox.github import DEFAULT_TOKEN, GitHub
-from tests.connectors.networks import VARIABLES, TunnelProxy, private_tls
+from tests.connectors.networks import TunnelProxy
 
 REPO = "example/churn"
 SCOPE = GithubScope(repositories=(REPO,))
@@ -31,26 +32,10 @@ class Meter:
 
 
 @pytest.fixture
-def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The file by which the server is trusted, which nothing names yet."""
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-    return tmp_path / "authority.pem"
-
-
-@pytest.fixture
-def hub(bundle: Path) -> Iterator[GitHub]:
-    tls, _ = private_tls(bundle.parent)
+def hub(tls: ssl.SSLContext) -> Iterator[GitHub]:
     with GitHub(tls=tls) as started:
         started.add_repository(REPO)
         started.add_issue(REPO, "Churn model")
-        yield started
-
-
-@pytest.fixture
-def proxy() -> Iterator[TunnelProxy]:
-    with TunnelProxy() as started:
         yield started
 
 

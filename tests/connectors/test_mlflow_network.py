@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from connectors.mlflow import CONNECTION
 from connectors.mlflow.options import MlflowOptions, MlflowScope, MlflowSecrets
 from mappings.change import Owned
 from sandbox.server import Reply, Route, StandIn
-from tests.connectors.networks import VARIABLES, TunnelProxy, private_tls
+from tests.connectors.networks import TunnelProxy
 
 SCOPE = MlflowScope(experiments=("churn",))
 
@@ -38,16 +39,7 @@ class Meter:
 
 
 @pytest.fixture
-def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-    return tmp_path / "authority.pem"
-
-
-@pytest.fixture
-def server(bundle: Path) -> Iterator[Tracking]:
-    tls, _ = private_tls(bundle.parent)
+def server(tls: ssl.SSLContext) -> Iterator[Tracking]:
     with Tracking(tls=tls) as started:
         yield started
 
@@ -84,11 +76,10 @@ def test_without_the_setting_it_says_which(server: Tracking) -> None:
     reader.close()
 
 
-def test_it_is_read_through_a_proxy(server: Tracking, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_read_through_a_proxy(server: Tracking, bundle: Path, proxy: TunnelProxy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
-    with TunnelProxy() as proxy:
-        monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy.address}")
-        reader = open_reader(server)
-        assert list(reader.pull("experiments", SCOPE, None))[-1].complete
-        reader.close()
-        assert [head.split(" ")[0] for head in proxy.asked] == ["CONNECT"]
+    monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy.address}")
+    reader = open_reader(server)
+    assert list(reader.pull("experiments", SCOPE, None))[-1].complete
+    reader.close()
+    assert [head.split(" ")[0] for head in proxy.asked] == ["CONNECT"]
