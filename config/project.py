@@ -140,6 +140,11 @@ class Release(Section):
     """What makes a model version the released one."""
 
     alias: Name | None = Field(None, description="The alias that the released version carries.", examples=["champion"])
+    environments: tuple[Name, ...] = Field(
+        ("prod*",),
+        description="Which environments of endpoints are production. An endpoint that names no environment is.",
+        examples=[["prod*", "live"]],
+    )
 
 
 class Data(Section):
@@ -192,6 +197,18 @@ class Retrain(Section):
     """When a model is due for training."""
 
     every: Duration | None = Field(None, description="The longest time between two trainings.", examples=["90d"])
+    after_drifts: Annotated[int, Field(ge=1, le=1_000), BeforeValidator(_number)] | None = Field(
+        None, description="After so many failed results of drift monitors since the last training.", examples=[5]
+    )
+
+
+class Compliance(Section):
+    """Where the evidence lies that the project's risk class asks for."""
+
+    oversight: Name | None = Field(None, description="Who watches over the model's decisions.", examples=["Ada Example"])
+    review_labels: tuple[Name, ...] = Field(
+        ("data-protection-review",), description="A closed ticket with one of these labels is the data-protection review."
+    )
 
 
 class DeclaredLink(Section):
@@ -226,6 +243,7 @@ class ProjectBody(Section):
     performance: Performance = Performance()
     bias: Bias = Bias()
     retrain: Retrain = Retrain()
+    compliance: Compliance = Compliance()
     links: tuple[DeclaredLink, ...] = Field((), description="Links declared by hand.")
     owners: tuple[Name, ...] = Field((), description="Who answers for the project.", examples=[["Ada Example"]])
     publish: Mapping[str, SerializeAsAny[BaseModel]] = Field(

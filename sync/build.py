@@ -171,6 +171,11 @@ def _project_view(file: ProjectFile, entry: ProjectEntry, rules: Sequence[Status
             for name, one in entry.performance.baselines.items()
         },
         bias=entry.bias.metrics,
+        environments=entry.release.environments,
+        retrain_every=entry.retrain.every,
+        retrain_after_drifts=entry.retrain.after_drifts,
+        oversight=entry.compliance.oversight,
+        review_labels=entry.compliance.review_labels,
         links=tuple(
             DeclaredLink(source=str(one.source), relation=one.relation, target=str(one.target), note=one.note or "")
             for one in entry.links

@@ -12,9 +12,10 @@ import msgspec
 
 from mappings.model import ChangeRequest, Dataset, Deployment, Entity, Milestone, ModelVersion, Project, Ref, WorkItem
 from mappings.rules import StatusRule, in_order
-from sync.judge import Evidence, Judged, Truth, judge
+from sync.judge import judge
 from sync.moments import day_in
 from sync.names import name_of
+from sync.truth import Evidence, Judged, Truth
 from sync.view import View
 
 _SUBJECTS: Mapping[str, type[Entity]] = {

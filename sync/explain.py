@@ -28,13 +28,13 @@ from sync.assess import Assessment
 from sync.chain import MAX_BRANCHES, Node, chain, title_of
 from sync.derive import Standing
 from sync.graph import Graph
-from sync.judge import Evidence
 from sync.known import Known
 from sync.lineage import named_shas
 from sync.link import resolve
 from sync.names import name_of
 from sync.recipients import Delivery, deliver, why_untold
 from sync.showing import shown_on, state_seen
+from sync.truth import Evidence
 
 K = TypeVar("K", bound=Hashable)
 

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from mappings.conditions import Age, Bound, Condition, format_duration, matches
+from mappings.conditions import Age, Condition, matches
 from mappings.model import ChangeRequest, Deployment, Entity, Link, ModelVersion, Observation, Ref, Run
 from mappings.rules import OBSERVATIONS, PATTERNS, Item, ObservationPattern, Pattern, StatusPattern, StatusRule
 from sync.awaited import awaited
@@ -24,42 +24,8 @@ from sync.graph import RELATION_KINDS, Step
 from sync.moments import in_words, later
 from sync.monitors import Monitor
 from sync.names import name_of
-from sync.view import Fact, FactValue, Unknown, View
-
-Truth: TypeAlias = bool | None
-"""None is unknown."""
-
-SHOWN_EVIDENCE = 12
-
-
-class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One thing that was looked at: `words` follow `name` in a sentence, `holds` says whether it speaks for the rule's items.
-
-    `observed_at` is when the fact came about, where that is told apart from our own doings: an issue's last change is not, since
-    our writes are changes too.
-    """
-
-    ref: Ref
-    name: str
-    fact: str
-    value: str | float | bool | None = None
-    threshold: str | None = None
-    observed_at: datetime | None = None
-    url: str | None = None
-    holds: bool | None = None
-    words: str = ""
-
-
-class Judged(msgspec.Struct, frozen=True, kw_only=True):
-    """A truth with its reasons. `recheck_at` is when time alone may change it. `at_most_false`: all that is unknown is whether the
-    rule applies; if it does, it is false."""
-
-    truth: Truth
-    evidence: tuple[Evidence, ...] = ()
-    missing: tuple[str, ...] = ()
-    recheck_at: datetime | None = None
-    at_most_false: bool = False
-
+from sync.truth import Evidence, Judged, both, earliest, either, limit_of, meets, negated
+from sync.view import Fact, Unknown, View
 
 OtherVerdicts: TypeAlias = Callable[[str, Ref], "Judged | None"]
 """What another rule says of a subject: None where it does not apply."""
@@ -96,7 +62,7 @@ class _Judge:
         judged = self._block(self.rule.when)
         if all(doubts) and judged.truth is not None:
             judged = Judged(truth=None, evidence=judged.evidence, missing=tuple(sorted({one for doubt in doubts for one in doubt})))
-        return msgspec.structs.replace(judged, recheck_at=_earliest([judged.recheck_at, self.view.freshness.next_expiry()]))
+        return msgspec.structs.replace(judged, recheck_at=earliest([judged.recheck_at, self.view.freshness.next_expiry()]))
 
     def _doubts_of_applying(self) -> Iterator[Sequence[str]]:
         """One entry for each thing on the subject's way that makes the rule applicable: what it lacks to be relied on.
@@ -130,12 +96,12 @@ class _Judge:
     def _block(self, block: Item) -> Judged:
         parts: list[Judged] = []
         if block.any is not None:
-            parts.append(_or([self._some(item) for item in block.any]))
+            parts.append(either([self._some(item) for item in block.any]))
         if block.all is not None:
-            parts.append(_and([self._every(item) for item in block.all]))
+            parts.append(both([self._every(item) for item in block.all]))
         if block.none is not None:
-            parts.append(_not(_or([self._some(item) for item in block.none])))
-        return _and(parts)
+            parts.append(negated(either([self._some(item) for item in block.none])))
+        return both(parts)
 
     def _some(self, item: Item) -> Judged:
         if item.is_block:
@@ -145,7 +111,7 @@ class _Judge:
         members, lacks = self._members(item)
         lacks = [*lacks, *self._could_hold(item)]
         known = [msgspec.structs.replace(one, truth=False) if one.at_most_false else one for one in members]
-        return _or([*known, Judged(truth=None, missing=tuple(lacks)) if lacks else Judged(truth=False)])
+        return either([*known, Judged(truth=None, missing=tuple(lacks)) if lacks else Judged(truth=False)])
 
     def _every(self, item: Item) -> Judged:
         if item.is_block:
@@ -155,8 +121,8 @@ class _Judge:
         members, lacks = self._members(item)
         lacks = [*lacks, *self._to_come({name for name, _ in item.patterns()})]
         if lacks:
-            return _and([*members, Judged(truth=None, missing=tuple(lacks))])
-        return _and(members) if members else Judged(truth=False)
+            return both([*members, Judged(truth=None, missing=tuple(lacks))])
+        return both(members) if members else Judged(truth=False)
 
     def _members(self, item: Item) -> tuple[Sequence[Judged], Sequence[str]]:
         """What each member of a pattern says, and what could still add members."""
@@ -266,16 +232,16 @@ class _Judge:
         conditions = pattern.conditions()
         if not conditions:
             return Judged(truth=True, evidence=(_evidence(entity, "exists", Fact(True, "exists"), holds=True),))
-        return _and([self._fact(entity, name, facts[name](entity, self.view), wanted) for name, wanted in conditions.items()])
+        return both([self._fact(entity, name, facts[name](entity, self.view), wanted) for name, wanted in conditions.items()])
 
     def _fact(self, entity: Entity | Ref, name: str, fact: Fact | Unknown, wanted: Condition) -> Judged:
         if isinstance(fact, Unknown):
             return Judged(truth=None, evidence=(_evidence(entity, name, Fact(None), holds=None),), missing=fact.missing)
-        holds, recheck_at = _meets(fact.value, wanted, self.view.now)
+        holds, recheck_at = meets(fact.value, wanted, self.view.now)
         if isinstance(wanted, Age):
-            fact = msgspec.structs.replace(fact, threshold=_limit(wanted))
+            fact = msgspec.structs.replace(fact, threshold=limit_of(wanted))
         evidence = (_evidence(entity, name, fact, holds=holds),)
-        return Judged(truth=holds, evidence=evidence, recheck_at=_earliest([recheck_at, fact.changes_at]))
+        return Judged(truth=holds, evidence=evidence, recheck_at=earliest([recheck_at, fact.changes_at]))
 
     def _monitors(self, name: str) -> Sequence[Monitor]:
         return [monitor for ref in self._observed() for monitor in self._monitors_of(ref, name)]
@@ -298,7 +264,7 @@ class _Judge:
             parts.append(self._fact(subject, "current", is_current(monitor.subject, self.view), pattern.current))
         if pattern.serving is not None:
             parts.append(self._fact(subject, "serving", serves(monitor.subject, self.view), pattern.serving))
-        return _and(parts)
+        return both(parts)
 
     def _outcome(self, monitor: Monitor, pattern: ObservationPattern) -> Judged:
         """The monitor's standing, unless it has expired or a newer observation could be there that was not read."""
@@ -390,58 +356,3 @@ def _came_about(entity: Entity) -> datetime | None:
         case ModelVersion() | Deployment():
             return entity.created_at
     return None
-
-
-def _limit(age: Age) -> str:
-    return f"within {format_duration(age.within)}" if age.within else f"older than {format_duration(age.older_than or timedelta())}"
-
-
-def _meets(value: FactValue, wanted: Condition, now: datetime) -> tuple[bool, datetime | None]:
-    """Whether a known value meets a condition, and when time alone may change that. What is known to be absent meets nothing."""
-    match wanted:
-        case bool():
-            return value is wanted, None
-        case Age():
-            if not isinstance(value, datetime):
-                return False, None
-            edge = later(value, wanted.within or wanted.older_than or timedelta())
-            young = edge > now
-            return young == (wanted.within is not None), edge if young else None
-        case Bound():
-            return isinstance(value, int | float) and wanted.holds(value), None
-        case tuple():
-            texts = value if isinstance(value, tuple) else (value,) if isinstance(value, str) else ()
-            return any(matches(text, wanted) for text in texts), None
-    return False, None
-
-
-def _earliest(times: Iterable[datetime | None]) -> datetime | None:
-    return min((time for time in times if time is not None), default=None)
-
-
-def _join(truth: Truth, parts: Sequence[Judged]) -> Judged:
-    """The parts that carry `truth`, as one. Missing things are told only of what is unknown."""
-    carrying = [part for part in parts if part.truth is truth] or list(parts)
-    evidence = list(dict.fromkeys(one for part in carrying for one in part.evidence))
-    missing = sorted({one for part in parts if part.truth is None for one in part.missing}) if truth is None else []
-    return Judged(
-        truth=truth,
-        evidence=tuple(evidence[:SHOWN_EVIDENCE]),
-        missing=tuple(missing),
-        recheck_at=_earliest(part.recheck_at for part in parts),
-    )
-
-
-def _or(parts: Sequence[Judged]) -> Judged:
-    truths = [part.truth for part in parts]
-    return _join(True if True in truths else None if None in truths else False, parts)
-
-
-def _and(parts: Sequence[Judged]) -> Judged:
-    truths = [part.truth for part in parts]
-    return _join(False if False in truths else None if None in truths else True, parts)
-
-
-def _not(part: Judged) -> Judged:
-    evidence = tuple(msgspec.structs.replace(one, holds=not one.holds) if one.holds is not None else one for one in part.evidence)
-    return msgspec.structs.replace(part, truth=None if part.truth is None else not part.truth, evidence=evidence)

@@ -69,10 +69,6 @@ class Known:
         self.changes_by_ref = {change.ref: change for change in self.changes}
         self.runs_by_ref = {run.ref: run for run in self.runs}
         self.versions_by_ref = {version.ref: version for version in self.versions}
-        self._versions_by_address: dict[str, list[Ref]] = {}
-        for version in self.versions:
-            for address in addresses(version):
-                self._versions_by_address.setdefault(address, []).append(version.ref)
 
     def keyed(self, text: str) -> Iterator[tuple[str, Sequence[WorkItem]]]:
         """The issue keys in `text` whose prefix the project's scopes know, each with the items that bear it or bore it before."""
@@ -93,26 +89,22 @@ class Known:
         """The change requests whose merge brought a commit onto the default branch."""
         merge = self._merges.get(commit.ref) if commit.on_default_branch else None
         merged = self.changes_by_sha.get(merge.lower(), ()) if merge is not None else ()
-        return [one for one in merged if one.merge_sha == merge and _repository_of(one) == _repository_of(commit)]
+        return [one for one in merged if one.merge_sha == merge and repository_of(one) == repository_of(commit)]
 
     def changes_of(self, commit: Commit) -> Sequence[ChangeRequest]:
         """The known change requests that a commit belongs to by the source's word, and those of its repository that it is the head
         or the merge of."""
-        place = _repository_of(commit)
+        place = repository_of(commit)
         named = {ref: self.changes_by_ref[ref] for ref in commit.change_requests if ref in self.changes_by_ref}
-        of_sha = {one.ref: one for one in self.changes_by_sha.get(commit.sha.lower(), ()) if _repository_of(one) == place}
+        of_sha = {one.ref: one for one in self.changes_by_sha.get(commit.sha.lower(), ()) if repository_of(one) == place}
         return list((named | of_sha).values())
 
     def is_strangers(self, commit: Commit) -> bool:
         """Whether nothing shows that somebody of the repository brought a commit there: sources answer for what lives in a fork
         only, and anybody may propose that."""
-        place = _repository_of(commit)
-        own = (one for one in self.changes_of(commit) if _repository_of(one) == place and not one.is_strangers)
+        place = repository_of(commit)
+        own = (one for one in self.changes_of(commit) if repository_of(one) == place and not one.is_strangers)
         return not (commit.on_default_branch or commit.on_branch or any(own))
-
-    def versions_called(self, address: str) -> Sequence[Ref]:
-        """The model versions that an address names, of whichever source."""
-        return self._versions_by_address.get(address, ())
 
     def with_sha(self, sha: str) -> Sequence[str]:
         """The full shas that a full or short `sha` may mean, among commits and change requests."""
@@ -133,13 +125,9 @@ def _by_key(items: Iterable[WorkItem]) -> Mapping[str, Sequence[WorkItem]]:
     return found
 
 
-def _repository_of(one: Commit | ChangeRequest) -> tuple[str, str]:
+def repository_of(one: Commit | ChangeRequest) -> tuple[str, str]:
+    """The source and the id of the repository that it lies in."""
     return one.ref.source, one.ref.id.rpartition("/")[0]
-
-
-def addresses(version: ModelVersion) -> Sequence[str]:
-    """What deployments of other sources call a model version: its registry address, and where its files are."""
-    return [f"models:/{version.name}/{version.version}", *([version.artifact_uri] if version.artifact_uri else [])]
 
 
 def to_items(source: Ref, relation: Relation, key: str, items: Sequence[WorkItem], because: str) -> Iterator[Link]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from mappings.model import Confidence, Entity, Link, Ref
+from sync.deployed import Registry
 from sync.graph import Graph
 from sync.known import Known
 from sync.lineage import LooseEnd, by_sha, followed, implemented_by, loose_ends, tagged, weigh
@@ -111,14 +112,14 @@ def _registrations(known: Known) -> Iterator[Link]:
 
 
 def _deployments(known: Known) -> Iterator[Link]:
+    registry = Registry(known.versions)
     for deployment in known.deployments:
         for share in deployment.models:
-            versions = [share.model] if share.model is not None else known.versions_called(share.name)
-            confidence: Confidence = "exact" if len(versions) == 1 else "textual"
-            because = f"serves {share.name} with {share.share:.0%} of the traffic"
-            for ref in versions:
-                if ref in known.versions_by_ref:
-                    yield Link(source=deployment.ref, relation="deploys", target=ref, because=because, confidence=confidence)
+            for one in registry.served_by(share, deployment.tags):
+                confidence: Confidence = "exact" if one.sure else "textual"
+                yield Link(
+                    source=deployment.ref, relation="deploys", target=one.version, because=one.because, confidence=confidence
+                )
 
 
 def _observations(known: Known) -> Iterator[Link]:

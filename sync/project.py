@@ -35,8 +35,9 @@ class ProjectView(msgspec.Struct, frozen=True, kw_only=True):
 
     `quality`, `drift`, `performance` and `bias` map a glob of metric or tag names to the limits of their values; a quality limit of
     None means that the value itself says it (1 or `passed`, 0 or `failed`). `baselines` are limits of performance that move with
-    the model. By source: `watch` is the key of its watch ticket, `owned` what Milepost may write there, `label_rules` which rule
-    each of its labels shows. `sources` are those that the project scopes.
+    the model. `environments` are those of production, `oversight` is who watches over the model's decisions, `review_labels` are
+    those of the data-protection review. By source: `watch` is the key of its watch ticket, `owned` what Milepost may write there,
+    `label_rules` which rule each of its labels shows. `sources` are those that the project scopes.
     """
 
     key: str
@@ -54,6 +55,11 @@ class ProjectView(msgspec.Struct, frozen=True, kw_only=True):
     performance: Mapping[str, Bound] = {}
     baselines: Mapping[str, Baseline] = {}
     bias: Mapping[str, Bound] = {}
+    environments: tuple[str, ...] = ("prod*",)
+    retrain_every: timedelta | None = None
+    retrain_after_drifts: int | None = None
+    oversight: str | None = None
+    review_labels: tuple[str, ...] = ()
     links: tuple[DeclaredLink, ...] = ()
     watch: Mapping[str, str] = {}
     owned: Mapping[str, Owned] = {}

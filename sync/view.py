@@ -11,6 +11,7 @@ from typing import TypeAlias
 import msgspec
 
 from mappings.model import Dataset, ModelVersion, ObservationKind, Ref, Relation, Run
+from sync.deployed import Registry
 from sync.freshness import Freshness
 from sync.graph import Graph
 from sync.lineage import named_shas
@@ -95,6 +96,11 @@ class View:
                 found.setdefault(ref.kind, set()).add(ref)
             self._hanging[via] = {kind: frozenset(refs) for kind, refs in found.items()}
         return self._hanging[via]
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The model versions by what deployments may call them."""
+        return Registry(self.graph.of(ModelVersion))
 
     @cached_property
     def has_deployments(self) -> bool:

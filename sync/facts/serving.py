@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from mappings.model import Deployment, ModelVersion, Ref, TrafficShare
 from sync.facts.saying import yes
-from sync.known import addresses
 from sync.view import Fact, Unknown, View
+
+_ANSWERING = frozenset({"in_service", "updating", "rolling_back"})
 
 
 def released(version: ModelVersion, view: View) -> Fact:
@@ -28,7 +29,7 @@ def serving(version: ModelVersion, view: View) -> Fact | Unknown:
     for link in view.graph.links_to(version.ref):
         sure = link.relation == "deploys" and link.confidence != "textual"
         deployment = view.graph.get(link.source, Deployment) if sure else None
-        if deployment is not None and in_service(deployment, None if link.confidence == "declared" else version):
+        if deployment is not None and traffic_to(version, deployment, view, declared=link.confidence == "declared") > 0:
             doubts = view.lacks(deployment.ref)
             if not doubts:
                 return Fact(True, f"serves behind {deployment.endpoint}")
@@ -37,14 +38,20 @@ def serving(version: ModelVersion, view: View) -> Fact | Unknown:
     return Unknown(tuple(dict.fromkeys(lacks))) if lacks else Fact(False, "serves nowhere")
 
 
-def in_service(deployment: Deployment, version: ModelVersion | None = None) -> bool:
-    """Whether it is in service and sends traffic to `version`, or at all."""
-    shares = [share for share in deployment.models if version is None or _is_of(share, version)]
-    return deployment.state in ("in_service", "updating", "rolling_back") and any(share.share > 0 for share in shares)
+def in_service(deployment: Deployment) -> bool:
+    """Whether it is in service and answers anybody."""
+    return deployment.state in _ANSWERING and any(share.share > 0 for share in deployment.models)
 
 
-def _is_of(share: TrafficShare, version: ModelVersion) -> bool:
-    return share.model == version.ref if share.model is not None else share.name in addresses(version)
+def traffic_to(version: ModelVersion, deployment: Deployment, view: View, *, declared: bool) -> float:
+    """Which share of what a deployment answers, 0 to 1, comes from `version`. Of one that was `declared` to serve it, any."""
+    if deployment.state not in _ANSWERING:
+        return 0
+    return max((one.share for one in deployment.models if declared or _is_of(one, version, deployment, view)), default=0)
+
+
+def _is_of(share: TrafficShare, version: ModelVersion, deployment: Deployment, view: View) -> bool:
+    return any(one.version == version.ref and one.sure for one in view.registry.served_by(share, deployment.tags))
 
 
 def serves(ref: Ref, view: View) -> Fact | Unknown:

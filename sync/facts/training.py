@@ -31,7 +31,7 @@ def meets_thresholds(run: Run | None, view: View) -> Fact | Unknown:
     return Fact(not failing, " and ".join(failing or passing), limits)
 
 
-def _made_by(version: ModelVersion, view: View) -> Run | Unknown | None:
+def made_by(version: ModelVersion, view: View) -> Run | Unknown | None:
     """The run that made a version; None when it is known to have none."""
     run = view.run_of(version)
     if run is not None:
@@ -51,7 +51,7 @@ RUN_WORDS: Mapping[str, str] = {
 
 
 def run_status(version: ModelVersion, view: View) -> Fact | Unknown:
-    run = _made_by(version, view)
+    run = made_by(version, view)
     if isinstance(run, Unknown):
         return run
     if run is None:
@@ -60,13 +60,13 @@ def run_status(version: ModelVersion, view: View) -> Fact | Unknown:
 
 
 def version_meets(version: ModelVersion, view: View) -> Fact | Unknown:
-    run = _made_by(version, view)
+    run = made_by(version, view)
     return run if isinstance(run, Unknown) else meets_thresholds(run, view)
 
 
 def version_merged(version: ModelVersion, view: View) -> Fact | Unknown:
     """By its run's commit or by the commit that it names itself."""
-    run = _made_by(version, view)
+    run = made_by(version, view)
     found = merged([version.ref, run.ref] if isinstance(run, Run) else [version.ref], view)
     proven = isinstance(found, Fact) and found.value is True
     return run if isinstance(run, Unknown) and not proven else found

@@ -1,0 +1,121 @@
+"""Which model versions a deployment is known to serve, by whatever it calls its model, and how sure that is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mappings.model import Deployment, Link, ModelVersion, Ref, TrafficShare
+from tests.core.worlds import World, rule
+
+DIGEST = "sha256:" + "a" * 64
+PACKAGE = "arn:aws:sagemaker:eu-west-1:111122223333:model-package/churn/5"
+FILES = "s3://models.example/churn/5/model.tar.gz"
+
+
+def serve(world: World, *, tags: dict[str, str] | None = None, **share: Any) -> Deployment:
+    served = TrafficShare(**({"name": "primary"} | share))
+    return world.deployment(models=(served,), tags=tags or {})
+
+
+def package(world: World, number: int = 5, **facts: Any) -> ModelVersion:
+    """A model package of SageMaker."""
+    ref = Ref("aws", "model_version", f"churn/{number}")
+    version: ModelVersion = world.add(ModelVersion(ref=ref, name="churn", version=str(number), **facts))
+    return version
+
+
+def links(world: World, deployment: Deployment) -> list[tuple[str, str, str]]:
+    found: list[Link] = [one for one in world.linked().links if one.source == deployment.ref and one.relation == "deploys"]
+    return [(str(one.target), one.confidence, one.because.partition(" of the traffic")[2]) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("version", "share", "sign"),
+    [
+        ({}, {"model": Ref("aws", "model_version", "churn/5")}, ""),
+        ({"cloud_id": PACKAGE}, {"cloud_id": PACKAGE.upper()}, ""),
+        ({}, {"name": "models:/churn/5/"}, ""),
+        ({}, {"tags": {"model_uri": "models:/churn/5"}}, ", by the address in its tag model_uri"),
+        ({"run": Ref("mlflow", "run", "r9")}, {"tags": {"model_uri": "runs:/r9/model"}}, ", by the address in its tag model_uri"),
+        ({"model_id": "m-0a1b"}, {"tags": {"model_uri": "models:/m-0a1b"}}, ", by the address in its tag model_uri"),
+        ({"artifact_uri": FILES}, {"artifact_uri": FILES + "/"}, ", by the address of its files"),
+        ({"artifact_uri": FILES}, {"name": FILES}, ""),
+        ({"images": (f"a.example/churn@{DIGEST}",)}, {"images": (f"b.example/churn@{DIGEST}",)}, ", by the digest of its image"),
+    ],
+)  # fmt: skip
+def test_each_sign_of_a_version_is_found(version: dict[str, Any], share: dict[str, Any], sign: str) -> None:
+    world = World(aws=True)
+    wanted = package(world, **version)
+    package(world, 6)
+    assert links(world, serve(world, **share)) == [(str(wanted.ref), "exact", sign)]
+
+
+def test_the_tags_of_the_endpoint_count_where_the_model_has_none() -> None:
+    world = World(aws=True)
+    wanted = package(world)
+    deployment = serve(world, tags={"model_uri": "models:/churn/5"})
+    assert [target for target, *_ in links(world, deployment)] == [str(wanted.ref)]
+
+
+def test_the_surest_sign_counts_alone() -> None:
+    world = World(aws=True)
+    named, other = package(world, 5, cloud_id=PACKAGE), package(world, 6, artifact_uri=FILES)
+    deployment = serve(world, cloud_id=PACKAGE, artifact_uri=FILES)
+    assert [target for target, *_ in links(world, deployment)] == [str(named.ref)]
+    assert other.artifact_uri == FILES
+
+
+def test_a_package_that_is_not_known_leaves_the_files_to_tell() -> None:
+    world = World(aws=True)
+    wanted = package(world, 6, artifact_uri=FILES)
+    assert [target for target, *_ in links(world, serve(world, cloud_id=PACKAGE, artifact_uri=FILES))] == [str(wanted.ref)]
+
+
+def test_two_registries_may_hold_the_same_model() -> None:
+    world = World(aws=True)
+    in_aws, in_mlflow = package(world, artifact_uri=FILES), world.version(artifact_uri=FILES)
+    found = links(world, serve(world, artifact_uri=FILES))
+    assert {(target, confidence) for target, confidence, _ in found} == {(str(one.ref), "exact") for one in (in_aws, in_mlflow)}
+
+
+def test_two_versions_of_one_registry_with_the_same_files_leave_it_open_which_serves() -> None:
+    world = World(aws=True)
+    for number in (5, 6):
+        package(world, number, artifact_uri=FILES)
+    assert [confidence for _, confidence, _ in links(world, serve(world, artifact_uri=FILES))] == ["textual", "textual"]
+
+
+def test_a_container_that_only_runs_the_files_says_nothing() -> None:
+    world = World(aws=True)
+    image = f"registry.example/sklearn@{DIGEST}"
+    package(world, images=(image,))
+    assert links(world, serve(world, images=(image,), artifact_uri=FILES)) == []
+
+
+def test_an_image_of_two_models_is_no_proof_of_either() -> None:
+    world = World(aws=True)
+    image = f"registry.example/sklearn@{DIGEST}"
+    package(world, images=(image,))
+    world.version(images=(image,))
+    assert {confidence for _, confidence, _ in links(world, serve(world, images=(image,)))} == {"textual"}
+
+
+@pytest.mark.parametrize(
+    "share", [{"images": ("registry.example/churn:latest",)}, {"tags": {"model_uri": "models:/churn/Production"}}, {"name": ""}]
+)
+def test_what_can_mean_something_else_tomorrow_links_nothing(share: dict[str, Any]) -> None:
+    world = World(aws=True)
+    package(world, images=("registry.example/churn:latest",))
+    assert links(world, serve(world, **share)) == []
+
+
+@pytest.mark.parametrize(("share", "serving"), [(1.0, True), (0.1, True), (0.0, False)])
+def test_a_version_serves_by_whichever_sign_it_is_known(share: float, serving: bool) -> None:
+    world = World(aws=True)
+    item, _, _, version = world.whole()
+    world.change_of(version, artifact_uri=FILES)
+    serve(world, artifact_uri=FILES, share=share)
+    in_use = rule(when={"any": [{"model_version": {"serving": True}}]}, via=["implements", "built_from", "registered_from"])
+    assert world.truth(in_use, item) is serving
