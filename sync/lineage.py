@@ -14,7 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from mappings.model import ChangeRequest, Commit, Confidence, Link, ModelVersion, Ref, Run
-from sync.known import Known, to_items
+from sync.known import Known, repository_of, to_items
 
 ISSUE_TAG = "milepost.issue"
 COMMIT_TAGS = ("mlflow.source.git.commit", "git_sha", "git_commit")
@@ -181,16 +181,17 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class LooseEnd(msgspec.Struct, frozen=True, kw_only=True):
-    """A full sha of which more may be learnt: nothing known explains it, or (`found`) only a commit does that is neither on the
-    default branch nor belongs to a change request of the repository's own. `since` is when it was first built from, as far as that
-    is known, and `addresses` are those of the repositories that it was built in. Short shas are no loose ends: sources answer for
-    full ones only.
+    """A full sha of which more may be learnt: its commit is not known, or (`found`) neither is on the default branch nor belongs to
+    a change request of the repository's own. `since` is when it was first built from, as far as that is known. `addresses` are
+    those of the repositories that it was built in, and `places` those, as source and id, where it is the head or the merge of a
+    change request of their own. Short shas are no loose ends: sources answer for full ones only.
     """
 
     sha: str
     found: bool
     since: datetime | None = None
     addresses: frozenset[str] = frozenset()
+    places: frozenset[tuple[str, str]] = frozenset()
 
 
 def loose_ends(known: Known) -> Sequence[LooseEnd]:
@@ -199,17 +200,20 @@ def loose_ends(known: Known) -> Sequence[LooseEnd]:
     for entity in _built(known):
         for sha in named_shas(entity):
             if len(sha) == 40 and _is_loose(known, sha):
-                end = ends.get(sha) or LooseEnd(sha=sha, found=sha in known.commits_by_sha)
+                end = ends.get(sha) or _loose_end(known, sha)
                 times = [time for time in (end.since, _built_at(entity)) if time is not None]
                 addresses = {entity.git_repository} if isinstance(entity, Run) and entity.git_repository else frozenset()
                 ends[sha] = msgspec.structs.replace(end, since=min(times, default=None), addresses=end.addresses | addresses)
     return [ends[sha] for sha in sorted(ends)]
 
 
+def _loose_end(known: Known, sha: str) -> LooseEnd:
+    own = (change for change in known.changes_by_sha.get(sha, ()) if not change.is_strangers)
+    return LooseEnd(sha=sha, found=sha in known.commits_by_sha, places=frozenset(map(repository_of, own)))
+
+
 def _is_loose(known: Known, sha: str) -> bool:
     commits = known.commits_by_sha.get(sha, ())
-    if not commits:
-        return sha not in known.changes_by_sha
     return not any(one.on_default_branch or _is_proposed(known, one) for one in commits)
 
 

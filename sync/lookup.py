@@ -1,7 +1,8 @@
-"""Commits that a run or model version names and that lead to no change request: looked up, and remembered either way.
+"""Commits that a run or model version names and that no listing shows: looked up, and remembered either way.
 
-A run that was started on a branch which was squashed later names a commit that no listing shows; the source still knows to which
-change request it belongs. What was not pushed yet when it was built from, or not proposed, is asked for again, ever more rarely.
+A run that was started on a branch names a commit that is not on the default one, and may never be. The source knows what its
+message says and to which change request it belongs. What was not pushed yet when it was built from, or not proposed, is asked for
+again, ever more rarely.
 """
 
 from __future__ import annotations
@@ -89,9 +90,9 @@ def nowhere(tx: Connection, repositories: Repositories, ends: Sequence[LooseEnd]
 
 
 def _places(end: LooseEnd, repositories: Repositories) -> Iterator[Ref]:
-    """The commit in the repositories whose addresses are named, or in all of them where none of theirs is."""
+    """The commit in the repositories of its change requests, else in those whose addresses are named, or in all of them."""
     named = [place for place, name in repositories.items() if any(is_address_of(address, name) for address in end.addresses)]
-    for source, repository in named or repositories:
+    for source, repository in sorted(end.places) or named or repositories:
         yield Ref(source, "commit", f"{repository}/{end.sha}")
 
 

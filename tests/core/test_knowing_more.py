@@ -97,6 +97,11 @@ def rich_worlds(draw: st.DrawFn) -> World:
     for change in [one for one in world.entities.values() if isinstance(one, ChangeRequest)]:
         if draw(flag):
             world.commit(str(change.merge_sha), on_default_branch=draw(flag))
+    for change in [one for one in world.entities.values() if isinstance(one, ChangeRequest)]:
+        if draw(flag):
+            world.commit(str(change.head_sha), draw(st.sampled_from([*keys, "none"])))
+        else:
+            world.known_missing |= {str(change.head_sha)}
     datasets = [world.dataset(name, digest) for name, digest in (("a", "1"), ("a", "2"), ("b", "1"))[: draw(st.integers(0, 3))]]
     for number in range(draw(st.integers(0, 3))):
         uses = tuple(

@@ -213,6 +213,23 @@ def test_a_squashed_commit_leads_to_the_change_request_that_it_was_looked_up_for
     assert world.linked().merges == {run.ref: (change.ref,)}
 
 
+@pytest.mark.parametrize("state", ["open", "closed", "merged"])
+@pytest.mark.parametrize("from_fork", [True, False])
+def test_the_head_of_a_change_request_is_looked_up_for_what_it_says(state: str, from_fork: bool) -> None:
+    world = World()
+    item = world.item("ML-42")
+    change = world.change(state=state, from_fork=from_fork, merged_at=NOW if state == "merged" else None)
+    run = world.run(git_commit=change.head_sha)
+    (end,) = world.linked().loose_ends
+    own = state == "merged" or not from_fork
+    assert (end.sha, end.found) == (change.head_sha, False)
+    assert end.places == ({("github", "example/churn")} if own else set())
+    assert world.linked().unresolved == [change.head_sha]
+    world.commit(str(change.head_sha), "ML-42 Train", on_branch=False)
+    assert (run.ref in world.graph().reach(item.ref, ("implements", "built_from"))) is own
+    assert [one.found for one in world.linked().loose_ends] == ([] if own else [True])
+
+
 def test_a_commit_that_exists_nowhere_is_not_looked_up_again() -> None:
     world = World()
     world.run(git_commit=sha("dead001"))

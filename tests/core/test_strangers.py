@@ -41,6 +41,7 @@ def test_no_ticket_turns_green_by_a_change_request_with_the_head_of_anothers(
     world = World()
     item, change, run, _ = world.whole()
     world.change_of(run, git_commit=change.head_sha)
+    world.commit(change.head_sha or "")
     other = world.item("ML-43")
     thief = world.change(8, from_fork=from_fork, state=state, head_sha=change.head_sha, **saying)
     assert world.truth("model-ready", item) is True

@@ -167,7 +167,8 @@ class World:
 
     def commit(self, digest: str, message: str = "", *, repository: str = "example/churn", **facts: Any) -> Commit:
         ref = Ref("github", "commit", f"{repository}/{digest}")
-        commit: Commit = self.add(Commit(ref=ref, sha=digest, repository=repository, message=message, **({"on_branch": True} | facts)))
+        given = {"on_branch": True} | facts
+        commit: Commit = self.add(Commit(ref=ref, sha=digest, repository=repository, message=message, **given))
         return commit
 
     def run(self, name: str = "r1", **facts: Any) -> Run:

@@ -359,6 +359,26 @@ def test_an_earlier_commit_of_a_branch_finds_its_ticket_whenever_it_was_merged(o
     assert [office.field(ticket) for ticket in tickets] == ["Model ready", "Model ready"]
 
 
+def test_a_ticket_that_only_the_head_of_an_unmerged_branch_names_is_found(office: Office) -> None:
+    with_shelf(office)
+    office.github.add_repository("example/other")
+    office.scopes["github"] = {"repositories": ["example/*"]}
+    ticket, earlier = office.ticket(), office.ticket()
+    office.propose(office.ticket(), "example/other")
+    first = office.github.commit(REPO, f"{earlier} Prepare", branch="topic")
+    head = office.github.commit(REPO, f"{ticket} Train", branch="topic")
+    number = office.github.open_pull(REPO, "Better features", "topic")
+    versions = [office.train("churn-classifier", head), office.train("churn-scorer", first)]
+    office.sync()
+    assert versions[0].ref in on_its_way(office, ticket)
+    assert versions[1].ref in on_its_way(office, earlier)
+    assert asked(office, head) == 1
+    office.github.merge(REPO, number, "squash")
+    office.sync()
+    assert [office.field(one) for one in (ticket, earlier)] == ["Model ready", "Model ready"]
+    assert asked(office, head) == 1
+
+
 def a_forks_commit(office: Office, ticket: str) -> str:
     """A commit that is on a branch of a fork and on none of the repository."""
     office.github.add_fork(REPO, "mallory/churn")
