@@ -8,7 +8,7 @@ speaks to in the environment of the process.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 import httpx
@@ -17,6 +17,7 @@ import msgspec
 from connectors.azureml.credential import SIGN_IN_FIX, TokenAuth
 from connectors.azureml.listing import Page, pages
 from connectors.azureml.options import AzureMLOptions, RegistryOptions
+from connectors.azureml.permissions import PROVIDER, needing, reading
 from connectors.base import SourceContext
 from connectors.http import Budget, Client, decode, open_client
 from mappings.azureml_names import resource_id
@@ -69,18 +70,22 @@ class AzureApi:
 
     def collection(self, *path: str, registry: RegistryOptions | None = None, **query: str) -> Iterator[Page]:
         """The pages of a collection of the workspace or of a registry, such as `models`, `churn`, `versions`."""
-        return pages(self.source, self._client, self._address(path, registry), {"api-version": API_VERSION, **query})
+        return self._pages(self._address(path, registry), {"api-version": API_VERSION, **query})
 
     def single(self, *path: str, registry: RegistryOptions | None = None) -> msgspec.Raw | None:
         """One resource; None if Azure says that it is not there, or if these cannot be its names."""
         if not all(_NAME.fullmatch(part) and part not in (".", "..") for part in path):
             return None
-        response = self._client.get(self._address(path, registry), params={"api-version": API_VERSION}, accept=(200, 404))
+        address = self._address(path, registry)
+        with needing(reading(address)):
+            response = self._client.get(address, params={"api-version": API_VERSION}, accept=(200, 404))
         return decode(self.source, response, _raw_decoder) if response.status_code == 200 else None
 
     def prove_access(self, registry: RegistryOptions | None = None) -> httpx.Response:
         """Reads the workspace or registry itself. Raises where that cannot be read: then what is not found may only be hidden."""
-        response = self._client.get(self._address((), registry), params={"api-version": API_VERSION})
+        address = self._address((), registry)
+        with needing(reading(address)):
+            response = self._client.get(address, params={"api-version": API_VERSION})
         decode(self.source, response, _resource_decoder)
         return response
 
@@ -91,12 +96,16 @@ class AzureApi:
             "$filter": " or ".join(f"resourceType eq '{kind}'" for kind in DEPLOYMENT_TYPES),
             "$expand": "changedTime,provisioningState",
         }
-        for page in pages(self.source, self._client, f"{self._group}/resources", query):
+        for page in self._pages(f"{self._group}/resources", query):
             for raw in page.value:
                 try:
                     yield _mark_decoder.decode(raw)
                 except (msgspec.DecodeError, UnicodeError):
                     continue  # What bears no mark is read again.
+
+    def _pages(self, address: str, query: Mapping[str, str]) -> Iterator[Page]:
+        with needing(reading(address)):
+            yield from pages(self.source, self._client, address, query)
 
     def _address(self, path: Sequence[str], registry: RegistryOptions | None) -> str:
         base = self.workspace if registry is None else self._registry(registry)
@@ -105,8 +114,7 @@ class AzureApi:
     def _registry(self, registry: RegistryOptions) -> str:
         subscription = registry.subscription or self._options.subscription
         group = registry.resource_group or self._options.resource_group
-        provider = "Microsoft.MachineLearningServices"
-        return f"/subscriptions/{subscription}/resourceGroups/{group}/providers/{provider}/registries/{registry.name}"
+        return f"/subscriptions/{subscription}/resourceGroups/{group}/providers/{PROVIDER}/registries/{registry.name}"
 
 
 def _budget(headers: httpx.Headers) -> Budget | None:

@@ -5,26 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import NamedTuple
 
 import httpx
 import msgspec
 
 from connectors.azureml import sdk
 from connectors.azureml.api import AzureApi
-from connectors.azureml.assets import asset_names
-from connectors.azureml.endpoints import KINDS, is_in_scope
+from connectors.azureml.endpoints import KINDS
 from connectors.azureml.history import RunHistory
-from connectors.azureml.listing import Page
 from connectors.azureml.monitors import read_monitors
-from connectors.azureml.options import AzureMLOptions, AzureMLScope
+from connectors.azureml.options import AzureMLOptions, AzureMLScope, RegistryOptions
+from connectors.azureml.permissions import RUN_HISTORY
 from connectors.base import Finding
-from connectors.errors import AuthError, SourceError
+from connectors.errors import SourceError
 from connectors.globs import matches, near
 from mappings.azureml import each
 from mappings.azureml_names import Site
 from mappings.azureml_records import ContainerRecord
 
-PROVIDER = "Microsoft.MachineLearningServices"
 _LARGEST_SKEW = timedelta(minutes=1)
 _container_decoder = msgspec.json.Decoder(ContainerRecord, strict=False)
 
@@ -33,34 +32,40 @@ class _Workspace(msgspec.Struct):
     location: str | None = None
 
 
+class _Place(NamedTuple):
+    """A collection of named things, each with a collection `parts` below it."""
+
+    collection: str
+    parts: str
+    registry: RegistryOptions | None = None
+
+
 def check(api: AzureApi, history: RunHistory, site: Site, options: AzureMLOptions, scope: AzureMLScope) -> Sequence[Finding]:
     """Each step stands alone, but nothing more is asked where the workspace cannot be read."""
-    reached = _attempt("workspace", "workspaces/read", lambda: _workspace(api, options))
-    if any(finding.level == "error" for finding in reached):
-        return reached
-    findings = [*reached]
+    findings = _attempt("workspace", lambda: _workspace(api, options))
+    if any(finding.level == "error" for finding in findings):
+        return findings
     if scope.endpoints:
-        findings += _attempt("endpoints", "workspaces/onlineEndpoints/read", lambda: _endpoints(api, scope))
-        findings += _attempt("deployments", "workspaces/onlineEndpoints/deployments/read", lambda: _deployments(api, scope))
+        places = [_Place(f"{kind}Endpoints", "deployments") for kind in KINDS]
+        findings += _named(api, "endpoints", places, [glob.lower() for glob in scope.endpoints], str.lower)
         findings += _changes(api)
     if scope.models:
-        findings += _attempt("models", "workspaces/models/read", lambda: _models(api, options, scope))
+        registries = [_Place("models", "versions", registry) for registry in (None, *options.registries)]
+        findings += _named(api, "models", registries, scope.models, str)
     if scope.data:
-        findings += _attempt("data", "workspaces/data/read", lambda: _matched("data", scope.data, asset_names(api, "data")[0]))
+        findings += _named(api, "data", [_Place("data", "versions")], scope.data, str)
     if scope.experiments:
-        findings += _attempt("jobs", "workspaces/jobs/read", lambda: _jobs(api))
+        findings += _attempt("jobs", lambda: _jobs(api))
     if scope.monitors or scope.endpoints or scope.models:
-        findings += _attempt("monitors", "workspaces/schedules/read", lambda: _monitors(api, history, site, scope))
+        findings += _attempt("monitors", lambda: _monitors(api, history, site, scope))
     findings += _client(options)
     findings.append(Finding(level="info", topic="writing", text="Milepost only reads Azure Machine Learning"))
     return findings
 
 
-def _attempt(topic: str, action: str, step: Callable[[], Iterator[Finding]]) -> Sequence[Finding]:
+def _attempt(topic: str, step: Callable[[], Iterator[Finding]]) -> list[Finding]:
     try:
         return list(step())
-    except AuthError as error:
-        return [Finding(level="error", topic=topic, text=error.message, fix=f"{error.fix}; it needs {PROVIDER}/{action}")]
     except SourceError as error:
         return [Finding(level="error", topic=topic, text=error.message, fix=error.fix)]
 
@@ -93,19 +98,28 @@ def _clock(response: httpx.Response) -> Iterator[Finding]:
         yield Finding(level="ok", topic="clock", text="agrees with Azure's")
 
 
-def _endpoints(api: AzureApi, scope: AzureMLScope) -> Iterator[Finding]:
-    names = [name for kind in KINDS for name in _names(api.collection(f"{kind}Endpoints"))]
-    globs = [glob.lower() for glob in scope.endpoints]
-    yield from _matched("endpoints", globs, [name.lower() for name in names])
+def _named(
+    api: AzureApi, topic: str, places: Sequence[_Place], globs: Sequence[str], spelt: Callable[[str], str]
+) -> Sequence[Finding]:
+    """Whether the names can be listed, and below one of them what it has: what may be read of one may be read of all."""
+    names: list[str] = []
+    findings: list[Finding] = []
+    for place in places:
+
+        def listed(place: _Place = place) -> Iterator[Finding]:
+            own = [spelt(name) for name in _names(api, place)]
+            names.extend(own)
+            for one in [name for name in own if matches(name, globs)][:1]:
+                next(api.collection(place.collection, one, place.parts, registry=place.registry))
+            yield from ()
+
+        findings += _attempt(topic, listed)
+    return findings or list(_matched(topic, globs, names))
 
 
-def _deployments(api: AzureApi, scope: AzureMLScope) -> Iterator[Finding]:
-    """Of one endpoint of each kind: what may be listed for one may be listed for all."""
-    for kind in KINDS:
-        names = (name for name in _names(api.collection(f"{kind}Endpoints")) if is_in_scope(name, scope.endpoints))
-        if (name := next(names, None)) is not None:
-            list(api.collection(f"{kind}Endpoints", name, "deployments"))
-            yield Finding(level="ok", topic="deployments", text=f"those of {kind} endpoints can be read")
+def _names(api: AzureApi, place: _Place) -> list[str]:
+    raws = [raw for page in api.collection(place.collection, registry=place.registry) for raw in page.value]
+    return each(raws, place.collection, _container_decoder, lambda record: record.name)[0]
 
 
 def _changes(api: AzureApi) -> Sequence[Finding]:
@@ -114,17 +128,8 @@ def _changes(api: AzureApi) -> Sequence[Finding]:
         next(iter(api.deployment_marks()), None)
     except SourceError as error:
         lacking = "what changed cannot be listed at once: each pull reads the deployments of every endpoint"
-        needed = "the role needs Microsoft.Resources/subscriptions/resourceGroups/resources/read on the resource group"
-        return [Finding(level="warning", topic="changes", text=f"{lacking} ({error.message})", fix=needed)]
+        return [Finding(level="warning", topic="changes", text=f"{lacking} ({error.message})", fix=error.fix)]
     return [Finding(level="ok", topic="changes", text="of deployments can be listed at once")]
-
-
-def _models(api: AzureApi, options: AzureMLOptions, scope: AzureMLScope) -> Iterator[Finding]:
-    names = [name for registry in (None, *options.registries) for name in asset_names(api, "models", registry)[0]]
-    yield from _matched("models", scope.models, names)
-    own = next((name for name in asset_names(api, "models")[0] if matches(name, scope.models)), None)
-    if own is not None:
-        next(api.collection("models", own, "versions", listViewType="All"))
 
 
 def _jobs(api: AzureApi) -> Iterator[Finding]:
@@ -138,8 +143,7 @@ def _monitors(api: AzureApi, history: RunHistory, site: Site, scope: AzureMLScop
     yield from (one for one in _matched("monitors", scope.monitors, [one.name for one in found]) if one.level != "ok")
     if found and not history.can_be_read():
         text = "the steps of jobs cannot be read: of no monitor it is known that its signals have passed"
-        needed = f"the role needs {PROVIDER}/workspaces/experiments/runs/read"
-        yield Finding(level="warning", topic="monitors", text=text, fix=needed)
+        yield Finding(level="warning", topic="monitors", text=text, fix=f"the role needs {RUN_HISTORY}")
     for one in found:
         if one.subject is None:
             text = f"{one.name} names no deployment or model of this workspace: what it finds concerns nothing that is known"
@@ -151,11 +155,6 @@ def _client(options: AzureMLOptions) -> Sequence[Finding]:
     if problem is None:
         return [Finding(level="ok", topic="client", text=f"azure-ai-ml {sdk.client_version()} understands the workspace")]
     return [Finding(level="warning", topic="client", text=f"azure-ai-ml {sdk.client_version()} does not: {problem}")]
-
-
-def _names(pages: Iterator[Page]) -> list[str]:
-    raws = [raw for page in pages for raw in page.value]
-    return each(raws, "deployment", _container_decoder, lambda record: record.name)[0]
 
 
 def _matched(topic: str, globs: Sequence[str], names: Sequence[str]) -> Iterator[Finding]:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from azure.identity import DefaultAzureCredential
 
 SIGN_IN_FIX = (
-    "sign in: a managed or workload identity, AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or `az login`; "
-    "then see that this identity has the role in docs/connectors.md"
+    "sign in by a managed or workload identity, by AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or by `az login`, as "
+    "somebody who has the role in docs/connectors.md"
 )
 RENEWED_BEFORE = 300.0
 """Seconds before its end from which on a token is not used any more."""

@@ -27,8 +27,9 @@ class Resource:
 
     @property
     def properties(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.document["properties"]
-        return found
+        """Those that its author gave; the steps of pipelines have none."""
+        found: dict[str, Any] | None = self.document["properties"]
+        return found if found is not None else {}
 
 
 @dataclass
