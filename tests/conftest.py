@@ -1,4 +1,4 @@
-"""What tests of several folders share: databases, and one real MLflow server.
+"""What tests of several folders share: databases, one real MLflow server, and AWS's stand-in.
 
 `database_url` and `database` come for SQLite and for PostgreSQL, with the schema in place; `empty_database_url` comes without. All
 workers of a test session share one PostgreSQL server. Nothing is skipped: where it cannot start, these tests fail.
@@ -18,6 +18,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import psycopg
@@ -28,6 +29,9 @@ from sqlalchemy import make_url
 from sandbox.mlflow.server import RunningServer, start
 from sync.store.connect import Database, open_database
 from sync.store.migrate import require_current
+
+if TYPE_CHECKING:
+    from sandbox.sagemaker.server import AwsServer
 
 TEMPLATE = "milepost_template"
 
@@ -121,6 +125,23 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningS
         os.killpg(server.group, 0)
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{server.url}/health", trust_env=False)
+
+
+@pytest.fixture(scope="session")
+def aws_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsServer]:
+    """AWS's stand-in, and an environment in which AWS's own chain finds credentials for it and nothing of this machine."""
+    from sandbox.sagemaker.server import AwsServer
+
+    nowhere = tmp_path_factory.mktemp("aws")
+    with pytest.MonkeyPatch.context() as patch, AwsServer() as server:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        patch.setenv("AWS_ACCESS_KEY_ID", "testing-key-id")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing-not-a-secret")
+        patch.setenv("AWS_CONFIG_FILE", str(nowhere / "config"))
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere / "credentials"))
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield server
 
 
 def _server_folder() -> Path:

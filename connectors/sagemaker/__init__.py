@@ -1,0 +1,37 @@
+"""Amazon SageMaker: model packages, endpoints with their monitors, jobs, experiments, feature groups. Read only."""
+
+from __future__ import annotations
+
+from connectors.base import Connection, Connector, SourceContext
+from connectors.sagemaker.options import SageMakerOptions, SageMakerScope, SageMakerSecrets
+
+
+def _open_reader(context: SourceContext) -> Connector:
+    from connectors.sagemaker.reader import SageMakerReader
+
+    return SageMakerReader(context)
+
+
+CONNECTION = Connection(
+    name="sagemaker",
+    title="Amazon SageMaker",
+    options=SageMakerOptions,
+    scope=SageMakerScope,
+    secrets=SageMakerSecrets,
+    streams={
+        "packages": frozenset({"model_version"}),
+        "endpoints": frozenset({"deployment"}),
+        "training_jobs": frozenset({"run", "dataset"}),
+        "processing_jobs": frozenset({"run"}),
+        "transform_jobs": frozenset({"run"}),
+        "pipelines": frozenset({"run"}),
+        "experiments": frozenset({"experiment"}),
+        "trials": frozenset({"run"}),
+        "feature_groups": frozenset({"dataset"}),
+        "executions": frozenset({"observation"}),
+        "alerts": frozenset({"observation"}),
+        "metrics": frozenset({"observation"}),
+    },
+    along={"training_jobs": frozenset({"dataset"})},
+    reader=_open_reader,
+)

@@ -1,0 +1,140 @@
+"""What `milepost check` says about a SageMaker source: who asks, where, and each permission that the scope needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+import msgspec
+
+from connectors.base import Finding, SourceContext
+from connectors.errors import AuthError, SourceError
+from connectors.globs import matches, near
+from connectors.sagemaker.api import PAGE, AwsApi
+from connectors.sagemaker.describing import Describer
+from connectors.sagemaker.options import SageMakerOptions, SageMakerScope
+from connectors.sagemaker.streams import SEARCHED, Searched
+from mappings.sagemaker import Site
+
+MOST_LOOKED_AT = 20
+"""Pages of names that a check reads to see whether a pattern matches anything."""
+
+
+class _EndpointName(msgspec.Struct, rename="pascal"):
+    endpoint_name: str
+
+
+def check(context: SourceContext, api: AwsApi, site: Site, scope: SageMakerScope) -> Sequence[Finding]:
+    """Each step stands alone, but nothing is asked of an account that does not let us in at all."""
+    found = _attempt("account", lambda: _account(context, api))
+    if any(finding.level == "error" for finding in found):
+        return found
+    findings = list(found)
+    if scope.endpoints:
+        findings += _attempt("endpoints", lambda: _endpoints(api, site, scope))
+        findings += _attempt("monitors", lambda: _monitors(api))
+    for searched in {one.wanted: one for one in SEARCHED if getattr(scope, one.wanted)}.values():
+        findings += _attempt(searched.wanted, partial(_searched, api, scope, searched))
+    if scope.processing_jobs:
+        findings += _attempt("processing_jobs", lambda: _listed(api, "sagemaker:ListProcessingJobs", "ProcessingJobSummaries"))
+    if scope.transform_jobs:
+        findings += _attempt("transform_jobs", lambda: _listed(api, "sagemaker:ListTransformJobs", "TransformJobSummaries"))
+    if scope.metrics:
+        findings += _attempt("metrics", lambda: _metrics(api, scope))
+    findings.append(Finding(level="info", topic="writing", text="Milepost only reads SageMaker"))
+    return findings
+
+
+def _attempt(topic: str, step: Callable[[], Iterator[Finding]]) -> Sequence[Finding]:
+    try:
+        return list(step())
+    except SourceError as error:
+        return [Finding(level="error", topic=topic, text=error.message, fix=error.fix)]
+
+
+def _account(context: SourceContext, api: AwsApi) -> Iterator[Finding]:
+    options: SageMakerOptions = context.options
+    who = api.caller()
+    if not who:
+        raise AuthError(context.name, "AWS does not tell who asks", fix="check endpoint_url")
+    yield Finding(level="ok", topic="account", text=f"signed in as {who}")
+    yield Finding(level="ok", topic="region", text=options.region)
+
+
+def _endpoints(api: AwsApi, site: Site, scope: SageMakerScope) -> Iterator[Finding]:
+    names: list[str] = []
+    for number, page in enumerate(api.pages("sagemaker:ListEndpoints", "Endpoints", MaxResults=PAGE)):
+        names += [name for raw in page.records if (name := _endpoint_name(raw))]
+        if number >= MOST_LOOKED_AT:
+            break
+    yield from _matched("endpoints", scope.endpoints, names)
+    ours = next((name for name in names if matches(name, scope.endpoints)), None)
+    if ours is not None:
+        Describer(api, site).describe(ours)
+        text = f"{ours} can be described, with its configuration, models and tags"
+        yield Finding(level="ok", topic="endpoints", text=text)
+
+
+def _endpoint_name(raw: msgspec.Raw) -> str | None:
+    try:
+        return msgspec.json.decode(raw, type=_EndpointName).endpoint_name
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+
+
+def _monitors(api: AwsApi) -> Iterator[Finding]:
+    for action, field in (
+        ("sagemaker:ListMonitoringSchedules", "MonitoringScheduleSummaries"),
+        ("sagemaker:ListMonitoringExecutions", "MonitoringExecutionSummaries"),
+        ("sagemaker:ListMonitoringAlertHistory", "MonitoringAlertHistory"),
+    ):
+        api.page(action, field, MaxResults=1)
+    yield Finding(level="ok", topic="monitors", text="schedules, executions and alerts can be listed")
+    yield Finding(
+        level="info",
+        topic="monitors",
+        text="whether violations reports may be read shows when a monitor finds something; without them, drift and bad data cannot "
+        "be told apart",
+        fix="allow s3:GetObject on the folder that the monitors write to",
+    )
+
+
+def _searched(api: AwsApi, scope: SageMakerScope, searched: Searched) -> Iterator[Finding]:
+    globs: Sequence[str] = getattr(scope, searched.wanted)
+    expression = {"Filters": [{"Name": "CreationTime", "Operator": "GreaterThanOrEqualTo", "Value": "1970-01-01T00:00:00"}]}
+    names: list[str] = []
+    asked = {"Resource": searched.resource, "SearchExpression": expression, "MaxResults": PAGE}
+    for number, page in enumerate(api.pages("sagemaker:Search", "Results", **asked)):
+        names += searched.names(page.records)
+        if number >= MOST_LOOKED_AT:
+            break
+    yield from _matched(searched.wanted, globs, names)
+
+
+def _listed(api: AwsApi, action: str, field: str) -> Iterator[Finding]:
+    api.page(action, field, MaxResults=1)
+    yield Finding(level="ok", topic=action.partition("List")[2], text="can be listed")
+
+
+def _metrics(api: AwsApi, scope: SageMakerScope) -> Iterator[Finding]:
+    for name, metric in sorted(scope.metrics.items()):
+        page = api.page("cloudwatch:ListMetrics", "Metrics", Namespace=metric.namespace, MetricName=metric.metric)
+        if page.records:
+            yield Finding(level="ok", topic="metrics", text=f"{name}: {metric.namespace} has {metric.metric}")
+        else:
+            text = f"{name}: {metric.namespace} has had no values of {metric.metric!r} for two weeks"
+            yield Finding(
+                level="warning", topic="metrics", text=text, fix="check the metric's name, and that the endpoint is called"
+            )
+
+
+def _matched(topic: str, globs: Sequence[str], names: Sequence[str]) -> Iterator[Finding]:
+    unique = sorted(set(names))
+    found = sum(1 for name in unique if matches(name, globs))
+    if found:
+        yield Finding(level="ok", topic=topic, text=f"{found} of the {len(unique)} that may be read match {', '.join(globs)}")
+    for glob in globs:
+        if not any(matches(name, [glob]) for name in unique):
+            candidates = near(glob, unique)
+            hint = f"did you mean {', '.join(candidates)}?" if candidates else "check the name, the region and the account"
+            yield Finding(level="warning", topic=topic, text=f"{glob!r} matches nothing", fix=hint)
