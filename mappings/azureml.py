@@ -17,6 +17,7 @@ import msgspec
 from mappings.azureml_names import Asset, Site, public
 from mappings.azureml_records import (
     DataVersionRecord,
+    JobInput,
     JobProperties,
     JobRecord,
     ModelVersionProperties,
@@ -207,10 +208,14 @@ def _uses(site: Site, said: JobProperties, tags: Mapping[str, str]) -> tuple[Dat
     """The data assets among the inputs. What an input is called tells what it is for, as MLflow's context does."""
     found = []
     for name, one in sorted((said.inputs or {}).items()):
-        asset = site.asset_at(one.uri, "data") if one is not None and one.uri else None
+        asset = site.asset_at(one.uri, "data") if one is not None and one.uri and not _is_model(one) else None
         if asset is not None and asset.ref is not None:
             found.append(DatasetUse(dataset=asset.ref, context=_role(name), as_of=as_of(tags.get(AS_OF_TAG))))
     return tuple(found)
+
+
+def _is_model(said: JobInput) -> bool:
+    return (said.job_input_type or "").lower().endswith("_model")
 
 
 def _role(name: str) -> str | None:
@@ -221,9 +226,8 @@ def _role(name: str) -> str | None:
 
 def _models(site: Site, said: JobProperties) -> tuple[str, ...]:
     """The registered models that a job took as input, as `<name>/<version>`."""
-    inputs = (one for one in (said.inputs or {}).values() if one is not None and one.uri)
-    of_models = (one for one in inputs if (one.job_input_type or "").lower() in ("mlflow_model", "custom_model", "triton_model"))
-    assets = (site.asset_at(one.uri or "", "models") for one in of_models)
+    taken = (one.uri for one in (said.inputs or {}).values() if one is not None and one.uri and _is_model(one))
+    assets = (site.asset_at(uri, "models") for uri in taken)
     return tuple(sorted({f"{asset.name}/{asset.version}" for asset in assets if asset is not None}))
 
 
