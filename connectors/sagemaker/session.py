@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from typing import Any
 
@@ -78,7 +79,8 @@ class Clients:
             # Buckets in the path, so that a stand-in on one address can answer for all; AWS takes them so as well.
             s3={"addressing_style": "path"} if self._options.endpoint_url else None,
         )
-        return {"region_name": self._options.region, "endpoint_url": self._options.endpoint_url, "config": config}
+        settings = {"region_name": self._options.region, "endpoint_url": self._options.endpoint_url, "config": config}
+        return {**settings, "verify": _certificates()}
 
     def _prepared(self, client: Any) -> Any:
         return transport.prepare(client, self._context)
@@ -102,6 +104,13 @@ class _RoleProvider(CredentialProvider):  # type: ignore[misc]  # botocore ships
         if source is None:
             raise NoCredentialsError
         return AssumeRoleCredentialFetcher(self._client, source, self._role, extra_args=dict(self._named)).fetch_credentials()
+
+
+def _certificates() -> str | None:
+    """The bundle that our other clients trust, where boto3's own setting names none: of theirs it heeds one variable alone."""
+    if os.environ.get("AWS_CA_BUNDLE"):
+        return None
+    return os.environ.get("SSL_CERT_FILE") or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
 
 
 def _core_session(profile: str | None) -> Any:
