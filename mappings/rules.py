@@ -21,7 +21,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
 from mappings.change import Badge
-from mappings.conditions import Age, Closed, Condition, Duration, Text, one_of
+from mappings.conditions import Age, Bound, Closed, Condition, Duration, Text, one_of
 from mappings.model import Relation
 
 SubjectKind: TypeAlias = Literal["work_item", "change_request", "model_version", "deployment", "dataset", "milestone", "project"]
@@ -110,6 +110,12 @@ class ModelVersionPattern(Pattern):
     run_status: RunState | None = Field(None, description="status of the run that made it")
     meets_thresholds: bool | None = Field(None, description="the run that made it meets the project's thresholds")
     merged: bool | None = Field(None, description="its run's commit reached the default branch through a merged change request")
+    latest: bool | None = Field(None, description="no later version of its model is registered")
+    traffic: Bound | None = Field(None, description="the share of a production endpoint's traffic that it answers, 0 to 1")
+    deploy_failed: bool | None = Field(None, description="an endpoint that was to serve it failed, or goes back")
+    training_due: bool | None = Field(None, description="its model was trained too long ago, or has drifted too often since")
+    checks_passed: bool | None = Field(None, description="has passed the checks that the project's risk class demands")
+    evidence_missing: bool | None = Field(None, description="lacks something of the evidence that the risk class asks for")
     age: Age | None = None
 
 
@@ -118,6 +124,8 @@ class DeploymentPattern(Pattern):
     platform: Text | None = None
     environment: Text | None = None
     serving: bool | None = Field(None, description="in service with traffic")
+    production: bool | None = Field(None, description="in one of the project's production environments, or in none that it names")
+    traced: bool | None = Field(None, description="a run, a commit or a ticket is known behind everything that it serves")
     age: Age | None = None
 
 

@@ -25,7 +25,7 @@ from sync.moments import in_words, later
 from sync.monitors import Monitor
 from sync.names import name_of
 from sync.truth import Evidence, Judged, both, earliest, either, limit_of, meets, negated
-from sync.view import Fact, Unknown, View
+from sync.view import Fact, FactValue, Unknown, View
 
 OtherVerdicts: TypeAlias = Callable[[str, Ref], "Judged | None"]
 """What another rule says of a subject: None where it does not apply."""
@@ -235,6 +235,8 @@ class _Judge:
         return both([self._fact(entity, name, facts[name](entity, self.view), wanted) for name, wanted in conditions.items()])
 
     def _fact(self, entity: Entity | Ref, name: str, fact: Fact | Unknown, wanted: Condition) -> Judged:
+        if isinstance(fact, Unknown) and fact.so_far is not None and meets(fact.so_far.value, wanted, self.view.now)[0]:
+            fact = fact.so_far
         if isinstance(fact, Unknown):
             return Judged(truth=None, evidence=(_evidence(entity, name, Fact(None), holds=None),), missing=fact.missing)
         holds, recheck_at = meets(fact.value, wanted, self.view.now)
@@ -331,20 +333,25 @@ def _words_of(observation: Observation) -> str:
 
 
 def _evidence(entity: Entity | Ref, name: str, fact: Fact, *, holds: bool | None) -> Evidence:
-    value = fact.value
     if isinstance(entity, Ref):
         return Evidence(ref=entity, name=entity.id, fact=name, threshold=fact.threshold, holds=holds, words=fact.words)
     return Evidence(
         ref=entity.ref,
         name=name_of(entity),
         fact=name,
-        value=", ".join(value) if isinstance(value, tuple) else value.isoformat() if isinstance(value, datetime) else value,
+        value=_plain(fact.value),
         threshold=fact.threshold,
         observed_at=_came_about(entity),
         url=entity.url,
         holds=holds,
         words=fact.words,
     )
+
+
+def _plain(value: FactValue) -> str | float | bool | None:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _came_about(entity: Entity) -> datetime | None:

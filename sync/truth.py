@@ -65,10 +65,11 @@ def meets(value: FactValue, wanted: Condition, now: datetime) -> tuple[bool, dat
             young = edge > now
             return young == (wanted.within is not None), edge if young else None
         case Bound():
-            return isinstance(value, int | float) and wanted.holds(value), None
+            numbers = value if isinstance(value, tuple) else (value,)
+            return any(isinstance(one, int | float) and wanted.holds(one) for one in numbers), None
         case tuple():
-            texts = value if isinstance(value, tuple) else (value,) if isinstance(value, str) else ()
-            return any(matches(text, wanted) for text in texts), None
+            texts = value if isinstance(value, tuple) else (value,)
+            return any(isinstance(text, str) and matches(text, wanted) for text in texts), None
     return False, None
 
 

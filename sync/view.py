@@ -20,7 +20,7 @@ from sync.monitors import Monitor, monitors
 from sync.names import name_of
 from sync.project import ProjectView
 
-FactValue: TypeAlias = bool | float | str | tuple[str, ...] | datetime | None
+FactValue: TypeAlias = bool | float | str | tuple[str, ...] | tuple[float, ...] | datetime | None
 
 
 class Fact(msgspec.Struct, frozen=True):
@@ -36,9 +36,11 @@ class Fact(msgspec.Struct, frozen=True):
 
 
 class Unknown(msgspec.Struct, frozen=True):
-    """What is not known, and what is missing to know it."""
+    """What is not known, and what is missing to know it. `so_far` is a fact of several values of which more may be missing: what
+    one of them meets is met, whatever the others are."""
 
     missing: tuple[str, ...]
+    so_far: Fact | None = None
 
 
 class View:

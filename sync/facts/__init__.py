@@ -7,10 +7,13 @@ from typing import Any, TypeAlias
 
 from mappings.model import ChangeRequest, Commit, Dataset, Deployment, Entity, Milestone, ModelVersion, Run, WorkItem
 from sync.facts.data import data_time, fresh, is_current, unless_runs_lack
+from sync.facts.evidence import checks_passed, evidence_missing
 from sync.facts.merges import change_merged, merged
+from sync.facts.production import deploy_failed, is_production, latest, traced, traffic
 from sync.facts.saying import listed, text, when, yes
 from sync.facts.serving import in_service, released, serving
 from sync.facts.training import RUN_WORDS, meets_thresholds, run_status, version_meets, version_merged
+from sync.facts.upkeep import training_due
 from sync.facts.work import about_data, overdue
 from sync.view import Fact, Unknown, View
 
@@ -60,6 +63,12 @@ FACTS: Mapping[type[Entity], Mapping[str, FactOf]] = {
         "run_status": run_status,
         "meets_thresholds": version_meets,
         "merged": version_merged,
+        "latest": latest,
+        "traffic": traffic,
+        "deploy_failed": deploy_failed,
+        "training_due": training_due,
+        "checks_passed": checks_passed,
+        "evidence_missing": evidence_missing,
         "age": lambda version, view: when(version.created_at, "was registered", view),
     },
     Deployment: {
@@ -69,6 +78,8 @@ FACTS: Mapping[type[Entity], Mapping[str, FactOf]] = {
             deployment.environment, f"is in {deployment.environment}" if deployment.environment else ""
         ),
         "serving": lambda deployment, _: yes(in_service(deployment), "is in service", "is not in service"),
+        "production": lambda deployment, view: yes(is_production(deployment, view), "is production", "is not production"),
+        "traced": traced,
         "age": lambda deployment, view: when(deployment.created_at, "was created", view),
     },
     Milestone: {

@@ -45,9 +45,14 @@ def in_service(deployment: Deployment) -> bool:
 
 def traffic_to(version: ModelVersion, deployment: Deployment, view: View, *, declared: bool) -> float:
     """Which share of what a deployment answers, 0 to 1, comes from `version`. Of one that was `declared` to serve it, any."""
-    if deployment.state not in _ANSWERING:
-        return 0
-    return max((one.share for one in deployment.models if declared or _is_of(one, version, deployment, view)), default=0)
+    share = share_of(version, deployment, view, declared=declared) if deployment.state in _ANSWERING else None
+    return share.share if share is not None else 0
+
+
+def share_of(version: ModelVersion, deployment: Deployment, view: View, *, declared: bool) -> TrafficShare | None:
+    """What a deployment says of `version`; where it says several things, that with the most traffic."""
+    its = (one for one in deployment.models if declared or _is_of(one, version, deployment, view))
+    return max(its, key=lambda one: one.share, default=None)
 
 
 def _is_of(share: TrafficShare, version: ModelVersion, deployment: Deployment, view: View) -> bool:

@@ -327,7 +327,7 @@ def test_every_fact_of_every_kind_can_be_asked_of_a_bare_entity() -> None:
         "deployment": world.deployment(),
         "milestone": world.milestone(),
     }
-    samples: dict[str, Any] = {"age": {"within": "1d"}, "meets_thresholds": True}
+    samples: dict[str, Any] = {"age": {"within": "1d"}, "meets_thresholds": True, "traffic": {"gte": 0.5}}
     for kind, pattern in PATTERNS.items():
         for name, field in pattern.model_fields.items():
             wanted = samples.get(name, True if field.annotation == bool | None else "*")

@@ -22,7 +22,7 @@ from config.statuses import shipped_statuses
 from connectors.base import Connection, Connector, Publisher
 from connectors.jira.options import JiraPublish
 from mappings.change import Note
-from mappings.conditions import Age
+from mappings.conditions import Age, Bound
 from mappings.mlflow import APPROVAL_TAGS, AS_OF_TAG
 from mappings.model import AnyEntity, Relation
 from mappings.rules import PATTERNS, SENTENCE_WORDS, Item, ObservationPattern, StatusPattern, StatusRule
@@ -260,6 +260,8 @@ def _kind_of_value(annotation: Any) -> str:
         return "yes or no"
     if Age in members:
         return "time"
+    if Bound in members:
+        return "number"
     return "duration" if timedelta in _plain(members) else "text"
 
 

@@ -1,0 +1,101 @@
+"""What production serves: who answers how much of it, what failed to get there, and what nobody can trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mappings.conditions import matches
+from mappings.model import Deployment, Link, ModelVersion, Run
+from sync.facts.serving import in_service, share_of, traffic_to
+from sync.view import Fact, Unknown, View
+
+_FAILING = frozenset({"failed", "rolling_back"})
+
+
+def is_production(deployment: Deployment, view: View) -> bool:
+    """Whether it is in one of the project's production environments. One that names no environment counts as production: it may
+    answer anybody."""
+    return deployment.environment is None or matches(deployment.environment, view.project.environments)
+
+
+def traffic(version: ModelVersion, view: View) -> Fact | Unknown:
+    """Which share of each production endpoint's traffic a version answers."""
+    shares: list[float] = []
+    words: list[str] = []
+    lacks: list[str] = []
+    for link, deployment in _deployed(version, view):
+        share = traffic_to(version, deployment, view, declared=link.confidence == "declared")
+        if share > 0 and is_production(deployment, view):
+            doubts = view.lacks(deployment.ref)
+            lacks.extend(doubts)
+            if not doubts:
+                shares.append(share)
+                words.append(f"answers {share:.0%} of the traffic of {deployment.endpoint}")
+    lacks.extend(view.freshness.absent_proof_lacks(("deployment",)))
+    fact = Fact(tuple(shares), " and ".join(words) or "answers nobody in production")
+    return Unknown(tuple(dict.fromkeys(lacks)), so_far=fact) if lacks else fact
+
+
+def deploy_failed(version: ModelVersion, view: View) -> Fact | Unknown:
+    """Whether an endpoint that was to serve a version has failed, or goes back to what it served before."""
+    lacks: list[str] = []
+    for link, deployment in _deployed(version, view):
+        share = share_of(version, deployment, view, declared=link.confidence == "declared")
+        state = share.state if share is not None and share.state is not None else deployment.state
+        if state in _FAILING:
+            doubts = view.lacks(deployment.ref)
+            if not doubts:
+                why = f": {deployment.reason}" if deployment.reason else ""
+                return Fact(True, f"was to be served by {deployment.endpoint}, which {_FAILED[state]}{why}")
+            lacks.extend(doubts)
+    lacks.extend(view.freshness.absent_proof_lacks(("deployment",)))
+    return Unknown(tuple(dict.fromkeys(lacks))) if lacks else Fact(False, "failed at no endpoint")
+
+
+_FAILED = {"failed": "failed", "rolling_back": "goes back to what it served before"}
+
+
+def latest(version: ModelVersion, view: View) -> Fact | Unknown:
+    """Whether no later version of its model is registered."""
+    for other in view.graph.of(ModelVersion):
+        if (other.ref.source, other.name) == (version.ref.source, version.name) and _order(other) > _order(version):
+            return Fact(False, f"was followed by v{other.version}")
+    lacks = view.freshness.absent_proof_lacks(("model_version",), source=version.ref.source)
+    return Unknown(tuple(lacks)) if lacks else Fact(True, "is the latest version")
+
+
+def traced(deployment: Deployment, view: View) -> Fact | Unknown:
+    """Whether a run, a commit or a ticket is known behind everything that an endpoint answers with."""
+    if not in_service(deployment):
+        return Fact(True, "serves nothing")
+    lost: list[str] = []
+    for share in (one for one in deployment.models if one.share > 0):
+        served = [one.version for one in view.registry.served_by(share, deployment.tags) if one.sure]
+        if not any(_has_origin(version, view) for version in map(view.graph.entities.get, served) if version is not None):
+            lost.append(share.name)
+    declared = any(link.confidence == "declared" for link in view.graph.links_from(deployment.ref))
+    if not lost or declared:
+        return Fact(True, "can be traced back")
+    lacks = view.freshness.absent_proof_lacks(("model_version", "run", "commit", "change_request", "work_item"))
+    return Unknown(tuple(lacks)) if lacks else Fact(False, f"serves {', '.join(lost)}, and nothing is known behind it")
+
+
+def _has_origin(version: object, view: View) -> bool:
+    """A run that is known, or a link to a commit, a change request or a ticket that is more than a mention."""
+    if not isinstance(version, ModelVersion):
+        return False
+    if view.graph.get(version.run, Run) is not None:
+        return True
+    return any(link.confidence != "textual" for link in view.graph.links_from(version.ref))
+
+
+def _deployed(version: ModelVersion, view: View) -> Iterator[tuple[Link, Deployment]]:
+    for link in view.graph.links_to(version.ref):
+        deployment = view.graph.get(link.source, Deployment)
+        if deployment is not None and link.relation == "deploys" and link.confidence != "textual":
+            yield link, deployment
+
+
+def _order(version: ModelVersion) -> tuple[int, str]:
+    """Versions are numbers where they can be; names of another kind come before them, by the alphabet."""
+    return (int(version.version), "") if version.version.isascii() and version.version.isdigit() else (-1, version.version)
