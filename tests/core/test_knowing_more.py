@@ -199,7 +199,7 @@ def make_poor(draw: st.DrawFn, rich: World) -> World:
     for entity in list(poor.entities.values()):
         streams = [one for one in poor.streams.values() if one.source == entity.ref.source and entity.ref.kind in one.provides]
         old = [one for one in streams if one.failed or one.pulled_at is None or NOW - one.pulled_at > timedelta(hours=26)]
-        looked_up = isinstance(entity, Commit) and entity.sha in named
+        looked_up = isinstance(entity, Commit) and entity.sha in named and not entity.on_default_branch
         if old and entity.ref.kind in FACTS and draw(flag):
             poor.change_of(entity, **_as_it_was(draw, entity))
         if (looked_up or old or not all(one.complete for one in streams)) and draw(st.integers(0, 2)) == 0:
