@@ -51,7 +51,8 @@ def _written(store: Path, addresses: Addresses, size: Size) -> str:
     scopes: list[str] = []
     publish: list[str] = []
     if size.jira_issues:
-        sources.append(f"  jira: {{type: jira, url: {addresses.jira}}}")
+        # An address of Atlassian's shows which deployment it is; this one must say so, or each sync would ask.
+        sources.append(f"  jira: {{type: jira, url: {addresses.jira}, deployment: cloud}}")
         scopes.append(f"      jira: {{projects: [{PROJECT}]}}")
         publish.append("  jira: {field: ML Status}")
     if size.github_issues or size.commits:
