@@ -98,6 +98,19 @@ def test_a_bad_record_is_quarantined_and_the_pull_goes_on(server: Server, reader
     assert batches[-1].complete
 
 
+@pytest.mark.parametrize(("aliases", "left"), [([], {"r9"}), ("none", set())])
+def test_a_run_is_outside_only_where_every_alias_could_be_read(
+    server: Server, reader: Connector, aliases: Any, left: set[str]
+) -> None:
+    """An alias of a registered model that makes no sense may lead to any run."""
+    other = {"experiment_id": "2", "name": "other", "last_update_time": "5"}
+    server.answers["experiments/search"] = {"experiments": [*EXPERIMENTS["experiments"], other]}
+    server.answers["runs/search"] = {"runs": [{"info": {**run("r9")["info"], "experiment_id": "2"}}]}
+    server.answers["registered-models/search"] = {"registered_models": [{"name": "churn", "aliases": aliases}]}
+    server.answers["model-versions/search"] = {}
+    assert {ref.id for ref in reader.outside([Ref("mlflow", "run", "r9")], SCOPE)} == left
+
+
 def test_pages_of_bad_records_are_still_walked(server: Server, reader: Connector) -> None:
     def answer(request: Request) -> Any:
         token = request.json().get("page_token")
