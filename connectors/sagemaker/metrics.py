@@ -50,10 +50,15 @@ def pull_metrics(api: AwsApi, site: Site, scope: SageMakerScope, cursor: Cursor 
 
 def _series(api: AwsApi, name: str, metric: WatchedMetric, endpoints: Sequence[str]) -> Iterator[Series]:
     """Those that had values in the last two weeks: CloudWatch lists no others."""
+    known: set[tuple[str, str]] = set()
     for page in api.pages("cloudwatch:ListMetrics", "Metrics", Namespace=metric.namespace, MetricName=metric.metric):
         for raw in page.records:
             found = _dimensions(raw)
-            if tuple(found) == _DIMENSIONS and matches(found["EndpointName"], endpoints):
+            if tuple(found) != _DIMENSIONS or not matches(found["EndpointName"], endpoints):
+                continue
+            variant = (found["EndpointName"], found["VariantName"])
+            if variant not in known:
+                known.add(variant)
                 watched = Watched(name=name, endpoint=found["EndpointName"], variant=found["VariantName"], limit=metric.limit)
                 yield Series(watched, metric)
 
