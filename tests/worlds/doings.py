@@ -18,7 +18,7 @@ from tests.engine.conftest import REPO
 from tests.worlds.expected import FIELD, PROPERTY
 from tests.worlds.facts import DATA_COMPONENT, DATA_LABEL, Run, Use, Version
 from tests.worlds.oracle import ALIAS, LABELS, TITLES
-from tests.worlds.world import World
+from tests.worlds.world import SKIPPED_FOR, World
 
 T = TypeVar("T")
 METHODS: Sequence[MergeMethod] = ("merge", "squash", "rebase")
@@ -218,6 +218,18 @@ class People:
         self.world.late_since = self.world.clock()
         return f"{ticket} is deleted"
 
+    def hide(self, which: int, how: int) -> str | None:
+        """A security level takes a ticket out of sight, or the one that is out of sight comes back."""
+        if self.jira.withheld:
+            revealed = _pick(sorted(self.jira.withheld), which)
+            self.jira.reveal(str(revealed))
+            self.world.skipped_until = self.world.clock() + SKIPPED_FOR
+        ticket = self._ticket(which) if not self.jira.withheld and how % 2 else None
+        if ticket is not None:
+            self.jira.hide(ticket)
+        self.world.late_since = self.world.clock()
+        return f"{ticket} is out of sight" if ticket else "nothing is out of sight"
+
     def delete_issue(self, which: int, how: int) -> str | None:
         one = _pick(self._issues(pulls=False), which)
         if one is None:
@@ -370,6 +382,21 @@ class People:
         )
         return f"the data {chosen[0]} {word} its check"
 
+    # -- the project file ------------------------------------------------------------------------------------------------------
+
+    def change_scope(self, which: int, how: int) -> str:
+        """The other Jira project is read as well, or is so no longer."""
+        self.world.jira_projects = ("ML", "OPS") if self.world.jira_projects == ("ML",) else ("ML",)
+        self.world.office.scopes["jira"] = {"projects": list(self.world.jira_projects)}
+        return f"the project file names {' and '.join(self.world.jira_projects)}"
+
+    def reorder(self, which: int, how: int) -> str:
+        """A second project with the same scopes and settings owns the slots from now on, or the first again: it shows the same."""
+        office = self.world.office
+        office.projects = dict(reversed(office.projects.items()))
+        self.world.is_reordered = True
+        return f"the project file begins with {next(iter(office.projects))}"
+
     # -- by hand ---------------------------------------------------------------------------------------------------------------
 
     def set_field(self, which: int, how: int) -> str | None:
@@ -457,4 +484,7 @@ WEIGHTS: Mapping[Doing, int] = {
     People.set_property: 1,
     People.put_label: 2,
 }
-DOINGS: Mapping[str, Doing] = {doing.__name__: doing for doing in WEIGHTS}
+RARE: Mapping[str, Doing] = {doing.__name__: doing for doing in (People.hide, People.change_scope, People.reorder)}
+"""What is done only in worlds of its own."""
+
+DOINGS: Mapping[str, Doing] = {doing.__name__: doing for doing in WEIGHTS} | dict(RARE)

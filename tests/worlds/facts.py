@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -126,8 +126,9 @@ def read_facts(
     runs: Mapping[str, Run],
     versions: Mapping[str, Version],
     keys_read: Mapping[str, frozenset[str]],
+    jira_projects: Collection[str],
 ) -> Facts:
-    """What is so now. `keys_read` are those under which each ticket was read before, by its id."""
+    """What is so now. `keys_read` are those under which each ticket was read before, by its id; `jira_projects` are in scope."""
     with jira.lock, github.lock:
         repository = github.site.find(repo)
         issues = repository.tracker.issues.values()
@@ -137,7 +138,7 @@ def read_facts(
         }
         pulls = {one.number: _pull(one, repository.id, repository.code.pulls_of, on_default) for one in issues if one.pull}
         return Facts(
-            tickets=_tickets(jira, keys_read),
+            tickets=_tickets(jira, keys_read, jira_projects),
             issues={f"#{one.number}": _issue(one, repo) for one in issues if not one.pull},
             pulls=pulls,
             commits=commits,
@@ -146,7 +147,7 @@ def read_facts(
         )
 
 
-def _tickets(jira: JiraCloud, keys_read: Mapping[str, frozenset[str]]) -> Mapping[str, Ticket]:
+def _tickets(jira: JiraCloud, keys_read: Mapping[str, frozenset[str]], jira_projects: Collection[str]) -> Mapping[str, Ticket]:
     components = {ident for ident, one in jira.components.items() if one.name == DATA_COMPONENT}
     found: dict[str, Ticket] = {}
     for issue in jira.issues.values():
@@ -158,7 +159,7 @@ def _tickets(jira: JiraCloud, keys_read: Mapping[str, frozenset[str]]) -> Mappin
             closed_at=None if is_open else issue.resolved,
             about_data=DATA_LABEL in issue.labels or bool(components & set(issue.components)),
             blockers=frozenset(str(link.source) for link in issue.links if link.type.name == "Blocks" and link.target == issue.id),
-            in_scope=jira.projects[issue.project].key == PROJECT,
+            in_scope=jira.projects[issue.project].key in jira_projects,
             former_keys=keys_read.get(str(issue.id), frozenset()) - {issue.key},
         )
     return found

@@ -16,6 +16,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
+from tests.worlds.doings import RARE, People
 from tests.worlds.drawing import Plot, play, plot_of, plots
 from tests.worlds.mlflow_mirror import Mirror
 
@@ -37,6 +38,9 @@ SEEN = (
     "rewritten",
 )
 """What the worlds of one test must have reached between them, so that they prove something."""
+
+OFTEN = 8
+"""How often a rare doing is drawn: about once in nine."""
 
 # A failing plot is not shrunk: each step would be a whole world. It is told event by event instead.
 WHOLE = settings(
@@ -63,11 +67,13 @@ def play_many(new_world: NewWorld, template: Path, folder: Path, count: int) -> 
     return reached
 
 
-def play_one(new_world: NewWorld, template: Path, folder: Path, plot: Plot) -> Counter[str]:
+def play_one(new_world: NewWorld, template: Path, folder: Path, plot: Plot, *, twins: bool = False) -> Counter[str]:
     for old in folder.glob("milepost.db*"):
         old.unlink()
     shutil.copyfile(template, folder / "milepost.db")
     with new_world(f"sqlite:///{folder / 'milepost.db'}") as world:
+        if twins:
+            world.add_twin()
         play(world, plot)
     return world.reached + Counter(f"worlds with {name}" for name in world.reached) + Counter(["worlds"])
 
@@ -82,13 +88,34 @@ def test_what_is_shown_is_what_the_documents_say(new_world: NewWorld, sqlite_tem
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("first", range(1000, 1150, 50))
+@pytest.mark.parametrize("first", range(1000, 2000, 50))
 def test_many_worlds(new_world: NewWorld, sqlite_template: Path, tmp_path: Path, first: int) -> None:
     reached = Counter[str]()
     for seed in range(first, first + 50):
         reached += play_one(new_world, sqlite_template, tmp_path, plot_of(seed))
     assert [name for name in SEEN if not reached[name]] == []
     assert reached["worlds with Model ready"] > reached["worlds"] / 2
+
+
+def play_rare(new_world: NewWorld, template: Path, folder: Path, doing: str, seeds: range) -> Counter[str]:
+    """Worlds where that is done besides, and often."""
+    reached = Counter[str]()
+    for seed in seeds:
+        plot = plot_of(seed, also=[doing] * OFTEN)
+        reached += play_one(new_world, template, folder, plot, twins=doing == People.reorder.__name__)
+    return reached
+
+
+@pytest.mark.parametrize("doing", RARE)
+def test_what_is_rare(new_world: NewWorld, sqlite_template: Path, tmp_path: Path, doing: str) -> None:
+    assert play_rare(new_world, sqlite_template, tmp_path, doing, range(5000, 5002))[doing]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("doing", RARE)
+def test_many_rare_worlds(new_world: NewWorld, sqlite_template: Path, tmp_path: Path, doing: str) -> None:
+    reached = play_rare(new_world, sqlite_template, tmp_path, doing, range(5002, 5027))
+    assert reached[f"worlds with {doing}"] > reached["worlds"] / 2
 
 
 @pytest.mark.parametrize("dialect", ["postgresql"])
