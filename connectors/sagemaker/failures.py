@@ -77,7 +77,7 @@ def explained(source: str, call: str, error: Exception) -> SourceError:
         return Unavailable(source, f"{call}: no answer in time", fix=NETWORK_FIX)
     if isinstance(error, raised.ConnectionClosedError):
         return Unavailable(source, f"{call}: the connection broke", fix=NETWORK_FIX)
-    if isinstance(error, raised.HTTPClientError):
+    if isinstance(error, raised.ConnectionError | raised.HTTPClientError):
         return Unavailable(source, f"{call}: no connection", fix=NETWORK_FIX)
     return Unavailable(source, f"{call}: the answer makes no sense ({type(error).__name__})", fix=SERVICE_FIX)
 
