@@ -117,7 +117,7 @@ def _describe_feature_group(backend: SageMakerModelBackend, asked: Mapping[str, 
     wanted = asked["FeatureGroupName"]
     for group in backend.feature_groups.values():
         if wanted in (group.arn, group.feature_group_name):
-            return group.describe()
+            return {**group.describe(), "NextToken": ""}
     raise Refused("ResourceNotFound", f"Feature Group {wanted} does not exist")
 
 
