@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from mappings.model import ModelVersion, Ref, TrafficShare
+from sync.makers import place
 
 Sign: TypeAlias = Literal["ref", "cloud id", "address", "tag", "files", "image"]
 
@@ -63,7 +64,7 @@ _BECAUSE: Mapping[Sign, str] = {
 
 def addresses(version: ModelVersion) -> Sequence[str]:
     """What deployments of other sources call a model version: its registry address, and where its files are."""
-    return [f"models:/{version.name}/{version.version}", *([_place(version.artifact_uri)] if version.artifact_uri else [])]
+    return [f"models:/{version.name}/{version.version}", *([place(version.artifact_uri)] if version.artifact_uri else [])]
 
 
 def _signs_of(version: ModelVersion) -> Iterator[tuple[Sign, str]]:
@@ -78,7 +79,7 @@ def _signs_of(version: ModelVersion) -> Iterator[tuple[Sign, str]]:
     if version.model_id:
         yield "tag", f"model {version.model_id}"
     if version.artifact_uri:
-        yield "files", _place(version.artifact_uri)
+        yield "files", place(version.artifact_uri)
     for image in version.images:
         digest = _DIGEST.search(image)
         if digest is not None:
@@ -91,11 +92,11 @@ def _signs_on(share: TrafficShare, tags: Mapping[str, str]) -> Iterator[tuple[Si
         yield "ref", [str(share.model)]
     if share.cloud_id:
         yield "cloud id", [share.cloud_id.casefold()]
-    yield "address", [_place(share.name)]
+    yield "address", [place(share.name)]
     if tags.get(MODEL_URI_TAG):
         yield "tag", list(_meant_by(tags[MODEL_URI_TAG]))
     if share.artifact_uri:
-        yield "files", [_place(share.artifact_uri)]
+        yield "files", [place(share.artifact_uri)]
     else:
         # Where the files lie outside of it, a container is only what runs them, the same for many models.
         yield "image", [digest[1] for image in share.images if (digest := _DIGEST.search(image)) is not None]
@@ -107,15 +108,10 @@ def _meant_by(address: str) -> Iterator[str]:
         yield f"run {run[1]}"
     if logged is not None:
         yield f"model {logged[1]}"
-    yield _place(address)
+    yield place(address)
 
 
 def _is_sure(sign: Sign, version: Ref, found: Collection[Ref]) -> bool:
     """Two registries may hold the same model; two versions of one registry are two."""
     rivals = [ref for ref in found if ref != version and (sign == "image" or ref.source == version.source)]
     return not rivals
-
-
-def _place(address: str) -> str:
-    """An address without what is only spelling: a slash at its end."""
-    return address.rstrip("/")

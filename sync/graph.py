@@ -196,10 +196,13 @@ class Graph:
 
     @cached_property
     def runs_of_versions(self) -> Mapping[Ref, Run]:
-        """The run that made each model version, where both are known."""
+        """The run that made each model version, where both are known: the one that it names, or that a sure link shows."""
         runs: dict[Ref, Run] = {}
         for version in self.of(ModelVersion):
-            run = self.get(version.run, Run)
-            if run is not None:
-                runs[version.ref] = run
+            shown = (
+                link for link in self.links_from(version.ref) if link.relation == "registered_from" and link.confidence != "textual"
+            )
+            for run in (self.get(ref, Run) for ref in (version.run, *(link.target for link in shown))):
+                if run is not None:
+                    runs.setdefault(version.ref, run)
         return runs

@@ -24,6 +24,7 @@ from mappings.model import (
 )
 from sync.ancestry import merges_of
 from sync.bearers import bearers
+from sync.makers import makers
 
 # The bound keeps the search linear: a text of nothing but underscored letters may begin a prefix at every other character.
 KEY = re.compile(r"(?<![A-Za-z0-9])([A-Za-z][A-Za-z0-9_]{1,64})-([1-9][0-9]{0,8})(?![A-Za-z0-9]|\.[0-9])")
@@ -68,6 +69,7 @@ class Known:
         self._shas = sorted(self.commits_by_sha.keys() | self.changes_by_sha.keys())
         self.changes_by_ref = {change.ref: change for change in self.changes}
         self.runs_by_ref = {run.ref: run for run in self.runs}
+        self.makers = makers(self.versions, self.runs)
         self.versions_by_ref = {version.ref: version for version in self.versions}
 
     def keyed(self, text: str) -> Iterator[tuple[str, Sequence[WorkItem]]]:
@@ -84,6 +86,13 @@ class Known:
     @cached_property
     def _merges(self) -> Mapping[Ref, str]:
         return merges_of(self.commits, {change.merge_sha for change in self.changes if change.merged_at and change.merge_sha})
+
+    def run_of(self, version: ModelVersion) -> Ref | None:
+        """The run that made a version, known or not; None where nothing shows it for certain."""
+        if version.run is not None:
+            return version.run
+        sure = [one.run for one in self.makers.get(version.ref, ()) if one.sure]
+        return sure[0] if sure else None
 
     def brought_by(self, commit: Commit) -> Sequence[ChangeRequest]:
         """The change requests whose merge brought a commit onto the default branch."""

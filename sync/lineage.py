@@ -140,10 +140,11 @@ def _declared(known: Known, tagged: Sequence[Link]) -> Mapping[Ref, frozenset[Re
         own.setdefault(one.source, set()).add(one.target)
     shared = {source: set(tickets) for source, tickets in own.items()}
     for version in known.versions:
-        if version.run is not None and version.ref in own and version.run not in own:
-            shared.setdefault(version.run, set()).update(own[version.ref])
-        if version.run is not None and version.run in own and version.ref not in own:
-            shared[version.ref] = set(own[version.run])
+        run = known.run_of(version)
+        if run is not None and version.ref in own and run not in own:
+            shared.setdefault(run, set()).update(own[version.ref])
+        if run is not None and run in own and version.ref not in own:
+            shared[version.ref] = set(own[run])
     return {source: frozenset(tickets) for source, tickets in shared.items()}
 
 

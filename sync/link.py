@@ -105,10 +105,10 @@ def _datasets(known: Known) -> Iterator[Link]:
 
 
 def _registrations(known: Known) -> Iterator[Link]:
-    for version in known.versions:
-        if version.run is not None and version.run in known.runs_by_ref:
-            because = "the version names its run"
-            yield Link(source=version.ref, relation="registered_from", target=version.run, because=because, confidence="exact")
+    for version, found in known.makers.items():
+        for one in found:
+            confidence: Confidence = "exact" if one.sure else "textual"
+            yield Link(source=version, relation="registered_from", target=one.run, because=one.because, confidence=confidence)
 
 
 def _deployments(known: Known) -> Iterator[Link]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mappings.conditions import matches
-from mappings.model import Deployment, Link, ModelVersion, Run
+from mappings.model import Deployment, Link, ModelVersion
 from sync.facts.serving import in_service, share_of, traffic_to
 from sync.view import Fact, Unknown, View
 
@@ -81,11 +81,9 @@ def traced(deployment: Deployment, view: View) -> Fact | Unknown:
 
 
 def _has_origin(version: object, view: View) -> bool:
-    """A run that is known, or a link to a commit, a change request or a ticket that is more than a mention."""
+    """A link to a run, a commit, a change request or a ticket that is more than a mention."""
     if not isinstance(version, ModelVersion):
         return False
-    if view.graph.get(version.run, Run) is not None:
-        return True
     return any(link.confidence != "textual" for link in view.graph.links_from(version.ref))
 
 

@@ -37,7 +37,8 @@ def made_by(version: ModelVersion, view: View) -> Run | Unknown | None:
     if run is not None:
         lacks = view.lacks(run.ref)
         return Unknown(tuple(lacks)) if lacks else run
-    lacks = view.freshness.absent_proof_lacks(("run",)) if version.run is not None else ()
+    may_have_one = version.run is not None or version.artifact_uri is not None
+    lacks = view.freshness.absent_proof_lacks(("run",)) if may_have_one else ()
     return Unknown(tuple(lacks)) if lacks else None
 
 

@@ -1,0 +1,58 @@
+"""Which run made a model version: the one that it names, else the one that made its files, else that of another version of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from mappings.model import ModelVersion, Ref, Run
+
+
+class Maker(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that made a version, and what shows it. `sure`: no other run could be meant."""
+
+    run: Ref
+    because: str
+    sure: bool = True
+
+
+def makers(versions: Sequence[ModelVersion], runs: Iterable[Run]) -> Mapping[Ref, Sequence[Maker]]:
+    """By version, the runs that may have made it; versions of which nothing is known are left out."""
+    known = {run.ref: run for run in runs}
+    found = {
+        one.ref: [Maker(run=one.run, because="the version names its run")]
+        for one in versions
+        if one.run is not None and one.run in known
+    }
+    of_files: dict[str, list[Ref]] = {}
+    for run in known.values():
+        for address in run.artifacts:
+            of_files.setdefault(place(address), []).append(run.ref)
+    for version in versions:
+        made = of_files.get(place(version.artifact_uri), []) if version.run is None and version.artifact_uri else []
+        if made:
+            found[version.ref] = [Maker(run=run, because="the run made its files", sure=len(made) == 1) for run in sorted(made)]
+    return {**found, **_of_the_same_files(versions, found)}
+
+
+def _of_the_same_files(versions: Sequence[ModelVersion], found: Mapping[Ref, Sequence[Maker]]) -> Mapping[Ref, Sequence[Maker]]:
+    """A model that is registered a second time, as in a cloud, has the files of the version that names its run."""
+    named: dict[str, dict[Ref, str]] = {}
+    for version in versions:
+        for maker in found.get(version.ref, ()):
+            if version.artifact_uri and maker.sure:
+                named.setdefault(place(version.artifact_uri), {})[maker.run] = f"{version.name} v{version.version}"
+    result: dict[Ref, Sequence[Maker]] = {}
+    for version in versions:
+        runs = named.get(place(version.artifact_uri), {}) if version.run is None and version.artifact_uri else {}
+        if runs and version.ref not in found:
+            result[version.ref] = [
+                Maker(run=run, because=f"it has the files of {name}", sure=len(runs) == 1) for run, name in sorted(runs.items())
+            ]
+    return result
+
+
+def place(address: str) -> str:
+    """An address without what is only spelling: a slash at its end."""
+    return address.rstrip("/")

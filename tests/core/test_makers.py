@@ -1,0 +1,69 @@
+"""Which run made a model version that names none, and how sure that is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mappings.model import ModelVersion, Ref
+from tests.core.worlds import World
+
+FILES = "s3://models.example/churn/5/model.tar.gz"
+
+
+def package(world: World, number: int = 5, **facts: Any) -> ModelVersion:
+    ref = Ref("aws", "model_version", f"churn/{number}")
+    version: ModelVersion = world.add(ModelVersion(ref=ref, name="churn", version=str(number), **{"artifact_uri": FILES, **facts}))  # type: ignore[arg-type]  # the facts of a version
+    return version
+
+
+def made(world: World, version: ModelVersion) -> list[tuple[str, str, str]]:
+    found = [one for one in world.linked().links if one.source == version.ref and one.relation == "registered_from"]
+    return [(one.target.id, one.confidence, one.because) for one in found]
+
+
+def test_the_run_that_a_version_names_made_it() -> None:
+    world = World()
+    run = world.run(artifacts=(FILES,))
+    other = world.run("other", artifacts=(FILES,))
+    assert made(world, world.version(run=run, artifact_uri=FILES)) == [("r1", "exact", "the version names its run")]
+    assert other.artifacts == (FILES,)
+
+
+def test_the_run_that_made_the_files_made_the_version() -> None:
+    world = World(aws=True)
+    world.run(artifacts=(FILES + "/",))
+    world.run("other", artifacts=("s3://models.example/other.tar.gz",))
+    assert made(world, package(world)) == [("r1", "exact", "the run made its files")]
+
+
+def test_of_two_runs_with_the_same_files_nobody_knows_which() -> None:
+    world = World(aws=True)
+    for name in ("r1", "r2"):
+        world.run(name, artifacts=(FILES,))
+    assert [confidence for _, confidence, _ in made(world, package(world))] == ["textual", "textual"]
+
+
+def test_what_is_registered_a_second_time_comes_from_the_same_run() -> None:
+    world = World(aws=True)
+    version = world.version(run=world.run(), artifact_uri=FILES)
+    assert made(world, package(world)) == [("r1", "exact", f"it has the files of {version.name} v{version.version}")]
+
+
+@pytest.mark.parametrize("facts", [{"artifact_uri": None}, {"artifact_uri": "s3://models.example/another"}])
+def test_without_the_same_files_there_is_no_run(facts: dict[str, Any]) -> None:
+    world = World(aws=True)
+    world.run(artifacts=(FILES,))
+    assert made(world, package(world, **facts)) == []
+
+
+def test_a_package_is_ready_by_the_run_that_made_its_files() -> None:
+    world = World(aws=True)
+    item, _, run, version = world.whole()
+    world.change_of(run, artifacts=(FILES,))
+    world.drop(version)
+    package(world, approval="approved")
+    assert world.truth("model-ready", item) is True
+    world.set_stream("mlflow", "runs", complete=False)
+    assert world.truth("model-ready", item) is not False
