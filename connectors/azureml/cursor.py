@@ -28,7 +28,7 @@ class JobsCursor(msgspec.Struct, frozen=True):
         """The cursor after more jobs were seen."""
         since = max(self.since, since)
         recent = {name: made for name, made in ended.items() if made >= since - OVERLAP}
-        return JobsCursor(since=since, running=_newest(running), ended=_newest(recent))
+        return JobsCursor(since=since, running=newest(running), ended=newest(recent))
 
     def encode(self) -> str:
         return msgspec.json.encode(self, order="deterministic").decode()
@@ -43,7 +43,8 @@ class EndpointsCursor(msgspec.Struct, frozen=True):
         return msgspec.json.encode(self, order="deterministic").decode()
 
 
-def _newest(jobs: Mapping[str, int]) -> Mapping[str, int]:
+def newest(jobs: Mapping[str, int]) -> dict[str, int]:
+    """Those that were made last, as many as are remembered."""
     return dict(sorted(jobs.items(), key=lambda item: (-item[1], item[0]))[:MOST_REMEMBERED])
 
 

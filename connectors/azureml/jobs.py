@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from connectors.azureml.api import AzureApi
-from connectors.azureml.cursor import OVERLAP, JobsCursor
+from connectors.azureml.cursor import MOST_REMEMBERED, OVERLAP, JobsCursor, newest
 from connectors.errors import Cancelled
 from mappings.azureml import utc
 from mappings.azureml_records import SystemData
@@ -106,6 +106,7 @@ class _Memory:
                 # Those of long ago are not met again, and they may be many.
                 if head.made >= self._latest - OVERLAP:
                     self._ended[head.name] = head.made
+        self._running, self._ended = _bounded(self._running), _bounded(self._ended)
         return [record for record, head in page if head is None or wanted(head)]
 
     def cursor(self) -> JobsCursor:
@@ -135,6 +136,10 @@ def _head(record: msgspec.Raw) -> JobHead | None:
         return head if head.made >= 0 else None
     except (msgspec.DecodeError, UnicodeError, OverflowError, RecursionError):
         return None
+
+
+def _bounded(jobs: dict[str, int]) -> dict[str, int]:
+    return newest(jobs) if len(jobs) > 2 * MOST_REMEMBERED else jobs
 
 
 def _leave_if_stopped(stop: threading.Event) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import os
 import warnings
 from collections.abc import Iterator
@@ -72,9 +71,9 @@ def _cloud(options: AzureMLOptions, services: Cloud) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _kept_to_itself() -> Iterator[None]:
-    """The client prints, warns, and notes its cloud in the environment of the process, where others would find it."""
+    """The client warns of what it rests on, and notes its cloud in the environment of the process, where others would find it."""
     before = os.environ.get(_CLOUD_VARIABLE)
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             yield

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import islice
 from urllib.parse import quote, urlencode
 
 from sandbox.azureml.refusals import refuse
@@ -16,17 +17,20 @@ PAGE = 30
 _NEWEST_FIRST = frozenset({"jobs", "versions"})
 
 
-def page_of(resources: Sequence[Resource], collection: str, request: Request, url: str) -> tuple[list[Resource], str | None]:
+def page_of(
+    resources: Sequence[Resource], collection: str, request: Request, url: str, shown: Callable[[Resource], bool] = lambda _: True
+) -> tuple[list[Resource], str | None]:
     """The page that is asked for and the address of the next one. `resources` are in the order of their making."""
-    ordered = list(reversed(resources)) if collection in _NEWEST_FIRST else list(resources)
     sign = -1 if collection in _NEWEST_FIRST else 1
+    ordered = resources[::sign]
     size = _size(request)
     start = 0
     if (token := request.query.get("$skip")) is not None:
-        start = bisect_left([sign * one.serial for one in ordered], sign * _serial(token) + 1)
-    page = ordered[start : start + size]
-    if start + size >= len(ordered):
+        start = bisect_left(ordered, sign * _serial(token) + 1, key=lambda one: sign * one.serial)
+    page = list(islice((one for one in islice(ordered, start, None) if shown(one)), size + 1))
+    if len(page) <= size:
         return page, None
+    page.pop()
     query = {name: value for name, value in request.query.items() if name != "$skip"}
     return page, f"{url}{quote(request.path, safe='/%')}?{urlencode({**query, '$skip': _token(page[-1].serial)})}"
 

@@ -165,8 +165,8 @@ class AzureMLSite(StandIn):
             return Reply(200, self._document(owner, request.params["owner"], found))
         if len(path) > 1 and owner.get(path[:-1]) is None:
             raise _not_found(path[:-1])
-        members = [one for one in owner.collection(path) if _is_viewed(one, path[-1], request)]
-        page, following = page_of(members, path[-1], request, self.url)
+        members = owner.collection(path)
+        page, following = page_of(members, path[-1], request, self.url, lambda one: _is_viewed(one, path[-1], request))
         documents = [self._document(owner, request.params["owner"], one) for one in page]
         return Reply(200, {"value": documents, "nextLink": following})
 

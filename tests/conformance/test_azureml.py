@@ -92,6 +92,7 @@ class AzureMLSource(Source):
 @pytest.fixture(scope="class")
 def source() -> Iterator[Source]:
     with AzureMLSite() as site, pytest.MonkeyPatch.context() as patch:
+        site.keep_answers = False
         for name, value in site.identity_environment.items():
             patch.setenv(name, value)
         made = AzureMLSource(site)
