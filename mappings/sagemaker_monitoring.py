@@ -152,6 +152,6 @@ def _named(found: Iterable[records.Violation] | None) -> str:
 
 
 def _words(violation: records.Violation) -> str:
-    about = violation.feature_name or violation.facet or "unnamed"
-    check = violation.constraint_check_type or violation.metric_name or "constraint"
-    return f"{about[:100]}: {check[:100]}"
+    about = (violation.feature_name or violation.facet or violation.label, violation.metric_name)
+    named = " ".join(word[:100] for word in about if word) or "unnamed"
+    return f"{named}: {violation.constraint_check_type[:100]}" if violation.constraint_check_type else named

@@ -320,10 +320,12 @@ class AlertChange(Record, frozen=True):
 
 
 class Violation(msgspec.Struct, gc=False, frozen=True):
-    """One entry of `constraint_violations.json`. Those of bias name a facet and a metric, the others a feature."""
+    """One entry of `constraint_violations.json`. Those of data name a feature, the others a metric, with the facet or label that it
+    is of."""
 
     feature_name: str | None = None
     facet: str | None = None
+    label: str | None = None
     metric_name: str | None = None
     constraint_check_type: str | None = None
     description: str | None = None

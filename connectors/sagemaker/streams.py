@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -22,6 +23,8 @@ from mappings.sagemaker import Records, Site, each
 from mappings.sagemaker_registry import feature_group, model_package
 from mappings.sagemaker_runs import experiment, pipeline_execution, processing_job, training_job, transform_job, trial_component
 
+_PART_OF_A_NAME = re.compile(r"[A-Za-z0-9-]+")
+
 Pull = Callable[[AwsApi, Site, SageMakerScope, Cursor | None], Iterator[Batch]]
 
 
@@ -41,7 +44,7 @@ class Searched(msgspec.Struct, frozen=True, kw_only=True):
 
     def pull(self, api: AwsApi, site: Site, scope: SageMakerScope, cursor: Cursor | None) -> Iterator[Batch]:
         globs: Sequence[str] = getattr(scope, self.wanted)
-        start = common_start(globs)
+        start = _start_of_names(globs)
         narrowed = {"Name": self.narrowing, "Operator": "Contains", "Value": start} if self.narrowing and start else None
         feed = SearchFeed(resource=self.resource, field=self.field, name=(self.arn,), narrowed=narrowed)
         return follow(api, feed, cursor, lambda raw: self.records(site, raw, globs))
@@ -196,8 +199,14 @@ def _alerts(api: AwsApi, site: Site, scope: SageMakerScope, cursor: Cursor | Non
 
 
 def _jobs_feed(action: str, field: str, name: str, globs: Sequence[str]) -> Feed:
-    start = common_start(globs)
+    start = _start_of_names(globs)
     return ListFeed(action=action, field=field, name=(name,), narrowed={"NameContains": start} if start else {})
+
+
+def _start_of_names(globs: Sequence[str]) -> str:
+    """What all wanted names begin with, as far as AWS takes it for a part of a name."""
+    start = _PART_OF_A_NAME.match(common_start(globs))
+    return start[0] if start else ""
 
 
 SEARCHED: Sequence[Searched] = (PACKAGES, TRAINING_JOBS, PIPELINES, EXPERIMENTS, TRIALS, FEATURE_GROUPS)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from connectors.conformance.proxy import FaultProxy
 from connectors.sagemaker import CONNECTION
 from mappings.model import Dataset, Deployment, Experiment, Missing, ModelVersion, Observation, Ref, Run
 from sandbox.sagemaker.server import AwsServer
@@ -320,6 +321,15 @@ class TestTheRest:
                     assert [(batch.complete, list(batch.entities)) for batch in batches] == [(True, [])]
 
         assert office.asked() == 0
+
+    @pytest.mark.parametrize(("glob", "part"), [("churn-*", "churn-"), ("churn.v1*", "churn"), ("*", None), ("_x*", None)])
+    def test_aws_leaves_out_what_it_can_and_is_asked_for_no_name_that_it_refuses(
+        self, office: Office, aws_server: AwsServer, glob: str, part: str | None
+    ) -> None:
+        with FaultProxy(aws_server.url) as proxy, office.reader(endpoint_url=proxy.url) as reader:
+            list(reader.pull("endpoints", office.scope(endpoints=[glob]), None))
+
+            assert proxy.asked[0].json().get("NameContains") == part
 
     def test_an_interrupted_listing_goes_on_where_it_was(self, office: Office) -> None:
         for _ in range(3):

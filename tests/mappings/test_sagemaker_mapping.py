@@ -391,7 +391,7 @@ class TestMonitors:
             SITE, done("CompletedWithViolations", MonitoringType=monitor), [records.Violation(facet="sex", metric_name="DPL")]
         )
 
-        assert (found.kind, found.outcome, found.monitor, found.value, found.detail) == (kind, "failed", "daily", 1.0, "sex: DPL")
+        assert (found.kind, found.outcome, found.monitor, found.value, found.detail) == (kind, "failed", "daily", 1.0, "sex DPL")
         assert found.subject == Ref("aws", "deployment", "endpoint/prod")
         assert found.observed_at == AT
 

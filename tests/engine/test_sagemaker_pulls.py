@@ -1,0 +1,157 @@
+"""SageMaker through the engine: what people do with boto3 is in the store after one pull, and stays there while AWS is away."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from connectors.conformance.faults import refuses
+from connectors.conformance.proxy import FaultProxy
+from connectors.sagemaker import CONNECTION
+from connectors.sagemaker.options import SageMakerOptions, SageMakerSecrets
+from mappings.change import Owned
+from mappings.model import Deployment, Entity, ModelVersion, Observation
+from sandbox.sagemaker.server import AwsServer
+from sync.pull import Pulled, PullLimits, Scope, Source, pull_all
+from sync.store import entities
+from sync.store.connect import Database
+from tests.connectors.aws import Office
+
+
+class Account:
+    """A project's scope on SageMaker, pulled into a store."""
+
+    def __init__(self, database: Database, server: AwsServer, proxy: FaultProxy) -> None:
+        self.database = database
+        self.office = Office(server)
+        self.sagemaker = self.office.sagemaker
+        self.proxy = proxy
+        self.source = Source(
+            name="aws",
+            connection=CONNECTION,
+            options=SageMakerOptions(region="eu-west-1", endpoint_url=proxy.url),
+            secrets=SageMakerSecrets,
+            owned=Owned(),
+            scopes=(Scope(options=self.office.scope(), hash="a.b", label="churn"),),
+        )
+
+    def pull(self, *, anew: bool = False) -> Pulled:
+        limits = PullLimits(full_every=timedelta() if anew else timedelta(days=1), max_deletes=0.9, wait=timedelta())
+        pulled = pull_all(
+            self.database,
+            [self.source],
+            limits,
+            run_id=uuid.uuid4().hex,
+            report=lambda event: None,
+            stop=threading.Event(),
+        )
+        return pulled["aws"]
+
+    def known(self) -> Mapping[str, Entity]:
+        with self.database.read() as tx:
+            return {one.ref.id: one for one in entities.load(tx, self.source.keys(self.source.scopes[0]))}
+
+    def the(self, ident: str) -> Any:
+        return self.known()[ident]
+
+
+@pytest.fixture
+def account(database: Database, aws_server: AwsServer) -> Iterator[Account]:
+    with FaultProxy(aws_server.url) as proxy:
+        yield Account(database, aws_server, proxy)
+
+
+def test_an_endpoint_an_approval_and_a_violation_are_there_after_one_pull(account: Account) -> None:
+    office = account.office
+    package = office.package()
+    assert not account.pull().failed
+    endpoint = office.endpoint([package])
+    account.sagemaker.update_model_package(ModelPackageArn=package, ModelApprovalStatus="Approved")
+    schedule = office.monitor(endpoint)
+    violation = {"feature_name": "age", "constraint_check_type": "baseline_drift_check"}
+    office.region.run_monitor(schedule, "CompletedWithViolations", [violation])
+    assert not account.pull().failed
+    known = account.known()
+    version, deployment = known[f"model-package/{office.name}/1"], known[f"endpoint/{endpoint}"]
+
+    assert isinstance(version, ModelVersion)
+    assert isinstance(deployment, Deployment)
+    assert version.approval == "approved"
+    assert [share.model for share in deployment.models] == [version.ref]
+    drift = [one for one in known.values() if isinstance(one, Observation) and one.kind == "drift"]
+    assert [(one.subject, one.outcome) for one in drift] == [(deployment.ref, "failed")]
+
+
+def test_an_approval_alone_is_there_after_one_pull(account: Account) -> None:
+    package = account.office.package()
+    account.pull()
+    account.sagemaker.update_model_package(ModelPackageArn=package, ModelApprovalStatus="Rejected")
+    pulled = account.pull()
+
+    assert account.the(f"model-package/{account.office.name}/1").approval == "rejected"
+    assert {event.stream: event.changed for event in pulled.events if event.changed} == {"packages": 1}
+
+
+def test_a_pull_without_news_asks_once_a_stream_and_describes_nothing(account: Account) -> None:
+    office = account.office
+    package = office.package()
+    for number in range(3):
+        schedule = office.monitor(office.endpoint([package], suffix=f"-{number}"))
+        office.region.run_monitor(schedule, "CompletedWithViolations", [{"feature_name": "age"}])
+        office.region.alert(schedule, "InAlert")
+    account.pull()
+    account.proxy.heal()
+    pulled = account.pull()
+    asked = [request.headers.get("x-amz-target", "") for request in account.proxy.asked]
+
+    assert {event.stream: event.requests for event in pulled.events} == {
+        stream: 0 if stream == "metrics" else 1 for stream in CONNECTION.streams
+    }
+    assert not [target for target in asked if "Describe" in target]
+    assert sum(event.changed for event in pulled.events) == 0
+
+
+def test_a_deleted_endpoint_is_gone_after_a_whole_listing(account: Account) -> None:
+    kept, gone = (account.office.endpoint([account.office.package()], suffix=suffix) for suffix in ("-kept", "-gone"))
+    account.pull()
+    account.sagemaker.delete_endpoint(EndpointName=gone)
+    pulled = account.pull(anew=True)
+    known = account.known()
+
+    assert not pulled.failed
+    assert f"endpoint/{kept}" in known
+    assert f"endpoint/{gone}" not in known
+
+
+def test_what_is_known_stays_while_aws_is_away(account: Account) -> None:
+    account.office.endpoint([account.office.package()])
+    account.pull()
+    before = account.known()
+    account.proxy.fault(lambda _asked: True, refuses(403))
+    denied = account.pull(anew=True)
+    account.proxy.heal()
+
+    assert denied.failed
+    assert account.known() == before
+    assert not account.pull().failed
+
+
+def test_a_listing_that_breaks_in_the_middle_takes_nothing_away(account: Account) -> None:
+    for number in range(5):
+        account.office.endpoint([account.office.package()], suffix=f"-{number}")
+    account.pull()
+    before = account.known()
+    account.proxy.reshape = lambda asked: asked.having("MaxResults", 2)
+    listing = "SageMaker.ListEndpoints"
+    account.proxy.fault(lambda asked: asked.headers.get("x-amz-target") == listing, refuses(500), after=1)
+    broken = account.pull(anew=True)
+    states = {event.stream: event.state for event in broken.events}
+
+    assert states["endpoints"] == "failed"
+    assert states["packages"] == "done"
+    assert account.known() == before
