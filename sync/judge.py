@@ -178,8 +178,16 @@ class _Judge:
         brings = any(ref not in self.reached for name in names for ref in self._awaited_by(name))
         return self.awaited.missing if brings or self._is_open_to("commit" in names) else ()
 
-    def _awaited_by(self, name: str) -> Iterator[Ref]:
-        """Of what look-ups could bring, that which a pattern of this name looks at."""
+    def _awaited_by(self, name: str) -> frozenset[Ref]:
+        """Of what look-ups could bring onto some way, that which a pattern of this name looks at; found once for all ways."""
+        if not self.awaited.refs:
+            return frozenset()
+        key = (name, frozenset(self.rule.via), self.rule.open_after, self.rule.close_after)
+        if key not in self.view.looked_at:
+            self.view.looked_at[key] = frozenset(self._looked_at(name))
+        return self.view.looked_at[key]
+
+    def _looked_at(self, name: str) -> Iterator[Ref]:
         for kind, refs in self.awaited.refs.items():
             if name not in OBSERVATIONS:
                 yield from refs if name in (kind, "status") else ()

@@ -53,6 +53,7 @@ class View:
         self.now = freshness.now
         self._monitors: dict[tuple[Ref, ObservationKind, int, int], Sequence[Monitor]] = {}
         self.holding: dict[Hashable, frozenset[Ref]] = {}
+        self.looked_at: dict[Hashable, frozenset[Ref]] = {}
         self._hanging: dict[frozenset[Relation], Mapping[str, frozenset[Ref]]] = {}
 
     def lacks(self, ref: Ref) -> Sequence[str]:
@@ -98,6 +99,15 @@ class View:
                 found.setdefault(ref.kind, set()).add(ref)
             self._hanging[via] = {kind: frozenset(refs) for kind, refs in found.items()}
         return self._hanging[via]
+
+    @cached_property
+    def versions_by_model(self) -> Mapping[tuple[str, str], Sequence[ModelVersion]]:
+        """By source and name, the versions of each registered model, the latest last. Versions are numbers where they can be; names
+        of another kind come before them, by the alphabet."""
+        found: dict[tuple[str, str], list[ModelVersion]] = {}
+        for version in self.graph.of(ModelVersion):
+            found.setdefault((version.ref.source, version.name), []).append(version)
+        return {model: sorted(versions, key=_number_of) for model, versions in found.items()}
 
     @cached_property
     def registry(self) -> Registry:
@@ -153,6 +163,10 @@ def _begins_one(sha: str, shas: Sequence[str]) -> bool:
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def _number_of(version: ModelVersion) -> tuple[int, str]:
+    return (int(version.version), "") if version.version.isascii() and version.version.isdigit() else (-1, version.version)
 
 
 def _dataset_name(graph: Graph, ref: Ref) -> str:

@@ -57,9 +57,9 @@ _FAILED = {"failed": "failed", "rolling_back": "goes back to what it served befo
 
 def latest(version: ModelVersion, view: View) -> Fact | Unknown:
     """Whether no later version of its model is registered."""
-    for other in view.graph.of(ModelVersion):
-        if (other.ref.source, other.name) == (version.ref.source, version.name) and _order(other) > _order(version):
-            return Fact(False, f"was followed by v{other.version}")
+    last = view.versions_by_model[version.ref.source, version.name][-1]
+    if last.ref != version.ref:
+        return Fact(False, f"was followed by v{last.version}")
     lacks = view.freshness.absent_proof_lacks(("model_version",), source=version.ref.source)
     return Unknown(tuple(lacks)) if lacks else Fact(True, "is the latest version")
 
@@ -92,8 +92,3 @@ def _deployed(version: ModelVersion, view: View) -> Iterator[tuple[Link, Deploym
         deployment = view.graph.get(link.source, Deployment)
         if deployment is not None and link.relation == "deploys" and link.confidence != "textual":
             yield link, deployment
-
-
-def _order(version: ModelVersion) -> tuple[int, str]:
-    """Versions are numbers where they can be; names of another kind come before them, by the alphabet."""
-    return (int(version.version), "") if version.version.isascii() and version.version.isdigit() else (-1, version.version)

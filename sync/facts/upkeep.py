@@ -37,9 +37,8 @@ def training_due(version: ModelVersion, view: View) -> Fact | Unknown:
 
 
 def _last_training(version: ModelVersion, view: View) -> datetime | Unknown:
-    alike = [one for one in view.graph.of(ModelVersion) if (one.ref.source, one.name) == (version.ref.source, version.name)]
     times: list[datetime] = []
-    for one in alike:
+    for one in view.versions_by_model[version.ref.source, version.name]:
         run = made_by(one, view)
         if isinstance(run, Unknown):
             if one.ref == version.ref:

@@ -14,7 +14,7 @@ FILES = "s3://models.example/churn/5/model.tar.gz"
 
 def package(world: World, number: int = 5, **facts: Any) -> ModelVersion:
     ref = Ref("aws", "model_version", f"churn/{number}")
-    version: ModelVersion = world.add(ModelVersion(ref=ref, name="churn", version=str(number), **{"artifact_uri": FILES, **facts}))  # type: ignore[arg-type]  # the facts of a version
+    version: ModelVersion = world.add(ModelVersion(ref=ref, name="churn", version=str(number), **{"artifact_uri": FILES, **facts}))
     return version
 
 
