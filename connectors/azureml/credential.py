@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from connectors.azureml.clouds import CLOUDS
 from connectors.errors import AuthError
 
 if TYPE_CHECKING:
@@ -33,8 +34,15 @@ def open_credential(authority: str) -> DefaultAzureCredential:
     """The chain of credentials for one of Azure's clouds. Imports the SDK; asks nothing yet."""
     from azure.identity import DefaultAzureCredential
 
+    # Of a private cloud's sign-in service, the public one that the SDK would ask about it knows nothing.
+    private = {} if authority in {cloud.authority for cloud in CLOUDS.values()} else {"disable_instance_discovery": True}
     return DefaultAzureCredential(
-        authority=authority, retry_total=0, connection_timeout=_CONNECT, read_timeout=_READ, process_timeout=int(_CONNECT)
+        authority=authority,
+        retry_total=0,
+        connection_timeout=_CONNECT,
+        read_timeout=_READ,
+        process_timeout=int(_CONNECT),
+        **private,
     )
 
 

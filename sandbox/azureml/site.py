@@ -73,6 +73,8 @@ class AzureMLSite(StandIn):
         owned = f"{base}/providers/{{provider}}/{{owner}}/{{own}}"
         return [
             Route("GET", IDENTITY_PATH, lambda request: self.access.issue(request, self.clock())),
+            Route("GET", "/{tenant}/v2.0/.well-known/openid-configuration", self._sign_in_service),
+            Route("POST", "/{tenant}/oauth2/v2.0/token", lambda request: self.access.sign_in(request, self.clock()), writes=False),
             Route("GET", "/discovery", lambda _request: Reply(200, {"api": self.url, "history": self.url})),
             Route("GET", f"/history/v1.0{base}/providers/{{provider}}/workspaces/{{own}}/runs/{{run}}/children", self._children),
             Route("GET", f"{base}/resources", self._changes),
@@ -84,7 +86,7 @@ class AzureMLSite(StandIn):
         ]
 
     def guard(self, request: Request, route: Route | None) -> Reply | None:
-        if request.path in (IDENTITY_PATH, "/discovery"):
+        if request.path in (IDENTITY_PATH, "/discovery") or "tenant" in request.params:
             return None
         if refused := self.access.refusal(request, self.clock()):
             return refused
@@ -101,6 +103,14 @@ class AzureMLSite(StandIn):
     def common_headers(self, request: Request, reply: Reply) -> dict[str, str]:  # noqa: ARG002 - a hook
         self._reads_left -= 1
         return {"x-ms-ratelimit-remaining-subscription-reads": str(max(self._reads_left, 0)), "x-ms-request-id": "0" * 32}
+
+    def _sign_in_service(self, request: Request) -> Reply:
+        """What a client learns of the tenant's sign-in service before it signs in."""
+        root = f"{self.url}/{request.params['tenant']}"
+        endpoints = {
+            name: f"{root}/oauth2/v2.0/{name.removesuffix('_endpoint')}" for name in ("token_endpoint", "authorization_endpoint")
+        }
+        return Reply(200, {"issuer": f"{root}/v2.0", **endpoints})
 
     def _owner(self, request: Request) -> Reply:
         found = self._whose(request)
