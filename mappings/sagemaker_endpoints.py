@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal, TypeAlias
 
 import msgspec
 
 from mappings import sagemaker_records as records
-from mappings.model import Deployment, Ref, TrafficShare
+from mappings.model import Deployment, DeploymentState, Ref, TrafficShare
 from mappings.sagemaker import Site, account_of, model_data, moment, resource_of, tags_of
 
 ENVIRONMENT_TAGS = ("milepost:environment", "environment", "env", "stage")
 """On an endpoint: what it is for, such as `production`. The first that is set decides."""
 
-State: TypeAlias = Literal["creating", "in_service", "updating", "failed", "rolling_back", "deleting", "stopped", "unknown"]
-
-_STATES: Mapping[str, State] = {
+_STATES: Mapping[str, DeploymentState] = {
     "Creating": "creating",
     "InService": "in_service",
     "Updating": "updating",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 from botocore import xform_name  # type: ignore[import-untyped]  # botocore ships no types
@@ -132,9 +131,9 @@ class AwsApi:
 
     def file(self, address: str) -> bytes | None:
         """The object at an `s3://` address; None where it is not there or may not be read."""
-        parts = urlsplit(address)
-        bucket, key = parts.netloc, parts.path.lstrip("/")
-        if parts.scheme != "s3" or not bucket or not key:
+        # Not as a URL: a key may hold any character.
+        bucket, _, key = address.removeprefix("s3://").partition("/")
+        if not address.startswith("s3://") or not bucket or not key:
             return None
         what = "s3:GetObject (GET /bucket/key)"
         try:

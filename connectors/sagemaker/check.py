@@ -108,7 +108,7 @@ def _searched(api: AwsApi, scope: SageMakerScope, searched: Searched) -> Iterato
         names += searched.names(page.records)
         if number >= MOST_LOOKED_AT:
             break
-    yield from _matched(searched.wanted, globs, names)
+    yield from _matched(searched.wanted, [searched.spelt(glob) for glob in globs], names)
 
 
 def _listed(api: AwsApi, action: str, field: str) -> Iterator[Finding]:

@@ -72,7 +72,9 @@ class SageMakerScope(Options):
     training_jobs: Globs = Field((), description="Names of training jobs.", examples=[["churn-*"]])
     processing_jobs: Globs = Field((), description="Names of processing jobs.", examples=[["churn-*"]])
     transform_jobs: Globs = Field((), description="Names of batch transform jobs.", examples=[["churn-*"]])
-    pipelines: Globs = Field((), description="Names of pipelines whose executions are read.", examples=[["churn-*"]])
+    pipelines: Globs = Field(
+        (), description="Names of pipelines whose executions are read, upper and lower case alike.", examples=[["churn-*"]]
+    )
     experiments: Globs = Field((), description="Names of experiments whose trial components are read.", examples=[["churn-*"]])
     feature_groups: Globs = Field((), description="Names of feature groups.", examples=[["churn-*"]])
     metrics: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")], WatchedMetric] = Field(

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from connectors.errors import Unavailable
 from connectors.globs import matches
 from connectors.sagemaker.api import AwsApi
 from connectors.sagemaker.describing import Describer
@@ -23,7 +24,7 @@ from mappings.sagemaker import Records, Site, each
 from mappings.sagemaker_runs import processing_job, transform_job
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,255})"
-_ACCOUNT = re.compile(r"arn:([\w-]+):sts::(\d{12}):.+", re.ASCII)
+_ACCOUNT = re.compile(r"arn:([\w-]+):\w+::(\d{12}):.+", re.ASCII)
 _EVERYTHING = ("*",)
 
 
@@ -205,8 +206,11 @@ class SingleReader:
     def _arn(self, ref: Ref) -> str:
         if self._prefix is None:
             match = _ACCOUNT.fullmatch(self._api.caller())
-            partition, account = (match[1], match[2]) if match else ("aws", "000000000000")
-            self._prefix = f"arn:{partition}:sagemaker:{self._site.region}:{account}:"
+            if match is None:
+                # Under another account's ARN everything would look as if it were gone.
+                what = "sts:GetCallerIdentity (POST /) does not tell the account"
+                raise Unavailable(self._site.source, what, fix="check endpoint_url, and what stands in front of AWS")
+            self._prefix = f"arn:{match[1]}:sagemaker:{self._site.region}:{match[2]}:"
         return self._prefix + ref.id
 
 

@@ -30,7 +30,7 @@ Pull = Callable[[AwsApi, Site, SageMakerScope, Cursor | None], Iterator[Batch]]
 
 class Searched(msgspec.Struct, frozen=True, kw_only=True):
     """A kind of object that `Search` gives whole. `arn` is the field that names one, `named` what the scope's patterns are held
-    against, `narrowing` the field by which the service itself can leave out most others."""
+    against once `spelt` as the name is, `narrowing` the field by which the service itself can leave out most others."""
 
     resource: str
     field: str
@@ -41,6 +41,7 @@ class Searched(msgspec.Struct, frozen=True, kw_only=True):
     named: Callable[[Any], str | None]
     wanted: str
     narrowing: str | None = None
+    spelt: Callable[[str], str] = str
 
     def pull(self, api: AwsApi, site: Site, scope: SageMakerScope, cursor: Cursor | None) -> Iterator[Batch]:
         globs: Sequence[str] = getattr(scope, self.wanted)
@@ -50,9 +51,11 @@ class Searched(msgspec.Struct, frozen=True, kw_only=True):
         return follow(api, feed, cursor, lambda raw: self.records(site, raw, globs))
 
     def records(self, site: Site, raw: Sequence[msgspec.Raw], globs: Sequence[str]) -> Records:
+        wanted_names = [self.spelt(glob) for glob in globs]
+
         def wanted(record: Any) -> Iterable[Entity]:
             # A record without the name stands for something else than what was asked for.
-            return self.translate(site, record) if matches(self.named(record) or "", globs) else ()
+            return self.translate(site, record) if matches(self.named(record) or "", wanted_names) else ()
 
         return each(raw, self.kind, self.shape, wanted, inside=self.field)
 
@@ -96,7 +99,9 @@ PIPELINES = Searched(
     kind="run",
     shape=records.PipelineExecution,
     translate=pipeline_execution,
-    named=lambda execution: execution.pipeline_arn.rpartition("/")[2],
+    # An execution names its pipeline by ARN alone, which bears the name in lower case.
+    named=lambda execution: execution.pipeline_arn.rpartition("/")[2].lower(),
+    spelt=str.lower,
     wanted="pipelines",
 )
 EXPERIMENTS = Searched(
@@ -134,7 +139,7 @@ FEATURE_GROUPS = Searched(
 
 
 def _processing_jobs(api: AwsApi, site: Site, scope: SageMakerScope, cursor: Cursor | None) -> Iterator[Batch]:
-    feed = _jobs_feed("sagemaker:ListProcessingJobs", "ProcessingJobSummaries", "ProcessingJobArn", scope.processing_jobs)
+    feed = _summaries("sagemaker:ListProcessingJobs", "ProcessingJobSummaries", "ProcessingJob", scope.processing_jobs)
 
     def wanted(job: records.ProcessingJob) -> Iterable[Entity]:
         return processing_job(site, job) if matches(job.processing_job_name, scope.processing_jobs) else ()
@@ -143,7 +148,7 @@ def _processing_jobs(api: AwsApi, site: Site, scope: SageMakerScope, cursor: Cur
 
 
 def _transform_jobs(api: AwsApi, site: Site, scope: SageMakerScope, cursor: Cursor | None) -> Iterator[Batch]:
-    feed = _jobs_feed("sagemaker:ListTransformJobs", "TransformJobSummaries", "TransformJobArn", scope.transform_jobs)
+    feed = _summaries("sagemaker:ListTransformJobs", "TransformJobSummaries", "TransformJob", scope.transform_jobs)
 
     def wanted(job: records.TransformJob) -> Iterable[Entity]:
         return transform_job(site, job) if matches(job.transform_job_name, scope.transform_jobs) else ()
@@ -153,7 +158,7 @@ def _transform_jobs(api: AwsApi, site: Site, scope: SageMakerScope, cursor: Curs
 
 def _endpoints(api: AwsApi, site: Site, scope: SageMakerScope, cursor: Cursor | None) -> Iterator[Batch]:
     """Summaries are listed; those that changed are described."""
-    feed = _jobs_feed("sagemaker:ListEndpoints", "Endpoints", "EndpointArn", scope.endpoints)
+    feed = _summaries("sagemaker:ListEndpoints", "Endpoints", "Endpoint", scope.endpoints)
     describer = Describer(api, site)
     done: set[str] = set()
 
@@ -198,9 +203,11 @@ def _alerts(api: AwsApi, site: Site, scope: SageMakerScope, cursor: Cursor | Non
     return follow(api, feed, cursor, Monitors(api, site, scope.endpoints).alerts)
 
 
-def _jobs_feed(action: str, field: str, name: str, globs: Sequence[str]) -> Feed:
+def _summaries(action: str, field: str, what: str, globs: Sequence[str]) -> Feed:
+    """By name and state: another state is news, whatever is said of the time of change."""
     start = _start_of_names(globs)
-    return ListFeed(action=action, field=field, name=(name,), narrowed={"NameContains": start} if start else {})
+    narrowed = {"NameContains": start} if start else {}
+    return ListFeed(action=action, field=field, name=(f"{what}Arn", f"{what}Status"), narrowed=narrowed)
 
 
 def _start_of_names(globs: Sequence[str]) -> str:

@@ -42,9 +42,10 @@ class AwsServer:
         self.stop()
 
     def stop(self) -> None:
-        """Ends the server. Harmless to repeat."""
-        self._server.shutdown()
-        self._thread.join()
+        """Ends the server. Harmless to repeat, or when it was never started."""
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
         self._server.server_close()
 
     def region(self, name: str, account: str = ACCOUNT) -> AwsRegion:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +22,7 @@ from connectors.conformance.proxy import Answer, Asked, FaultProxy, Forward
 from connectors.errors import AuthError, Cancelled, NotFound, RateLimited, SourceError, Unavailable
 from connectors.sagemaker.retries import ATTEMPTS
 from connectors.sagemaker.session import ROLE_SESSION
-from sandbox.sagemaker.server import AwsServer
+from sandbox.sagemaker.server import ACCOUNT, AwsServer
 from tests.connectors.aws import Office
 
 SECRET = "testing-not-a-secret"
@@ -227,6 +231,24 @@ class TestCredentials:
         with pytest.raises(AuthError, match="sts:AssumeRole"):
             pulled(office, role_arn=role, endpoint_url=proxy.url)
 
+    def test_whoever_asks_names_the_account(self, office: Office, proxy: FaultProxy) -> None:
+        """A user of IAM has an ARN of IAM's; one that names no account would make everything look gone."""
+        office.package()
+        (found,) = office.pull("packages")
+
+        def named(arn: bytes) -> Any:
+            return lambda _asked, forward: replace(
+                forward(), body=re.sub(rb"<Arn>.*</Arn>", b"<Arn>" + arn + b"</Arn>", forward().body)
+            )
+
+        proxy.fault(lambda asked: b"GetCallerIdentity" in asked.body, named(f"arn:aws:iam::{ACCOUNT}:user/ada".encode()))
+        with office.reader(endpoint_url=proxy.url) as reader:
+            assert list(reader.read([found.ref])) == [found]
+        proxy.heal()
+        proxy.fault(lambda asked: b"GetCallerIdentity" in asked.body, named(b"somebody"))
+        with office.reader(endpoint_url=proxy.url) as reader, pytest.raises(Unavailable, match="account"):
+            reader.read([found.ref])
+
     def test_two_regions_are_two_worlds(self, aws_server: AwsServer) -> None:
         here = Office(aws_server, "eu-west-1")
         here.package()
@@ -267,6 +289,13 @@ class TestWays:
         with pytest.raises(Unavailable):
             pulled(office, endpoint_url=proxy.url.replace("http://", "https://"))
         assert not proxy.asked
+
+
+def test_the_sdk_is_imported_only_when_a_source_is_opened() -> None:
+    look = "import sys, connectors.sagemaker; print(sorted({'boto3', 'botocore', 'urllib3'} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
 
 
 def test_nothing_of_the_credentials_is_in_any_error(office: Office, proxy: FaultProxy) -> None:

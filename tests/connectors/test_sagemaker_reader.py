@@ -312,6 +312,16 @@ class TestTheRest:
             assert not reader.outside([features.ref], office.scope(feature_groups=[f"{name}-Features"]))
             assert list(reader.outside([features.ref], office.scope(feature_groups=["another"]))) == [features.ref]
 
+    def test_a_pipeline_is_known_by_its_arn_which_is_in_lower_case(self, office: Office) -> None:
+        name = f"{office.name}Nightly"
+        office.sagemaker.create_pipeline(
+            PipelineName=name, PipelineDefinition="{}", RoleArn=office.role, ClientRequestToken="t" * 32
+        )
+        office.sagemaker.start_pipeline_execution(PipelineName=name, ClientRequestToken="t" * 32)
+
+        assert len(office.pull("pipelines", pipelines=[name])) == 1
+        assert office.pull("pipelines", anew=True, pipelines=["another"]) == []
+
     def test_what_the_scope_does_not_name_is_not_asked_for(self, office: Office) -> None:
         scope = type(office.scope()).model_validate({"model_package_groups": ["churn"]})
         with office.reader() as reader:
