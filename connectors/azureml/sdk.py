@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import logging
 import os
 import warnings
 from collections.abc import Iterator
@@ -72,18 +71,13 @@ def _cloud(options: AzureMLOptions, services: Cloud) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _kept_to_itself() -> Iterator[None]:
-    """The client logs what we find ourselves, warns of what it rests on, and notes its cloud in the environment of the process."""
+    """The client warns of what it rests on, and notes its cloud in the environment of the process, where others would find it."""
     before = os.environ.get(_CLOUD_VARIABLE)
-    log, unheard = logging.getLogger("azure.ai.ml"), logging.NullHandler()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        log.addHandler(unheard)
-        log.propagate = False
         try:
             yield
         finally:
-            log.propagate = True
-            log.removeHandler(unheard)
             os.environ.pop(_CLOUD_VARIABLE, None)
             if before is not None:
                 os.environ[_CLOUD_VARIABLE] = before
