@@ -24,11 +24,11 @@ _IN_REGISTRY = re.compile(
     rf"/registries/(?P<registry>[^/]+){_ASSET}",
     re.IGNORECASE,
 )
-_SHORT = re.compile(r"(?:azureml:)?(?P<name>[\w.-]+):(?P<version>[\w.-]+)")
+_SHORT = re.compile(r"azureml:(?P<name>[\w.-]+):(?P<version>[\w.-]+)")
 _DEPLOYMENT = re.compile(
     rf"(?:azureml:)?{_WORKSPACE}/(?P<kind>online|batch)endpoints/(?P<endpoint>[^/]+)(?:/deployments/[^/]+)?", re.IGNORECASE
 )
-_SHORT_DEPLOYMENT = re.compile(r"(?:azureml:)?(?P<endpoint>[A-Za-z0-9-]+)(?::[A-Za-z0-9-]+)?")
+_SHORT_DEPLOYMENT = re.compile(r"azureml:(?P<endpoint>[A-Za-z0-9-]+)(?::[A-Za-z0-9-]+)?")
 _CREDENTIALS = re.compile(r"^[^/\s@\"'<>]{1,512}@")
 
 

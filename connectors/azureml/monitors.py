@@ -33,6 +33,10 @@ def pull_monitors(
     watching = {one.name: one for one in found if _is_wanted(one, scope)}
     judged = cursor.ended if cursor is not None else {}
     yield Batch(rejected=rejected)
+    if not watching:
+        # Then the jobs need not be looked through for what they started.
+        yield Batch(cursor=(cursor or JobsCursor()).encode(), complete=cursor is None)
+        return
 
     def wanted(head: JobHead) -> bool:
         named = schedule_named_in(head.properties.display_name) if head.properties is not None else None

@@ -60,6 +60,7 @@ def endpoint(document: dict[str, Any], *deployments: dict[str, Any], kind: Any =
         (f"{ROOT.rpartition('/workspaces')[0]}/registries/shared/models/churn/versions/3", "registries/shared/churn/3"),
         (f"{ROOT}/data/churn/versions/3", None),
         ("https://store.example.com/models/churn", None),
+        ("file:model", None),
         ("azureml://registries/shared/models/churn/labels/latest", None),
         ("", None),
     ],

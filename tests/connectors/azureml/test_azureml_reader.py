@@ -411,6 +411,17 @@ def test_monitors_are_those_of_the_scopes_endpoints_and_models_and_the_named_one
     assert monitors(experiments=("churn*",)) == []
 
 
+def test_jobs_are_not_looked_through_where_nothing_monitors(lab: Lab) -> None:
+    lab.job("one")
+    first = lab.pull("monitors")
+    assert (first.ids, first.complete, first.requests) == ([], True, 1)
+
+    lab.monitor()
+    lab.monitor_run("monday")
+
+    assert lab.pull("monitors", first.cursor).ids == ["monday/drift"]
+
+
 def test_the_token_goes_to_no_run_history_outside_the_cloud(lab: Lab) -> None:
     lab.monitor()
     lab.monitor_run("monday")
