@@ -1,8 +1,9 @@
 """What all translations of SageMaker's records share: whose they are, ARNs, times, tags, and one record at a time.
 
-An entity's id is the part of its ARN behind the account (`endpoint/churn-prod`, `model-package/churn/3`): a source is one account
-in one region, and there these never change. Each record is decoded on its own, so that one that makes no sense is `Rejected` and
-the others are kept. Environment variables of jobs and models are not kept: they hold passwords.
+An entity's id is what its ARN has behind the account, since a source is one account in one region, and there this never changes:
+`churn/3` of `model-package/churn/3`, `churn-prod` of `endpoint/churn-prod`, `processing-job:churn-7`. So a person may write it in
+the project file as `aws-eu:model/churn/3`. Each record is decoded on its own, so that one that makes no sense is `Rejected` and the
+others are kept. Environment variables of jobs and models are not kept: they hold passwords.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from mappings.redaction import redacted
 T = TypeVar("T")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+UNMARKED = frozenset({"model-package", "endpoint", "training-job", "experiment", "feature-group"})
+"""What is told apart by its kind of entity alone. Of runs these are the training jobs."""
+
 _LONGEST_ID = 1000
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARN = re.compile(r"arn:[\w-]{1,32}:sagemaker:[\w-]{0,64}:\d{0,16}:[^\s]{1,900}", re.ASCII)
@@ -37,7 +41,7 @@ class Site(msgspec.Struct, frozen=True):
     region: str
 
     def ref(self, kind: str, arn: str) -> Ref:
-        return Ref(self.source, kind, resource_of(arn))
+        return Ref(self.source, kind, id_of(arn))
 
     def page(self, path: str) -> str:
         """The address of a page of the console."""
@@ -59,6 +63,13 @@ def resource_of(arn: str) -> str:
     if not _ARN.fullmatch(arn):
         raise ValueError("no ARN of SageMaker's")
     return arn.split(":", 5)[5]
+
+
+def id_of(arn: str) -> str:
+    """The id of what the ARN names. Of a kind that shares its kind of entity with others, it begins with that."""
+    resource = resource_of(arn)
+    what, _, name = resource.partition("/")
+    return name if what in UNMARKED else resource.replace("/", ":")
 
 
 def account_of(arn: str) -> str:

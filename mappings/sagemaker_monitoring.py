@@ -29,7 +29,7 @@ _MOST_NAMED = 5
 
 
 def endpoint_ref(site: Site, name: str) -> Ref:
-    return Ref(site.source, "deployment", f"endpoint/{name}")
+    return Ref(site.source, "deployment", name)
 
 
 def kinds_of(monitoring_type: str | None) -> Sequence[ObservationKind]:

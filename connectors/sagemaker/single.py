@@ -29,12 +29,14 @@ _EVERYTHING = ("*",)
 
 
 class _Kind(msgspec.Struct, frozen=True, kw_only=True):
-    """How one kind of id is looked at. `describe` and `parameter` prove that it is gone; `by_arn`: the parameter takes its ARN."""
+    """How one kind of id is looked at. `resource` is what its ARN has before it. `describe` and `parameter` prove that it is gone;
+    `by_arn`: the parameter takes the ARN."""
 
     kind: str
     pattern: str
     describe: str
     parameter: str
+    resource: str = ""
     by_arn: bool = False
     searched: Searched | None = None
     scope: str | None = None
@@ -44,7 +46,8 @@ class _Kind(msgspec.Struct, frozen=True, kw_only=True):
 _KINDS: Sequence[_Kind] = (
     _Kind(
         kind="model_version",
-        pattern=rf"model-package/({_NAME})(?:/\d{{1,9}})?",
+        resource="model-package/",
+        pattern=rf"({_NAME})(?:/\d{{1,9}})?",
         describe="sagemaker:DescribeModelPackage",
         parameter="ModelPackageName",
         by_arn=True,
@@ -53,7 +56,8 @@ _KINDS: Sequence[_Kind] = (
     ),
     _Kind(
         kind="run",
-        pattern=rf"training-job/({_NAME})",
+        resource="training-job/",
+        pattern=rf"({_NAME})",
         describe="sagemaker:DescribeTrainingJob",
         parameter="TrainingJobName",
         searched=TRAINING_JOBS,
@@ -61,21 +65,21 @@ _KINDS: Sequence[_Kind] = (
     ),
     _Kind(
         kind="run",
-        pattern=rf"processing-job/({_NAME})",
+        pattern=rf"processing-job:({_NAME})",
         describe="sagemaker:DescribeProcessingJob",
         parameter="ProcessingJobName",
         scope="processing_jobs",
     ),
     _Kind(
         kind="run",
-        pattern=rf"transform-job/({_NAME})",
+        pattern=rf"transform-job:({_NAME})",
         describe="sagemaker:DescribeTransformJob",
         parameter="TransformJobName",
         scope="transform_jobs",
     ),
     _Kind(
         kind="run",
-        pattern=rf"pipeline/({_NAME})/execution/[A-Za-z0-9]{{1,64}}",
+        pattern=rf"pipeline:({_NAME}):execution:[A-Za-z0-9]{{1,64}}",
         describe="sagemaker:DescribePipelineExecution",
         parameter="PipelineExecutionArn",
         by_arn=True,
@@ -85,14 +89,15 @@ _KINDS: Sequence[_Kind] = (
     # Which experiment a trial component belongs to, its id does not tell.
     _Kind(
         kind="run",
-        pattern=rf"experiment-trial-component/({_NAME})",
+        pattern=rf"experiment-trial-component:({_NAME})",
         describe="sagemaker:DescribeTrialComponent",
         parameter="TrialComponentName",
         searched=TRIALS,
     ),
     _Kind(
         kind="experiment",
-        pattern=rf"experiment/({_NAME})",
+        resource="experiment/",
+        pattern=rf"({_NAME})",
         describe="sagemaker:DescribeExperiment",
         parameter="ExperimentName",
         searched=EXPERIMENTS,
@@ -100,7 +105,8 @@ _KINDS: Sequence[_Kind] = (
     ),
     _Kind(
         kind="dataset",
-        pattern=rf"feature-group/({_NAME})",
+        resource="feature-group/",
+        pattern=rf"({_NAME})",
         describe="sagemaker:DescribeFeatureGroup",
         parameter="FeatureGroupName",
         by_arn=True,
@@ -109,7 +115,8 @@ _KINDS: Sequence[_Kind] = (
     ),
     _Kind(
         kind="deployment",
-        pattern=rf"endpoint/({_NAME})",
+        resource="endpoint/",
+        pattern=rf"({_NAME})",
         describe="sagemaker:DescribeEndpoint",
         parameter="EndpointName",
         scope="endpoints",
@@ -149,16 +156,16 @@ class SingleReader:
             described = Describer(self._api, self._site).describe(name)
             return [Missing(ref=ref)] if described is None else _only(ref, described)
         if kind.searched is not None:
-            listed = self._searched(kind.searched, ref)
+            listed = self._searched(kind.searched, ref, self._arn(kind, ref))
             if listed:
                 return listed
-        raw = self._api.described(kind.describe, **{kind.parameter: self._arn(ref) if kind.by_arn else name})
+        raw = self._api.described(kind.describe, **{kind.parameter: self._arn(kind, ref) if kind.by_arn else name})
         if raw is None:
             return [Missing(ref=ref)]
         return _only(ref, self._job(kind, raw))
 
-    def _searched(self, searched: Searched, ref: Ref) -> Sequence[Entity | Missing]:
-        expression = {"Filters": [{"Name": searched.arn, "Operator": "Equals", "Value": self._arn(ref)}]}
+    def _searched(self, searched: Searched, ref: Ref, arn: str) -> Sequence[Entity | Missing]:
+        expression = {"Filters": [{"Name": searched.arn, "Operator": "Equals", "Value": arn}]}
         page = self._api.page("sagemaker:Search", "Results", Resource=searched.resource, SearchExpression=expression, MaxResults=1)
         return _only(ref, searched.records(self._site, page.records, _EVERYTHING))
 
@@ -203,7 +210,7 @@ class SingleReader:
             found += _only(ref, translate(page.records))
         return found or ([] if there else [Missing(ref=ref)])
 
-    def _arn(self, ref: Ref) -> str:
+    def _arn(self, kind: _Kind, ref: Ref) -> str:
         if self._prefix is None:
             match = _ACCOUNT.fullmatch(self._api.caller())
             if match is None:
@@ -211,7 +218,7 @@ class SingleReader:
                 what = "sts:GetCallerIdentity (POST /) does not tell the account"
                 raise Unavailable(self._site.source, what, fix="check endpoint_url, and what stands in front of AWS")
             self._prefix = f"arn:{match[1]}:sagemaker:{self._site.region}:{match[2]}:"
-        return self._prefix + ref.id
+        return f"{self._prefix}{kind.resource}{ref.id}" if kind.resource else self._prefix + ref.id.replace(":", "/")
 
 
 def _kind_of(ref: Ref) -> tuple[_Kind, str] | None:

@@ -19,6 +19,7 @@ from connectors.errors import SourceError
 from connectors.sagemaker import CONNECTION, transport
 from connectors.sagemaker.options import SageMakerOptions, SageMakerScope, SageMakerSecrets
 from mappings.model import Ref
+from mappings.sagemaker import id_of
 from sandbox.sagemaker.server import ACCOUNT, AwsRegion, AwsServer
 
 FIRST = 7
@@ -98,27 +99,26 @@ class SageMakerSource(Source):
 
     def remove(self, ref: Ref) -> bool:
         backend = sagemaker_backends[ACCOUNT][REGION]
-        kept: dict[str, dict[str, Any]] = {
-            "training-job": backend.training_jobs,
+        marked, _, name = ref.id.partition("/" if ref.kind == "observation" else ":")
+        by_kind: dict[str, dict[str, Any]] = {
+            "model_version": backend.model_packages,
+            "deployment": backend.endpoints,
+            "experiment": backend.experiments,
+            "dataset": backend.feature_groups,
+        }
+        by_mark: dict[str, dict[str, Any]] = {
             "processing-job": backend.processing_jobs,
             "transform-job": backend.transform_jobs,
-            "experiment": backend.experiments,
             "experiment-trial-component": backend.trial_components,
-            "endpoint": backend.endpoints,
+            "pipeline": backend.pipelines[self._name].pipeline_executions,
         }
-        what, _, name = ref.id.partition("/")
-        match what:
-            case "model-package" | "feature-group":
-                objects: dict[str, Any] = backend.model_packages if what == "model-package" else backend.feature_groups
-                return _drop(objects, ref)
-            case "pipeline":
-                return _drop(backend.pipelines[self._name].pipeline_executions, ref)
-            case "monitoring-execution":
-                return self._region.forget_execution(self._name, int(name.split("/")[1]))
-            case "monitoring-alert":
-                return self._region.forget_alert(self._name, int(name.split("/")[2]))
-            case _:
-                return what in kept and _drop(kept[what], ref)
+        if marked == "monitoring-execution":
+            return self._region.forget_execution(self._name, int(name.split("/")[1]))
+        if marked == "monitoring-alert":
+            return self._region.forget_alert(self._name, int(name.split("/")[2]))
+        if ref.kind == "observation":
+            return False
+        return _drop(by_kind.get(ref.kind) or by_mark.get(marked) or backend.training_jobs, ref)
 
     # -- what there is ----------------------------------------------------------------------------------------------------------
 
@@ -240,8 +240,8 @@ class SageMakerSource(Source):
 
 
 def _drop(objects: dict[str, Any], ref: Ref) -> bool:
-    """A pipeline's executions, and what else has an ARN, are kept by keys of their own."""
-    key = next((key for key, one in objects.items() if one.arn.endswith(f":{ref.id}")), None)
+    """moto keeps each kind by keys of its own, and all with their ARNs."""
+    key = next((key for key, one in objects.items() if id_of(one.arn) == ref.id), None)
     return key is not None and objects.pop(key) is not None
 
 

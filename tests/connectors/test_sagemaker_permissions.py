@@ -26,17 +26,17 @@ from tests.connectors.aws import NAME, Office
 DOCUMENT = Path(__file__).parents[2] / "docs" / "connectors.md"
 WATCH = {"latency": {"metric": "ModelLatency", "limit": {"lte": 10}}}
 KINDS_OF_IDS = {
-    "model_version": ["model-package/gone/1"],
+    "model_version": ["gone/1", "gone"],
     "run": [
-        "training-job/gone",
-        "processing-job/gone",
-        "transform-job/gone",
-        "pipeline/gone/execution/gone",
-        "experiment-trial-component/gone",
+        "gone",
+        "processing-job:gone",
+        "transform-job:gone",
+        "pipeline:gone:execution:gone",
+        "experiment-trial-component:gone",
     ],
-    "experiment": ["experiment/gone"],
-    "dataset": ["feature-group/gone"],
-    "deployment": ["endpoint/gone"],
+    "experiment": ["gone"],
+    "dataset": ["gone"],
+    "deployment": ["gone"],
     "observation": [
         "monitoring-execution/gone/1795000000000/drift",
         "monitoring-alert/gone/default/1795000000000",
@@ -127,10 +127,8 @@ def test_what_is_gone_is_missing_and_what_is_no_id_is_not_asked_for(office: Offi
     with office.reader() as reader:
         missing = {answer.ref for answer in reader.read(gone)}
         office.asked()
-        odd = [Ref(NAME, "run", ident) for ident in ("training-job/", "training-job/a b", "training-job/-a", "endpoint/a", "x")]
-        answers = reader.read(
-            [*odd, Ref(NAME, "observation", "metric/a/b/c/" + str(int(time.time()))), Ref("other", "run", "training-job/a")]
-        )
+        odd = [Ref(NAME, "run", ident) for ident in ("", "a b", "-a", "endpoint/a", "processing-job:", "s3://a")]
+        answers = reader.read([*odd, Ref(NAME, "observation", "metric/a/b/c/" + str(int(time.time()))), Ref("other", "run", "a")])
 
     assert missing == set(gone)
     assert list(answers) == []

@@ -57,10 +57,10 @@ class TestEndpoints:
         (found,) = office.pull("endpoints")
 
         assert isinstance(found, Deployment)
-        assert found.ref == Ref(NAME, "deployment", f"endpoint/{office.name}")
+        assert found.ref == Ref(NAME, "deployment", office.name)
         assert [(one.cloud_id, one.share, one.model) for one in found.models] == [
-            (old, 0.9, Ref(NAME, "model_version", f"model-package/{office.name}/1")),
-            (new, 0.1, Ref(NAME, "model_version", f"model-package/{office.name}/2")),
+            (old, 0.9, Ref(NAME, "model_version", f"{office.name}/1")),
+            (new, 0.1, Ref(NAME, "model_version", f"{office.name}/2")),
         ]
         assert (found.environment, found.state) == ("production", "in_service")
 
@@ -126,8 +126,8 @@ class TestEndpoints:
             answers = reader.read(refs)
 
         assert batches[-1].complete
-        assert [entity.ref.id for batch in batches for entity in batch.entities] == [f"endpoint/{kept}"]
-        assert [one for one in answers if isinstance(one, Missing)] == [Missing(ref=Ref(NAME, "deployment", f"endpoint/{gone}"))]
+        assert [entity.ref.id for batch in batches for entity in batch.entities] == [kept]
+        assert [one for one in answers if isinstance(one, Missing)] == [Missing(ref=Ref(NAME, "deployment", gone))]
 
 
 class TestMonitors:
@@ -139,7 +139,7 @@ class TestMonitors:
 
         assert (found["drift"].outcome, found["data_quality"].outcome) == ("failed", "passed")
         assert (found["drift"].value, found["drift"].detail) == (2.0, "age: baseline_drift_check (2 times)")
-        assert found["drift"].subject == Ref(NAME, "deployment", f"endpoint/{endpoint}")
+        assert found["drift"].subject == Ref(NAME, "deployment", endpoint)
 
     def test_a_report_that_is_not_there_leaves_the_violation(self, office: Office) -> None:
         schedule = office.monitor(office.endpoint([office.package()]))
@@ -223,7 +223,7 @@ class TestMetrics:
 
         assert [(one.value, one.outcome) for one in found] == [(9.0, "passed"), (12.0, "failed")]
         assert {one.monitor for one in found} == {"cloudwatch/latency/v0"}
-        assert {one.subject for one in found} == {Ref(NAME, "deployment", f"endpoint/{office.name}")}
+        assert {one.subject for one in found} == {Ref(NAME, "deployment", office.name)}
 
     def test_the_same_value_is_the_same_observation_in_each_pull(self, office: Office) -> None:
         self.put(office, 12.0, datetime.now(UTC) - timedelta(hours=3))

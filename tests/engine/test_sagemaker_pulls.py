@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from config.textref import TextRef
 from connectors.conformance.faults import refuses
 from connectors.conformance.proxy import FaultProxy
 from connectors.sagemaker import CONNECTION
@@ -17,6 +18,8 @@ from connectors.sagemaker.options import SageMakerOptions, SageMakerSecrets
 from mappings.change import Owned
 from mappings.model import Deployment, Entity, ModelVersion, Observation
 from sandbox.sagemaker.server import AwsServer
+from sync.known import Known
+from sync.link import resolve
 from sync.pull import Pulled, PullLimits, Scope, Source, pull_all
 from sync.store import entities
 from sync.store.connect import Database
@@ -77,7 +80,7 @@ def test_an_endpoint_an_approval_and_a_violation_are_there_after_one_pull(accoun
     office.region.run_monitor(schedule, "CompletedWithViolations", [violation])
     assert not account.pull().failed
     known = account.known()
-    version, deployment = known[f"model-package/{office.name}/1"], known[f"endpoint/{endpoint}"]
+    version, deployment = known[f"{office.name}/1"], known[endpoint]
 
     assert isinstance(version, ModelVersion)
     assert isinstance(deployment, Deployment)
@@ -93,8 +96,26 @@ def test_an_approval_alone_is_there_after_one_pull(account: Account) -> None:
     account.sagemaker.update_model_package(ModelPackageArn=package, ModelApprovalStatus="Rejected")
     pulled = account.pull()
 
-    assert account.the(f"model-package/{account.office.name}/1").approval == "rejected"
+    assert account.the(f"{account.office.name}/1").approval == "rejected"
     assert {event.stream: event.changed for event in pulled.events if event.changed} == {"packages": 1}
+
+
+def test_versions_and_jobs_are_named_in_links_like_those_of_other_sources(account: Account) -> None:
+    name = account.office.name
+    account.office.package()
+    account.sagemaker.create_processing_job(
+        ProcessingJobName=name,
+        ProcessingResources={"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 20}},
+        AppSpecification={"ImageUri": "example/evaluate"},
+        RoleArn=account.office.role,
+    )
+    account.pull()
+    known = Known(list(account.known().values()))
+
+    for text, kind in ((f"aws:model/{name}/1", "model_version"), (f"aws:run/processing-job:{name}", "run")):
+        found = resolve(str(TextRef.parse(text)), known)
+        assert found is not None, text
+        assert found.kind == kind
 
 
 def test_a_pull_without_news_asks_once_a_stream_and_describes_nothing(account: Account) -> None:
@@ -124,8 +145,8 @@ def test_a_deleted_endpoint_is_gone_after_a_whole_listing(account: Account) -> N
     known = account.known()
 
     assert not pulled.failed
-    assert f"endpoint/{kept}" in known
-    assert f"endpoint/{gone}" not in known
+    assert kept in known
+    assert gone not in known
 
 
 def test_what_is_known_stays_while_aws_is_away(account: Account) -> None:

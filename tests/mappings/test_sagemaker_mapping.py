@@ -59,13 +59,13 @@ class TestPackages:
         )
 
         assert version == ModelVersion(
-            ref=Ref("aws", "model_version", "model-package/churn/3"),
+            ref=Ref("aws", "model_version", "churn/3"),
             created_at=AT,
             updated_at=AT,
             name="churn",
             version="3",
             tags={"owner": "y", "team": "blue", "milepost:issue": "CHURN-42"},
-            run=Ref("aws", "run", "training-job/churn-7"),
+            run=Ref("aws", "run", "churn-7"),
             approval="pending",
             status="Completed",
             artifact_uri="s3://example/model.tar.gz",
@@ -91,7 +91,7 @@ class TestPackages:
         record = {"ModelPackageArn": f"{ARN}model-package/alone", "ModelPackageName": "Alone"}
         version = one(records.ModelPackage, model_package, record, "model_version")
 
-        assert (version.name, version.version, version.ref.id) == ("Alone", "1", "model-package/alone")
+        assert (version.name, version.version, version.ref.id) == ("Alone", "1", "alone")
 
     def test_reports_baselines_and_the_card_are_kept_by_what_they_are_of(self) -> None:
         content = {"intended_uses": {"intended_uses": "Rank customers.", "risk_rating": "Low"}}
@@ -256,8 +256,8 @@ class TestEndpoints:
 
         assert isinstance(found, Deployment)
         assert [(one.name, one.share, one.model) for one in found.models] == [
-            ("churn/2", 0.9, Ref("aws", "model_version", "model-package/churn/2")),
-            ("churn/3", 0.1, Ref("aws", "model_version", "model-package/churn/3")),
+            ("churn/2", 0.9, Ref("aws", "model_version", "churn/2")),
+            ("churn/3", 0.1, Ref("aws", "model_version", "churn/3")),
         ]
         assert (found.state, found.platform, found.instance) == ("in_service", "sagemaker", "ml.c5.large")
 
@@ -392,7 +392,7 @@ class TestMonitors:
         )
 
         assert (found.kind, found.outcome, found.monitor, found.value, found.detail) == (kind, "failed", "daily", 1.0, "sex DPL")
-        assert found.subject == Ref("aws", "deployment", "endpoint/prod")
+        assert found.subject == Ref("aws", "deployment", "prod")
         assert found.observed_at == AT
 
     def test_many_violations_are_a_line(self) -> None:
@@ -475,7 +475,7 @@ def test_a_record_that_makes_no_sense_is_rejected_with_its_name_and_without_its_
 
     found = each(raw, "dataset", records.FeatureGroup, lambda it: feature_group(SITE, it), inside="FeatureGroup")
 
-    assert [entity.ref.id for entity in found.entities] == ["feature-group/a"]
+    assert [entity.ref.id for entity in found.entities] == ["a"]
     assert found.rejected[0].id == "b"
     assert found.rejected[1].reason == "no FeatureGroup"
     assert b"abc-123" not in found.rejected[0].payload
