@@ -67,7 +67,11 @@ def _attempt(topic: str, step: Callable[[], Iterator[Finding]]) -> list[Finding]
     try:
         return list(step())
     except SourceError as error:
-        return [Finding(level="error", topic=topic, text=error.message, fix=error.fix)]
+        return [_error(topic, error)]
+
+
+def _error(topic: str, error: SourceError) -> Finding:
+    return Finding(level="error", topic=topic, text=error.message, fix=error.fix)
 
 
 def _workspace(api: AzureApi, options: AzureMLOptions) -> Iterator[Finding]:
@@ -105,15 +109,13 @@ def _named(
     names: list[str] = []
     findings: list[Finding] = []
     for place in places:
-
-        def listed(place: _Place = place) -> Iterator[Finding]:
+        try:
             own = [spelt(name) for name in _names(api, place)]
-            names.extend(own)
-            for one in [name for name in own if matches(name, globs)][:1]:
+            if one := next((name for name in own if matches(name, globs)), None):
                 next(api.collection(place.collection, one, place.parts, registry=place.registry))
-            yield from ()
-
-        findings += _attempt(topic, listed)
+            names += own
+        except SourceError as error:
+            findings.append(_error(topic, error))
     return findings or list(_matched(topic, globs, names))
 
 

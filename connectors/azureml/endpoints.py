@@ -16,7 +16,7 @@ import msgspec
 from connectors.azureml.api import AzureApi
 from connectors.azureml.cursor import EndpointsCursor
 from connectors.base import Batch
-from connectors.errors import AuthError, Cancelled, NotFound, Unavailable
+from connectors.errors import AuthError, Cancelled, NotFound, RateLimited, Unavailable
 from connectors.globs import matches
 from mappings.azureml import Records, each
 from mappings.azureml_endpoints import EndpointKind, endpoint_records, read_endpoint, state_of
@@ -102,6 +102,9 @@ class _DeploymentMarks:
                     settled = one.changed_time and state_of(one.provisioning_state) in _SETTLED
                     said = f"{deployment} {one.changed_time} {one.provisioning_state}" if settled else ""
                     found.setdefault(endpoint, []).append(said)
+        except RateLimited:
+            # To ask for each endpoint instead would be the wrong answer.
+            raise
         except (AuthError, NotFound, Unavailable):
             return {}
         return found

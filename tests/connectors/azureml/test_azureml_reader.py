@@ -299,6 +299,16 @@ def test_without_the_listing_of_changes_every_endpoint_is_described(lab: Lab) ->
     assert again.ids == first.ids
 
 
+def test_where_the_listing_of_changes_is_throttled_nothing_more_is_asked(lab: Lab) -> None:
+    lab.endpoint("churn-a", {"blue": 100}, [lab.model(1)])
+    lab.site.faults.append(Fault(throttles(900), path="*/resources"))
+
+    with pytest.raises(RateLimited):
+        lab.pull("endpoints")
+
+    assert not [path for path in lab.asked() if path.endswith("/deployments")]
+
+
 def test_an_endpoint_that_is_deleted_is_gone_from_a_full_listing_and_proven_missing(lab: Lab) -> None:
     lab.endpoint("churn-prod", {"blue": 100}, [lab.model(1)])
     ref = only(lab.pull("endpoints").entities).ref
