@@ -20,6 +20,7 @@ Environ = dict[str, Any]
 Respond = Callable[..., Any]
 
 _SIGNED = re.compile(r"Credential=([^/\s,]+)/\d+/([a-z0-9-]+)/sagemaker/")
+_MOST_TOLD = 5
 _JSON = [("Content-Type", "application/x-amz-json-1.1")]
 
 
@@ -79,7 +80,7 @@ def _response(operation: str, answer: Mapping[str, Any]) -> dict[str, Any]:
     document: dict[str, Any] = shaped(shape, dict(answer)) if shape is not None else {}
     found = list(violations(shape, document)) if shape is not None else []
     if found:
-        raise Violation(f"{operation}: {'; '.join(found)}")
+        raise Violation(f"{operation}: {'; '.join(found[:_MOST_TOLD])}")
     return document
 
 

@@ -6,11 +6,12 @@ import base64
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 Object = Mapping[str, Any]
+T = TypeVar("T", bound=Object)
 _MOST = 100
 
 
@@ -54,15 +55,13 @@ def listed(objects: Iterable[Object], asked: Mapping[str, Any], *, equal: Mappin
     return found
 
 
-def page(
-    objects: Sequence[Object], asked: Mapping[str, Any], *, key: Callable[[Object], tuple[Any, ...]]
-) -> tuple[list[Object], str | None]:
+def page(objects: Sequence[T], asked: Mapping[str, Any], *, key: Callable[[T], tuple[Any, ...]]) -> tuple[list[T], str | None]:
     """A page of what is sorted by `SortBy`, and the token of the next. A token names the last one given, so that nothing is lost
     when others go."""
     by = asked.get("SortBy", "CreationTime")
     descending = asked.get("SortOrder") == "Descending"
 
-    def place(one: Object) -> list[Any]:
+    def place(one: T) -> list[Any]:
         value = one.get(by)
         return [seconds(value) if by.endswith("Time") else str(value or ""), *map(str, key(one))]
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from moto.sagemaker.models import SageMakerModelBackend
@@ -21,54 +23,96 @@ _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def _training_jobs(backend: SageMakerModelBackend) -> Iterable[Object]:
-    return (job.response_object for job in backend.training_jobs.values())
+class Candidate(Mapping[str, Any]):
+    """An object of moto's as a record of SageMaker's. It is made whole only when it is shown: most are only sifted and sorted."""
+
+    def __init__(self, held: Any, arn_field: str, make: Callable[[Any], Object]) -> None:
+        self._held = held
+        self._arn_field = arn_field
+        self._make = make
+
+    def whole(self) -> Object:
+        return {**self._make(self._held), self._arn_field: self._held.arn}
+
+    def __getitem__(self, field: str) -> Any:
+        known = vars(self._held)
+        name = "arn" if field == self._arn_field else _attribute(field)
+        return known[name] if name in known else self.whole()[field]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.whole())
+
+    def __len__(self) -> int:
+        return len(self.whole())
 
 
-def _packages(backend: SageMakerModelBackend) -> Iterable[Object]:
-    for package in backend.model_packages.values():
-        # moto puts the ARN where a name belongs in the details of the status, which are longer than a name may be.
-        yield {**package.gen_response_object(), "Tags": package.tags, "ModelPackageStatusDetails": None}
+@lru_cache(maxsize=256)
+def _attribute(field: str) -> str:
+    """moto's name of a field: `CreationTime` is `creation_time`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", field).lower()
 
 
-def _executions(backend: SageMakerModelBackend) -> Iterable[Object]:
-    for pipeline in backend.pipelines.values():
-        for execution in pipeline.pipeline_executions.values():
-            yield {
-                **execution.gen_response_object(),
-                "PipelineArn": pipeline.arn,
-                "PipelineExecutionArn": execution.arn,
-            }
+def _training_job(job: Any) -> Object:
+    found: Object = job.response_object
+    return found
 
 
-def _experiments(backend: SageMakerModelBackend) -> Iterable[Object]:
-    for experiment in backend.experiments.values():
-        yield {**experiment.response_object, "ExperimentArn": experiment.arn}
+def _package(package: Any) -> Object:
+    # moto puts the ARN where a name belongs in the details of the status, which are longer than a name may be.
+    return {**package.gen_response_object(), "Tags": package.tags, "ModelPackageStatusDetails": None}
 
 
-def _components(backend: SageMakerModelBackend) -> Iterable[Object]:
-    parents: dict[str, list[dict[str, str]]] = {}
-    for trial in backend.trials.values():
-        for name in trial.trial_components:
-            parents.setdefault(name, []).append({"TrialName": trial.trial_name, "ExperimentName": trial.experiment_name})
-    for component in backend.trial_components.values():
-        yield {**component.response_object, "Parents": parents.get(component.trial_component_name, [])}
+def _execution(execution: Any) -> Object:
+    return {**execution.gen_response_object(), "PipelineArn": execution.arn.partition("/execution/")[0]}
 
 
-def _feature_groups(backend: SageMakerModelBackend) -> Iterable[Object]:
-    for group in backend.feature_groups.values():
-        yield {**group.describe(), "Tags": group.tags}
+def _experiment(experiment: Any) -> Object:
+    found: Object = experiment.response_object
+    return found
 
 
-_RESOURCES: Mapping[str, tuple[str, str, Callable[[SageMakerModelBackend], Iterable[Object]]]] = {
-    "TrainingJob": ("TrainingJob", "TrainingJobArn", _training_jobs),
-    "ModelPackage": ("ModelPackage", "ModelPackageArn", _packages),
+def _feature_group(group: Any) -> Object:
+    return {**group.describe(), "Tags": group.tags}
+
+
+def _component(backend: SageMakerModelBackend) -> Callable[[Any], Object]:
+    def whole(component: Any) -> Object:
+        name = component.trial_component_name
+        parents = [
+            {"TrialName": trial.trial_name, "ExperimentName": trial.experiment_name}
+            for trial in backend.trials.values()
+            if name in trial.trial_components
+        ]
+        return {**component.response_object, "Parents": parents}
+
+    return whole
+
+
+def _executions(backend: SageMakerModelBackend) -> Iterable[Any]:
+    return (execution for pipeline in backend.pipelines.values() for execution in pipeline.pipeline_executions.values())
+
+
+_RESOURCES: Mapping[str, tuple[str, str, Callable[[SageMakerModelBackend], Iterable[Any]]]] = {
+    "TrainingJob": ("TrainingJob", "TrainingJobArn", lambda backend: backend.training_jobs.values()),
+    "ModelPackage": ("ModelPackage", "ModelPackageArn", lambda backend: backend.model_packages.values()),
     "PipelineExecution": ("PipelineExecution", "PipelineExecutionArn", _executions),
-    "Experiment": ("Experiment", "ExperimentArn", _experiments),
-    "ExperimentTrialComponent": ("TrialComponent", "TrialComponentArn", _components),
-    "FeatureGroup": ("FeatureGroup", "FeatureGroupArn", _feature_groups),
+    "Experiment": ("Experiment", "ExperimentArn", lambda backend: backend.experiments.values()),
+    "ExperimentTrialComponent": ("TrialComponent", "TrialComponentArn", lambda backend: backend.trial_components.values()),
+    "FeatureGroup": ("FeatureGroup", "FeatureGroupArn", lambda backend: backend.feature_groups.values()),
 }
 """By resource: the field of the result that holds it, the field that names it, and what there is."""
+
+
+def _maker(backend: SageMakerModelBackend, resource: str) -> Callable[[Any], Object]:
+    """What makes a record of an object of the resource."""
+    return {
+        "TrainingJob": _training_job,
+        "ModelPackage": _package,
+        "PipelineExecution": _execution,
+        "Experiment": _experiment,
+        "ExperimentTrialComponent": _component(backend),
+        "FeatureGroup": _feature_group,
+    }[resource]
 
 
 def search(backend: SageMakerModelBackend, asked: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -77,10 +121,12 @@ def search(backend: SageMakerModelBackend, asked: Mapping[str, Any]) -> Mapping[
         raise invalid(f"this stand-in has no {resource} to search for")
     field, arn, objects = _RESOURCES[resource]
     expression = asked.get("SearchExpression")
-    found = [one for one in objects(backend) if expression is None or _holds(expression, one)]
+    make = _maker(backend, resource)
+    every = [Candidate(held, arn, make) for held in list(objects(backend))]
+    found = [one for one in every if expression is None or _holds(expression, one)]
     order = {"SortBy": "LastModifiedTime", "SortOrder": "Descending", **asked}
     shown, token = page(found, order, key=lambda one: (one[arn],))
-    return {"Results": [{field: one} for one in shown], "NextToken": token}
+    return {"Results": [{field: one.whole()} for one in shown], "NextToken": token}
 
 
 def _holds(expression: Mapping[str, Any], one: Object) -> bool:
