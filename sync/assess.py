@@ -14,7 +14,7 @@ from sync.derive import Standing, derive
 from sync.freshness import Freshness
 from sync.graph import Graph
 from sync.link import Linked, build_graph, link
-from sync.listings import ScopedProject, listings_of, rest_on, stream_facts, unlisted
+from sync.listings import Listings, ScopedProject, listings_of, rest_on, stream_facts, unlisted
 from sync.lookup import Answers, look_up, nowhere, repositories_in
 from sync.observe import observe
 from sync.project import ProjectView
@@ -51,37 +51,32 @@ def assess(
     With the project's lease, observations, standings and episodes are stored `under` it; without, none of them is. Raises
     `LeaseLost` when the lease is somebody else's by then.
     """
-    known, linked = _linked(database, project)
+    known = _gather(database, project)
     scoped = {source.name for source, _ in project.scopes}
     asked = [source for source in asking if source.name in scoped]
     answers = Answers()
-    if asked and linked.loose_ends:
-        answers = look_up(database, asked, repositories_in(known), linked.loose_ends, stop=stop)
+    if asked and known.linked.loose_ends:
+        answers = look_up(database, asked, repositories_in(known.entities), known.linked.loose_ends, stop=stop)
     if answers.answered:
-        known, linked = _linked(database, project)
-    with database.read() as tx:
-        now = database.now(tx)
-        rejected = quarantine.unsettled(tx, {source.name for source, _ in project.scopes})
-        listings = listings_of(tx, project)
-        freshness = Freshness(stream_facts(project, listings, rejected), within=project.fresh_within, now=now)
-        before = verdicts.load(tx, project.key)
-        missing = {*entities.missing(tx, listings.keys), *(ref for refs in rejected.values() for ref in refs)}
-        graph = build_graph(known, linked, missing=missing, unlisted=unlisted(tx, listings))
-    derived = derive(View(graph, project.view, freshness), project.rules, before)
+        known = _gather(database, project)
+    now = known.freshness.now
+    graph = build_graph(known.entities, known.linked, missing=known.missing, unlisted=known.unlisted)
+    derived = derive(View(graph, project.view, known.freshness), project.rules, known.before)
     if under is not None:
         with database.write() as tx:
             leases.verify(tx, under)
             observations.append(tx, project.key, [one for one in graph.of(Observation) if one.observed_at >= now - HISTORY], now)
-            gone = _of_the_gone(before, entities.buried(tx, {one.subject for one in before} - graph.entities.keys()), now)
+            absent = {one.subject for one in known.before} - graph.entities.keys()
+            gone = _of_the_gone(known.before, entities.buried(tx, absent), now)
             verdicts.save(tx, project.key, [*derived.standings, *gone], derived.episodes)
-            rest_on(tx, project, listings)
+            rest_on(tx, project, known.listings)
     return Assessment(
         project=project,
         now=now,
         graph=graph,
-        freshness=freshness,
+        freshness=known.freshness,
         standings=derived.standings,
-        findings=linked.findings,
+        findings=known.linked.findings,
         unanswered=answers.failures,
     )
 
@@ -93,21 +88,45 @@ def _of_the_gone(before: Sequence[Standing], buried: Collection[Ref], now: datet
     ]
 
 
-def _linked(database: Database, project: ScopedProject) -> tuple[Sequence[Entity], Linked]:
+class _Known(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is stored of a project, as of one moment: facts from before a listing ended would otherwise count as all that it
+    has."""
+
+    entities: Sequence[Entity]
+    linked: Linked
+    listings: Listings
+    freshness: Freshness
+    missing: frozenset[Ref]
+    unlisted: frozenset[Ref]
+    before: Sequence[Standing]
+
+
+def _gather(database: Database, project: ScopedProject) -> _Known:
     with database.read() as tx:
         now = database.now(tx)
-        known = [*_load(tx, project), _project_entity(project.view)]
+        listings = listings_of(tx, project)
+        rejected = quarantine.unsettled(tx, {source.name for source, _ in project.scopes})
+        loaded = [*_load(tx, listings), _project_entity(project.view)]
         history = observations.history(tx, project.key, now - HISTORY)
-        found = {one.ref: one for one in [*history, *observe(known, project.view, history, now=now)]}
-        linked = link([*known, *found.values()], project.view)
-        gone = nowhere(tx, repositories_in(known), linked.loose_ends)
-    left = [sha for sha in linked.unresolved if sha not in gone]
-    return [*known, *found.values()], msgspec.structs.replace(linked, unresolved=left)
+        found = {one.ref: one for one in [*history, *observe(loaded, project.view, history, now=now)]}
+        linked = link([*loaded, *found.values()], project.view)
+        gone = nowhere(tx, repositories_in(loaded), linked.loose_ends)
+        left = [sha for sha in linked.unresolved if sha not in gone]
+        missing = {*entities.missing(tx, listings.keys), *(ref for refs in rejected.values() for ref in refs)}
+        return _Known(
+            entities=[*loaded, *found.values()],
+            linked=msgspec.structs.replace(linked, unresolved=left),
+            listings=listings,
+            freshness=Freshness(stream_facts(project, listings, rejected), within=project.fresh_within, now=now),
+            missing=frozenset(missing),
+            unlisted=unlisted(tx, listings),
+            before=verdicts.load(tx, project.key),
+        )
 
 
-def _load(tx: Connection, project: ScopedProject) -> Sequence[Entity]:
+def _load(tx: Connection, listings: Listings) -> Sequence[Entity]:
     """The live entities of the project's scopes, with their former keys, and the commits that were looked up for them."""
-    loaded = former_keys.filled_in(tx, entities.load(tx, listings_of(tx, project).keys))
+    loaded = former_keys.filled_in(tx, entities.load(tx, listings.keys))
     have = {entity.ref for entity in loaded}
     return [*loaded, *(one for one in entities.looked_up_commits(tx, repositories_in(loaded)) if one.ref not in have)]
 

@@ -16,6 +16,7 @@ from sync.project import ProjectView
 from sync.source import Scope, Source
 from sync.store import entities, resting, streams
 from sync.store.connect import Connection
+from sync.store.resting import Rested
 from sync.store.streams import StreamKey, StreamState
 
 Place: TypeAlias = tuple[str, str]
@@ -40,34 +41,47 @@ class Listings(msgspec.Struct, frozen=True, kw_only=True):
 
     `present`: under the scope as the project file has it now. When the file only makes another status or prefix ours, that is where
     it was kept before, until everything was listed anew: the same was listed there. `former`: what was listed before the scope
-    itself was changed, as long as it has not been listed whole since. Nobody knows yet which of that is still in the scope.
-    `states` are those of all these, and of what is pulled for the project now.
+    itself was changed, as long as it has not been listed whole, and read, since. Nobody knows yet which of that is still in the
+    scope. `elsewhere` is what was listed of sources that the project does not scope now. `states` are those of all these, and of
+    what is pulled for the project now.
     """
 
     present: Mapping[Place, StreamKey]
     former: Mapping[Place, StreamKey]
+    elsewhere: Sequence[StreamKey]
     states: Mapping[StreamKey, StreamState]
 
     @property
     def keys(self) -> Sequence[StreamKey]:
         return [*self.present.values(), *self.former.values()]
 
+    def is_whole(self, place: Place) -> bool:
+        """Whether the scope, as it is now, was listed to its end, and read since the project rested on another one."""
+        state = self.states.get(self.present[place])
+        return place not in self.former and state is not None and state.complete_at is not None
+
 
 def listings_of(tx: Connection, project: ScopedProject) -> Listings:
     """The listings of one project as they are stored now."""
     wanted = {(source.name, key.stream): (key, scope) for source, scope in project.scopes for key in source.keys(scope)}
-    rested = {(key.source, key.stream): key for key in resting.load(tx, project.key)}
-    states = {state.key: state for state in streams.states(tx, [*(key for key, _ in wanted.values()), *rested.values()])}
+    rested = resting.load(tx, project.key)
+    keys = [*(key for key, _ in wanted.values()), *(one.key for one in rested)]
+    states = {state.key: state for state in streams.states(tx, keys)}
     present: dict[Place, StreamKey] = {}
     former: dict[Place, StreamKey] = {}
     for place, (key, scope) in wanted.items():
-        alike = None if _is_complete(states.get(key)) else streams.last_complete(tx, key, scope.listed)
+        state = states.get(key)
+        alike = streams.last_complete(tx, key, scope.listed) if state is None or state.complete_at is None else None
         if alike is not None:
             states[alike.key] = alike
         present[place] = key if alike is None else alike.key
-        if not _is_complete(states.get(present[place])) and place in rested and rested[place] != key:
-            former[place] = rested[place]
-    return Listings(present=present, former=former, states=states)
+    for one in rested:
+        place = (one.key.source, one.key.stream)
+        if place in present and present[place] != one.key and not _is_read_since(states.get(present[place]), one):
+            former[place] = one.key
+    sources = {source.name for source, _ in project.scopes}
+    elsewhere = [one.key for one in rested if one.key.source not in sources]
+    return Listings(present=present, former=former, elsewhere=elsewhere, states=states)
 
 
 def unlisted(tx: Connection, listings: Listings) -> frozenset[Ref]:
@@ -77,9 +91,10 @@ def unlisted(tx: Connection, listings: Listings) -> frozenset[Ref]:
 
 
 def rest_on(tx: Connection, project: ScopedProject, listings: Listings) -> None:
-    """Remembers what the project rests on from now on: what is listed whole, and elsewhere what it rested on before."""
-    whole = {place: key for place, key in listings.present.items() if _is_complete(listings.states.get(key))}
-    resting.save(tx, project.key, {**listings.former, **whole}.values())
+    """Remembers what the project rests on from now on: what is listed whole, and otherwise what it rested on before."""
+    whole = [key for place, key in listings.present.items() if listings.is_whole(place)]
+    kept = [*whole, *listings.former.values(), *listings.elsewhere]
+    resting.save(tx, project.key, [listings.states[key] for key in kept if key in listings.states])
 
 
 def stream_facts(project: ScopedProject, listings: Listings, rejected: Mapping[Place, AbstractSet[Ref]]) -> Sequence[StreamFacts]:
@@ -94,7 +109,7 @@ def stream_facts(project: ScopedProject, listings: Listings, rejected: Mapping[P
                     source=source.name,
                     stream=stream,
                     provides=kinds,
-                    complete=_is_complete(state),
+                    complete=listings.is_whole((source.name, stream)),
                     pulled_at=state.pulled_at if state is not None else None,
                     failed=latest.error if latest is not None else None,
                     rejected=len(rejected.get((source.name, stream), ())),
@@ -103,5 +118,8 @@ def stream_facts(project: ScopedProject, listings: Listings, rejected: Mapping[P
     return facts
 
 
-def _is_complete(state: StreamState | None) -> bool:
-    return state is not None and state.complete_at is not None
+def _is_read_since(state: StreamState | None, rested: Rested) -> bool:
+    """Whether a listing is whole, and was read after what the project rested on: else that one tells of what is newer."""
+    if state is None or state.complete_at is None or state.pulled_at is None:
+        return False
+    return rested.pulled_at is None or rested.pulled_at <= state.pulled_at

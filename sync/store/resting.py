@@ -3,33 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
+import msgspec
 from sqlalchemy import Connection, delete, select
 
 from sync.store.schema import rests_on, stream
-from sync.store.streams import StreamKey, ids
+from sync.store.streams import StreamKey, StreamState
 from sync.store.upsert import upsert
 
 _KEY = tuple(stream.c[name] for name in StreamKey.__struct_fields__)
 
 
-def load(tx: Connection, project: str) -> list[StreamKey]:
+class Rested(msgspec.Struct, frozen=True, order=True, kw_only=True):
+    """One listing, and when it had been read last when the project rested on it last."""
+
+    key: StreamKey
+    pulled_at: datetime | None
+
+
+def load(tx: Connection, project: str) -> list[Rested]:
     """What a project rests on, sorted."""
-    query = select(*_KEY).join(rests_on, rests_on.c.stream == stream.c.id).where(rests_on.c.project == project)
-    return sorted(StreamKey(**row._mapping) for row in tx.execute(query))
+    query = select(rests_on.c.pulled_at, *_KEY).join(stream, rests_on.c.stream == stream.c.id)
+    return sorted((_rested(*row) for row in tx.execute(query.where(rests_on.c.project == project))), key=lambda one: one.key)
 
 
 def by_project(tx: Connection) -> dict[str, list[StreamKey]]:
     """What every project rests on, also those that the project file no longer has."""
     found: dict[str, list[StreamKey]] = {}
-    for project, *key in tx.execute(select(rests_on.c.project, *_KEY).join(stream, rests_on.c.stream == stream.c.id)):
-        found.setdefault(project, []).append(StreamKey(**dict(zip(StreamKey.__struct_fields__, key, strict=True))))
+    query = select(rests_on.c.project, rests_on.c.pulled_at, *_KEY).join(stream, rests_on.c.stream == stream.c.id)
+    for project, *rested in tx.execute(query):
+        found.setdefault(project, []).append(_rested(*rested).key)
     return found
 
 
-def save(tx: Connection, project: str, keys: Iterable[StreamKey]) -> None:
-    """Replaces what a project rests on; of `keys` those that were ever opened count."""
-    wanted = set(ids(tx, keys))
-    stored = set(tx.execute(select(rests_on.c.stream).where(rests_on.c.project == project)).scalars())
-    upsert(tx, rests_on, [{"project": project, "stream": one} for one in sorted(wanted - stored)], update=())
-    tx.execute(delete(rests_on).where(rests_on.c.project == project, rests_on.c.stream.in_(stored - wanted)))
+def save(tx: Connection, project: str, states: Iterable[StreamState]) -> None:
+    """Replaces what a project rests on."""
+    wanted = {state.id: state.pulled_at for state in states}
+    query = select(rests_on.c.stream, rests_on.c.pulled_at).where(rests_on.c.project == project)
+    stored = {row.stream: row.pulled_at for row in tx.execute(query)}
+    news = [one for one, at in sorted(wanted.items()) if one not in stored or stored[one] != at]
+    rows = [{"project": project, "stream": one, "pulled_at": wanted[one]} for one in news]
+    upsert(tx, rests_on, rows, update=("pulled_at",))
+    forget(tx, project, stored.keys() - wanted.keys())
+
+
+def forget(tx: Connection, project: str, streams: Iterable[int]) -> None:
+    """The project rests on these no longer."""
+    tx.execute(delete(rests_on).where(rests_on.c.project == project, rests_on.c.stream.in_(list(streams))))
+
+
+def _rested(pulled_at: datetime | None, *key: object) -> Rested:
+    return Rested(key=StreamKey(**dict(zip(StreamKey.__struct_fields__, key, strict=True))), pulled_at=pulled_at)  # type: ignore[arg-type]  # the columns of its fields

@@ -93,6 +93,7 @@ rests_on = Table(
     metadata,
     Column("project", name(), nullable=False),
     Column("stream", wide(), nullable=False),
+    Column("pulled_at", Moment),  # when that listing had been read last when the project rested on it last
     PrimaryKeyConstraint("project", "stream", name="rests_on_pk"),
 )
 

@@ -10,7 +10,8 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, or_, select, update
 
 from sync.store import erased
-from sync.store.schema import membership, rests_on, stream
+from sync.store.documents import encode
+from sync.store.schema import membership, published, rests_on, stream
 from sync.store.text import printable
 from sync.store.upsert import upsert
 
@@ -104,21 +105,26 @@ def last_complete(tx: Connection, key: StreamKey, alike: str) -> StreamState | N
 
 def drop_obsolete(tx: Connection, key: StreamKey, *, alike: str | None = None) -> int:
     """Forgets what a stream that was listed completely replaces: its older mapping versions, and those under other scope hashes
-    that begin with `alike`. Returns how many."""
+    that begin with `alike`. Whoever rested on these rests on it from now on. Returns how many."""
     state = _find(tx, key)
     if state is None or state.complete_at is None:
         return 0
     same = and_(stream.c.source == key.source, stream.c.stream == key.stream, stream.c.scope_hash == key.scope_hash)
     older = and_(same, stream.c.mapping_version < key.mapping_version)
     former = and_(_alike(key, alike), stream.c.scope_hash != key.scope_hash) if alike else None
-    return _drop(tx, older if former is None else or_(older, former))
+    replaced = older if former is None else or_(older, former)
+    rested = select(rests_on.c.project).distinct().where(rests_on.c.stream.in_(select(stream.c.id).where(replaced)))
+    heirs = [{"project": project, "stream": state.id, "pulled_at": state.pulled_at} for project in tx.execute(rested).scalars()]
+    upsert(tx, rests_on, heirs, update=())
+    return _drop(tx, replaced)
 
 
 def retire(tx: Connection, source: str, hashes: Iterable[str], before: datetime, *, projects: Iterable[str] = ()) -> int:
-    """Forgets the streams of a source's scopes that are not among `hashes`, that none of `projects` rests on, and that were last
-    worked on before `before`. Returns how many.
+    """Forgets the streams of a source's scopes that are not among `hashes` and were last worked on before `before`, unless one of
+    `projects` rests on them, or one that still shows something. Returns how many.
     """
-    needed = select(rests_on.c.stream).where(rests_on.c.project.in_(list(projects)))
+    showing = select(published.c.project).where(published.c.value != encode(None))
+    needed = select(rests_on.c.stream).where(or_(rests_on.c.project.in_(list(projects)), rests_on.c.project.in_(showing)))
     unnamed = and_(stream.c.source == source, stream.c.scope_hash.not_in(list(hashes)), stream.c.id.not_in(needed))
     others = tx.execute(select(stream).where(unnamed))
     idle = [

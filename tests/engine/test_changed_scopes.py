@@ -83,7 +83,7 @@ def test_what_was_listed_before_is_remembered_for_as_long_as_it_is_needed(shown:
 
     def rested_on() -> set[str]:
         with office.database.read() as tx:
-            return {key.scope_hash for key in resting.load(tx, "churn") if key.source == "jira"}
+            return {one.key.scope_hash for one in resting.load(tx, "churn") if one.key.source == "jira"}
 
     before = rested_on()
     office.scopes["jira"] = MISTAKEN

@@ -74,7 +74,7 @@ def furnish(database: Database) -> None:
         )
         entities.save_batch(tx, KEY, page, now=NOON, run_id=run)
         streams.finish(tx, KEY, complete=True, now=NOON)
-        resting.save(tx, "churn", [KEY])
+        resting.save(tx, "churn", streams.states(tx, [KEY]))
         entities.save_direct(tx, [REQUEST, COMMIT], now=NOON)
         for key in ("ML-3", "OPS-1"):
             entities.save_direct(tx, [WorkItem(ref=MOVED, key=key)], now=NOON)

@@ -19,5 +19,6 @@ def upgrade() -> None:
         "rests_on",
         sa.Column("project", NAME, nullable=False),
         sa.Column("stream", WIDE, nullable=False),
+        sa.Column("pulled_at", sa.BigInteger()),
         sa.PrimaryKeyConstraint("project", "stream", name="rests_on_pk"),
     )
