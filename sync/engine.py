@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timedelta
 
 import msgspec
@@ -19,12 +19,12 @@ from sync.outcome import ExitCode, worst
 from sync.planning import ROLLING, plan_project, settle, without
 from sync.progress import Report, unwatched
 from sync.pull import Pulled, PullFinding, pull_all
-from sync.renaming import go_on_renamed
+from sync.renaming import go_on_as, renamed
 from sync.reread import read_again
 from sync.savedplan import SavedPlan, only_saved, require_same_verdicts, saved_targets
 from sync.source import Source
 from sync.store import audit, entities, leases, runs, streams
-from sync.store.leases import Lease, LeaseLost
+from sync.store.leases import Lease, LeaseHeld, LeaseLost
 from sync.withdraw import forget_withdrawn, plan_unpublish
 from sync.workspace import Workspace
 
@@ -117,6 +117,7 @@ class Run:
 
         A source that was given up is not asked again in this run, neither for this project nor for the next one.
         """
+        self._know_again_if_free()
         self.pulled = pull_all(
             self.workspace.database,
             self.workspace.sources_of(self.projects),
@@ -134,7 +135,7 @@ class Run:
 
     def judge(self) -> None:
         """Brings the stored standings of every project up to date, without a plan."""
-        self._know_again()
+        self._know_again(self.workspace.wait)
         for project in self.projects:
             with self._lease(project.key) as lease:
                 self.done.append(self._judged(project, lease))
@@ -144,7 +145,7 @@ class Run:
         project that was renamed in the file goes by its new name.) After a pull of this run
         the slots that were written lately are read again, as `apply` does."""
         self.done = []
-        self._know_again()
+        self._know_again_if_free()
         for project in self.projects:
             self.done.append(self._planned(self._assess(project), permission, self._just_read(project)))
 
@@ -153,7 +154,7 @@ class Run:
 
         Raises `PlanRefused` before anything is written, when a verdict that the saved plan rests on has changed.
         """
-        self._know_again()
+        self._know_again(self.workspace.wait)
         if saved is not None:
             for project in self.projects:
                 require_same_verdicts(self._plan_of(self._assess(project), permission), saved)
@@ -197,9 +198,22 @@ class Run:
             leases.release_all(tx, self.id, now)
             runs.finish(tx, self.id, outcome=ExitCode.PARTIAL.name.lower(), exit_code=int(ExitCode.PARTIAL), summary={}, now=now)
 
-    def _know_again(self) -> None:
-        with self.workspace.database.write() as tx:
-            go_on_renamed(tx, self.workspace.database, self.workspace.projects)
+    def _know_again(self, wait: timedelta) -> None:
+        """What is remembered of projects that were renamed in the file goes by their new keys. Raises `LeaseHeld` when somebody is
+        still at work under a former key after `wait`."""
+        database, projects = self.workspace.database, self.workspace.projects
+        with database.read() as tx:
+            former = renamed(tx, projects)
+        for key, name in former.items():
+            with (
+                suppress(LeaseLost),
+                leases.held(database, lease_name(name), holder=self.id, ttl=LEASE, wait=wait, stop=self.stop) as lease,
+            ):
+                go_on_as(database, key, projects, lease)
+
+    def _know_again_if_free(self) -> None:
+        with suppress(LeaseHeld):
+            self._know_again(timedelta())
 
     def _leave_alone(self, away: Mapping[str, SourceError]) -> None:
         for name, why in away.items():
@@ -311,7 +325,7 @@ class Run:
             except (LeaseLost, Cancelled) as error:
                 failed = str(error) or "the run was stopped"
                 return Withdrawn(plan=plan_unpublish(database, key, sources), failed=failed)
-            forget_withdrawn(database, plan, applied)
+            forget_withdrawn(database, plan, applied, is_over=key not in {project.key for project in self.workspace.projects})
         return Withdrawn(plan=plan, applied=applied, failed="; ".join(blocked.values()) or None)
 
     def _codes(self) -> Sequence[ExitCode]:

@@ -129,12 +129,6 @@ def verify(tx: Connection, lease: Lease, *, lasting: timedelta = timedelta(0)) -
         raise LeaseLost(lease.name)
 
 
-def is_held(tx: Connection, name: str, now: datetime) -> bool:
-    """Whether somebody is at work under the name."""
-    row = tx.execute(_HELD, {"name": name}).first()
-    return row is not None and row.holder is not None and now < row.expires_at <= now + LONGEST + CLOCK_SKEW
-
-
 @contextmanager
 def held(
     database: Database,

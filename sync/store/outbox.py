@@ -92,4 +92,6 @@ def abandon(tx: Connection, project: str, ids: Sequence[int], now: datetime, *, 
 
 
 def _row(fields: dict[str, Any]) -> Row:
-    return Row(change=read_change(fields.pop("change")), **fields)
+    """The project of the row counts: it may have been renamed since."""
+    change = msgspec.structs.replace(read_change(fields.pop("change")), project=fields["project"])
+    return Row(change=change, **fields)

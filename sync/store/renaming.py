@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import msgspec
-from sqlalchemy import Connection, delete, exists, select, update
+from sqlalchemy import Connection, and_, delete, exists, not_, select, update
 
 from mappings.model import Ref
 from sync.store import verdicts
+from sync.store.documents import encode
 from sync.store.schema import audit, episode, observation, outbox, override, published, rests_on, settled, verdict
 
-_OWN = (rests_on, episode, published, settled, override, observation, outbox, audit)
+_OWN = (rests_on, episode, published, settled, override, observation, audit)
 _MEMORY = (rests_on, verdict, published, override)
 
 
@@ -24,10 +25,13 @@ def rename_project(tx: Connection, former: str, key: str) -> None:
         tx.execute(delete(table).where(table.c.project == key))
     for table in _OWN:
         tx.execute(update(table).where(table.c.project == former).values(project=key))
-    itself = Ref("milepost", "project", former)
-    standings = [
-        msgspec.structs.replace(one, subject=Ref("milepost", "project", key)) if one.subject == itself else one
-        for one in verdicts.load(tx, former)
-    ]
-    verdicts.save(tx, former, [], [])
-    verdicts.save(tx, key, standings, [])
+    left = outbox.c.state.in_(("planned", "sending"))
+    tx.execute(delete(outbox).where(outbox.c.project == key, not_(left)))  # its numbers may be taken by what is left to do
+    tx.execute(update(outbox).where(outbox.c.project == former, left).values(project=key))
+    itself, anew = Ref("milepost", "project", former), Ref("milepost", "project", key)
+    for one in verdicts.load(tx, former):
+        if one.subject == itself:
+            moved = msgspec.structs.replace(one, subject=anew)
+            here = and_(verdict.c.project == former, verdict.c.rule == one.rule, verdict.c.subject == str(itself))
+            tx.execute(update(verdict).where(here).values(subject=str(anew), doc=encode(moved)))
+    tx.execute(update(verdict).where(verdict.c.project == former).values(project=key))
