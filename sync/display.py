@@ -32,6 +32,10 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
         return self.standing.truth is None and self.state == "on"
 
     @property
+    def was_never_known(self) -> bool:
+        return self.standing.truth is None and self.standing.known is None
+
+    @property
     def is_doubtful(self) -> bool:
         """Nobody knows whether it is true, and no earlier truth is held."""
         return self.standing.truth is None and self.state != "on"
@@ -54,19 +58,24 @@ def gather(
 ) -> Mapping[Ref, Sequence[Shown]]:
     """For each target one entry a rule, highest rank first.
 
-    Where several subjects share a target, the most alarming counts: any that is on, but of a favourable status any that is not.
+    Where several subjects share a target, the most alarming counts: any that is on, but of a favourable status any that is not; of
+    those that are alike, one that is known.
     """
     result: dict[Ref, Sequence[Shown]] = {}
     for target, standings in by_target.items():
         best: dict[str, Shown] = {}
         for standing in standings:
             rule = rules[standing.rule]
-            state = shown(standing, rule, now=now, unknown_after=project.unknown_after)
+            one = Shown(rule=rule, standing=standing, state=shown(standing, rule, now=now, unknown_after=project.unknown_after))
             held = best.get(rule.id)
-            if held is None or _alarming(rule, state) > _alarming(rule, held.state):
-                best[rule.id] = Shown(rule=rule, standing=standing, state=state)
+            if held is None or _weight(one) > _weight(held):
+                best[rule.id] = one
         result[target] = sorted(best.values(), key=lambda one: (-one.rule.rank, one.rule.id))
     return result
+
+
+def _weight(one: Shown) -> tuple[int, bool]:
+    return _alarming(one.rule, one.state), not one.was_never_known
 
 
 def _alarming(rule: StatusRule, state: str) -> int:
@@ -89,14 +98,17 @@ def wanted(
 
 
 def _newly(entries: Sequence[Shown], published: Value) -> Sequence[Shown]:
-    """The entries as one slot may show them: a favourable status that is only held from before stays where it shows, and never
-    appears anew."""
-    return [
-        one
-        if one.rule.kind != "favourable" or one.standing.truth is True or one.state != "on" or shows(published, one.rule)
-        else msgspec.structs.replace(one, state="off")
-        for one in entries
-    ]
+    """The entries as one slot may show them. A favourable status that is only held from before stays where it shows, and never
+    appears anew. An alarm that shows stays though nobody has known it before, as where another project was the first to show it."""
+    return [_on_slot(one, shows(published, one.rule)) for one in entries]
+
+
+def _on_slot(one: Shown, is_there: bool) -> Shown:
+    if one.rule.kind == "alarm" and one.was_never_known and is_there:
+        return msgspec.structs.replace(one, state="on")
+    if one.rule.kind == "favourable" and one.standing.truth is not True and one.state == "on" and not is_there:
+        return msgspec.structs.replace(one, state="off")
+    return one
 
 
 def ending(entries: Sequence[Shown], value: Value) -> Iterator[Shown]:

@@ -13,7 +13,7 @@ import msgspec
 from mappings.change import Owned, Slot
 from mappings.model import Ref
 from sync.listings import ScopedProject, listings_of
-from sync.plan import Taken
+from sync.project import Taken
 from sync.source import Source
 from sync.store import entities, publishing
 from sync.store.connect import Connection
@@ -34,6 +34,7 @@ class Ownership:
 
     def __init__(self, project: ScopedProject, in_order: Sequence[ScopedProject]) -> None:
         self._project = project
+        self._in_order = in_order
         keys = [one.key for one in in_order]
         self._earlier = in_order[: keys.index(project.key)] if project.key in keys else in_order
         self._others = [one for one in in_order if one.key != project.key]
@@ -44,18 +45,24 @@ class Ownership:
         for other in self._earlier:
             shared = {ref for ref in targets if self._would_show_the_same(other, ref.source)}
             theirs = entities.members_among(tx, listings_of(tx, other).keys, shared)
+            left_alone = frozenset(publishing.held_by_others(tx, self._project.key, theirs))
             found.extend(
-                Taken(owned, frozenset(ref for ref in theirs if ref.source == source)) for source, owned in other.view.owned.items()
+                Taken(owned, frozenset(ref for ref in theirs if ref.source == source), left_alone)
+                for source, owned in other.view.owned.items()
             )
         return found
 
     def passed_on(self, tx: Connection, slots: Iterable[Slot]) -> frozenset[Slot]:
         """Those of `slots`, which this project published and shows no longer, that are another project's to show now."""
+        return self._held_by(tx, self._others, slots)
+
+    @staticmethod
+    def _held_by(tx: Connection, projects: Iterable[ScopedProject], slots: Iterable[Slot]) -> frozenset[Slot]:
         found: set[Slot] = set()
-        for other in self._others:
-            owned = other.view.owned
+        for one in projects:
+            owned = one.view.owned
             some = {slot for slot in slots if (there := owned.get(slot.target.source)) is not None and there.covers(slot)}
-            held = entities.members_among(tx, listings_of(tx, other).keys, {slot.target for slot in some})
+            held = entities.members_among(tx, listings_of(tx, one).keys, {slot.target for slot in some})
             found |= {slot for slot in some if slot.target in held}
         return frozenset(found)
 
@@ -69,6 +76,22 @@ class Ownership:
             published={slot: row for slot, row in published.items() if slot in mine},
             held={slot: row for slot, row in held.items() if slot in mine},
         )
+
+    def left_over(self, tx: Connection) -> Mapping[str, int]:
+        """By the keys of projects that the file does not have, how many values of theirs are still shown that nobody takes over.
+
+        Only the first project of the file is told.
+        """
+        if self._in_order[:1] != [self._project]:
+            return {}
+        found: dict[str, int] = {}
+        for key in sorted(set(publishing.projects(tx)) - {one.key for one in self._in_order}):
+            shown = {slot for slot, row in publishing.published(tx, key).items() if row.value is not None}
+            gone = entities.buried(tx, {slot.target for slot in shown})
+            left = {slot for slot in shown if slot.target not in gone} - self._held_by(tx, self._in_order, shown)
+            if left:
+                found[key] = len(left)
+        return found
 
     def covers(self, slot: Slot) -> bool:
         """Whether this project would show something in `slot`, wherever its target is."""

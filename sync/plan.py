@@ -8,7 +8,7 @@ from datetime import datetime
 
 import msgspec
 
-from mappings.change import Action, Change, Memory, Note, Owned, Plan, Slot, Value
+from mappings.change import Action, Change, Memory, Note, Plan, Slot, Value
 from mappings.model import ChangeRequest, Entity, Ref, WorkItem
 from mappings.rules import StatusRule
 from sync.compare import Decision, Held, Pushed, Situation, decide
@@ -16,23 +16,14 @@ from sync.derive import Standing
 from sync.display import Wanted, ending, evidence_document, gather, statuses_of, wanted
 from sync.graph import Graph
 from sync.names import name_of
-from sync.project import ProjectView
+from sync.project import ProjectView, Taken
 from sync.reasons import Leaving, adopted, conflict, plain, titles_in
 from sync.recipients import Delivery, deliver
+from sync.unheard import unheard
 from sync.unknowns import gives_up, knows_again
 
 Place = tuple[str, str, str, str]
 """Source, container, slot kind and slot name: where a kind of slot was compared before."""
-
-
-class Taken(msgspec.Struct, frozen=True):
-    """What an earlier project of the file owns on the targets that it shares with this one."""
-
-    owned: Owned
-    targets: frozenset[Ref]
-
-    def holds(self, slot: Slot) -> bool:
-        return slot.target in self.targets and self.owned.claims(slot)
 
 
 class Remembered(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +72,7 @@ def make_plan(
         config_hash=config_hash,
         verdict_hash=verdict_hash(standings),
         changes=tuple(planner.changes),
-        notes=(*planner.notes, *_unheard(project, by_id, deliveries, graph, remembered)),
+        notes=(*planner.notes, *unheard(project, by_id, deliveries, graph, remembered.taken, remembered.actual)),
         memories=tuple(planner.memories),
         published=sum(1 for slot, pushed in remembered.pushed.items() if pushed.value is not None and is_counted(project, slot)),
     )
@@ -162,13 +153,18 @@ class _Planner:
         target = self.graph.entities.get(slot.target) or self.remembered.strays.get(slot.target)
         if target is None:
             return
-        if self.remembered.is_taken(slot):
+        if self.remembered.is_taken(slot) or self._is_a_persons(slot):
             return
         if not is_owned(self.project, slot):
             self._tell_of_former(slot, target)
             return
         situation = self._situation(slot, want, target)
         self._carry_out(situation, target, decide(situation))
+
+    def _is_a_persons(self, slot: Slot) -> bool:
+        """Whether a person's value stays on what has left the scopes: nothing is asked for there any longer."""
+        held = self.remembered.held.get(slot)
+        return held is not None and slot.target in self.remembered.strays and self.remembered.actual.get(slot) == held.value
 
     def _tell_of_former(self, slot: Slot, target: Entity) -> None:
         pushed = self.remembered.pushed.get(slot)
@@ -314,59 +310,3 @@ def is_editable(target: Entity) -> bool:
 def _status_ids(value: Value) -> list[tuple[str, str]]:
     statuses = statuses_of(value) if isinstance(value, dict) else []
     return sorted((str(one.get("id")), str(one.get("state"))) for one in statuses)
-
-
-def _how_to_hear(project: ProjectView) -> str:
-    if not project.watch:
-        return f"name a watch ticket under projects.{project.key}.watch"
-    named = ", ".join(f"{source}: {key}" for source, key in sorted(project.watch.items()))
-    return f"the watch ticket under projects.{project.key}.watch ({named}) is not among the tickets that its scopes read"
-
-
-def _whose(project: ProjectView, targets: Sequence[Ref], graph: Graph) -> str:
-    named = ", ".join(name_of(graph.entities[ref]) for ref in targets if ref in graph.entities)
-    return f"{named} shows what a project before it in the file says; name another watch ticket under projects.{project.key}.watch"
-
-
-def _is_anothers(target: Ref, rule: StatusRule, project: ProjectView, remembered: Remembered) -> bool:
-    """Whether all that would show a status on `target` is an earlier project's."""
-    visible = list(_visible(target, rule, project))
-    return bool(visible) and all(map(remembered.is_taken, visible))
-
-
-def _visible(target: Ref, rule: StatusRule, project: ProjectView) -> Iterator[Slot]:
-    """Where people would see a status on `target`."""
-    labels = project.label_rules.get(target.source, {})
-    yield from (Slot(target, "label", label) for label, shown in labels.items() if shown == rule.id)
-    owned = project.owned.get(target.source)
-    if owned is not None and owned.field is not None:
-        yield Slot(target, "field", owned.field)
-    elif owned is not None and owned.property is not None:
-        yield Slot(target, "property", owned.property)
-
-
-def _unheard(
-    project: ProjectView,
-    rules: Mapping[str, StatusRule],
-    deliveries: Sequence[Delivery],
-    graph: Graph,
-    remembered: Remembered,
-) -> Iterator[Note]:
-    for delivery in deliveries:
-        standing = delivery.standing
-        rule = rules[standing.rule]
-        on = rule.kind == "alarm" and standing.truth is not False and standing.known
-        if (
-            on
-            and not _is_anothers(standing.subject, rule, project, remembered)
-            and all(_is_anothers(target, rule, project, remembered) for target in delivery.targets)
-        ):
-            subject = graph.entities.get(standing.subject)
-            how = _whose(project, delivery.targets, graph) if delivery.targets else _how_to_hear(project)
-            yield Note(
-                kind="finding",
-                project=project.key,
-                text=f"this alert reaches nobody: {standing.says}; {how}",
-                key=name_of(subject) if subject is not None else str(standing.subject),
-                url=subject.url if subject is not None else None,
-            )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 
 from mappings.change import Change, Memory, Note, Plan, Slot, Value
-from mappings.model import Entity
+from mappings.model import Entity, Ref
 from sync.assess import Assessment
 from sync.compare import Held, Pushed
+from sync.derive import Standing
 from sync.listings import ScopedProject
 from sync.ownership import TARGETS, Inherited, Ownership
 from sync.plan import Place, Remembered, container_of, make_plan
@@ -35,6 +36,7 @@ class _Recalled(msgspec.Struct, frozen=True, kw_only=True):
     remembered: Remembered
     inherited: Inherited
     out_of_reach: Sequence[Published]
+    left_over: Mapping[str, int]
     skipped: Mapping[Slot, Skipped]
 
 
@@ -104,6 +106,7 @@ def _recall(
             taken=taken,
         ),
         inherited=inherited,
+        left_over=ownership.left_over(tx),
         out_of_reach=[row for slot, row in every.items() if slot.target.source not in sources and row.value is not None],
         skipped=audit.skipped(tx, key, assessment.now - ROLLING),
     )
@@ -115,19 +118,32 @@ def _continued(inherited: Inherited, assessment: Assessment) -> Inherited:
         return inherited
     rules = {rule.id: rule for rule in assessment.project.rules}
     delivered = deliver(assessment.graph, assessment.project.view, rules, assessment.standings, now=assessment.now)
-    episodes = {(target, one.standing.rule): one.standing.episode for one in delivered for target in one.targets}
+    standings: dict[tuple[Ref, str], list[Standing]] = {}
+    for one in delivered:
+        for target in one.targets:
+            standings.setdefault((target, one.standing.rule), []).append(one.standing)
+
+    def own(slot: Slot, named: Iterable[str], before: str | None) -> str | None:
+        """The episode here of what the slot was about. Where that is known to be over, the one `before`, which is open nowhere."""
+        about = [one for rule in named for one in standings.get((slot.target, rule), ())]
+        episode = next((one.episode for one in about if one.episode), None)
+        return before if episode is None and about and all(one.truth is False for one in about) else episode
+
     return Inherited(
         published={
-            slot: msgspec.structs.replace(
-                row, episode=next((found for rule in row.rules if (found := episodes.get((slot.target, rule)))), None)
-            )
+            slot: msgspec.structs.replace(row, episode=own(slot, row.rules, row.episode))
             for slot, row in inherited.published.items()
         },
         held={
-            slot: msgspec.structs.replace(row, episode=episodes.get((slot.target, row.rule or "")))
+            slot: msgspec.structs.replace(row, episode=own(slot, _about(row, inherited.published.get(slot)), row.episode))
             for slot, row in inherited.held.items()
         },
     )
+
+
+def _about(hold: Hold, published: Published | None) -> Sequence[str]:
+    """The statuses that a hold is about: what was shown before, and what the person set."""
+    return [*(published.rules if published is not None else ()), *([hold.rule] if hold.rule is not None else [])]
 
 
 def _held(row: Hold) -> Held:
@@ -146,6 +162,15 @@ def _with_findings(plan: Plan, recalled: _Recalled) -> Plan:
             "put the source back, run milepost unpublish, then take it out",
         )
         for source, count in sorted(by_source.items())
+    ]
+    notes += [
+        Note(
+            kind="finding",
+            project=plan.project,
+            text=f"{count:,} values of project {key}, which this file does not have, are still shown; "
+            f"milepost unpublish --project {key} takes them back",
+        )
+        for key, count in recalled.left_over.items()
     ]
     return msgspec.structs.replace(plan, notes=(*plan.notes, *notes))
 
@@ -180,7 +205,9 @@ def _without_the_skipped(plan: Plan, recalled: _Recalled, assessment: Assessment
 
 def _is_due(before: Skipped, now: datetime) -> bool:
     """Nothing tells when what could not be seen can be seen again, so it is looked for; but not in every run."""
-    return now - before.last.at >= min(SOONEST * (1 << min(before.times - 1, 10)), LATEST)
+    elapsed = now - before.last.at
+    # One that is dated ahead was tried by a clock that was ahead.
+    return elapsed < timedelta() or elapsed >= min(SOONEST * (1 << min(before.times - 1, 10)), LATEST)
 
 
 def _is_news(before: Entry, change: Change, target: Entity | None) -> bool:

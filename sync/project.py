@@ -8,9 +8,9 @@ from typing import Literal
 
 import msgspec
 
-from mappings.change import Owned
+from mappings.change import Owned, Slot
 from mappings.conditions import Bound
-from mappings.model import Relation
+from mappings.model import Ref, Relation
 
 
 class DeclaredLink(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,3 +67,15 @@ class ProjectView(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[str, ...] = ()
     unknown_after: timedelta = timedelta(hours=24)
     closed_within: timedelta = timedelta(days=30)
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """What an earlier project of the file owns on the targets that it shares with this one. Some of it may be `left_alone`, as a
+    person set it."""
+
+    owned: Owned
+    targets: frozenset[Ref]
+    left_alone: frozenset[Slot] = frozenset()
+
+    def holds(self, slot: Slot) -> bool:
+        return slot.target in self.targets and self.owned.claims(slot)

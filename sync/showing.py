@@ -15,8 +15,7 @@ from sync.assess import Assessment
 from sync.derive import Standing, shown
 from sync.display import Shown, gather, holds_several, shows, wanted
 from sync.names import name_of
-from sync.plan import Taken
-from sync.project import ProjectView
+from sync.project import ProjectView, Taken
 from sync.recipients import deliver
 
 

@@ -14,7 +14,7 @@ from sync.apply import Applied
 from sync.names import name_of
 from sync.plan import container_of, is_editable
 from sync.source import Source
-from sync.store import audit, entities, publishing
+from sync.store import audit, entities, publishing, resting, verdicts
 from sync.store.connect import Database
 
 
@@ -76,6 +76,7 @@ def _removal(project: str, slot: Slot, value: Value, target: Entity) -> Change:
         title=target.title if isinstance(target, WorkItem | ChangeRequest) else "",
         url=target.url,
         reason="taken back by milepost unpublish",
+        counts=False,  # somebody asked for it; the safety check is for what nobody did
     )
 
 
@@ -97,15 +98,22 @@ def _is_former(slot: Slot, sources: Mapping[str, Source]) -> bool:
     return source is not None and not source.owned.covers(slot)
 
 
-def forget_withdrawn(database: Database, plan: Plan, applied: Applied) -> None:
+def forget_withdrawn(database: Database, plan: Plan, applied: Applied, *, is_over: bool) -> None:
     """Ends the memory of what `plan`, the whole of a project's, has taken back, and of what is no longer ours. What could not be
-    taken, as from an archived ticket, stays known: a later time may do it."""
+    taken, as from an archived ticket or one that is gone, stays known: a later time may do it. A project that `is_over`, since the
+    file no longer has it, leaves no standings either."""
     over = {result.change.slot for result in applied.results if result.state in ("done", "conflict")}
     skipped = {note.slot for note in plan.notes if note.kind == "skipped"}
     left = {change.slot for change in plan.changes} - over | skipped
     with database.write() as tx:
+        published = publishing.published(tx, plan.project)
+        gone = entities.buried(tx, {slot.target for slot in published})
+        left |= {slot for slot, row in published.items() if slot.target in gone and row.value is not None}
         if not left:
             publishing.forget_project(tx, plan.project)
+            if is_over:
+                verdicts.end(tx, plan.project, database.now(tx))
+                resting.save(tx, plan.project, [])
             return
         publishing.forget_published(tx, [slot for slot in publishing.published(tx, plan.project) if slot not in left])
         publishing.forget_held(tx, list(publishing.held(tx, plan.project)))

@@ -22,12 +22,15 @@ from sync.derive import Standing
 from sync.explain import named
 from sync.listings import ScopedProject
 from sync.names import name_of
+from sync.ownership import TARGETS, Ownership
+from sync.project import Taken
 from sync.reasons import conflict
 from sync.recipients import Delivery, deliver, why_untold
 from sync.showing import can_show, shown_on, state_seen, wanted_in
 from sync.store import entities, publishing
 from sync.store.connect import Database
 from sync.store.publishing import Hold
+from sync.unheard import unheard
 
 
 class ProjectStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +40,7 @@ class ProjectStatus(msgspec.Struct, frozen=True, kw_only=True):
     deliveries: Sequence[Delivery]
     holds: Sequence[Hold]
     slots: Mapping[Slot, Value]
+    taken: Sequence[Taken] = ()
 
 
 class _Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,14 +63,17 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True):
         return self.state != "off" and not self.is_unread
 
 
-def look_at(database: Database, project: ScopedProject) -> ProjectStatus:
-    """Judges the stored facts; writes nothing."""
+def look_at(database: Database, project: ScopedProject, in_order: Sequence[ScopedProject]) -> ProjectStatus:
+    """Judges the stored facts; writes nothing. `in_order` are all projects of the file."""
     assessment = assess(database, project, stop=threading.Event())
     deliveries = deliver(assessment.graph, project.view, _rules(assessment), assessment.standings, now=assessment.now)
     with database.read() as tx:
         held = publishing.held(tx, project.key)
-        slots = entities.slots_of(tx, {target for one in deliveries for target in one.targets})
-    return ProjectStatus(assessment=assessment, deliveries=deliveries, holds=[held[slot] for slot in sorted(held)], slots=slots)
+        targets = {ref for one in deliveries for ref in (one.standing.subject, *one.targets) if ref.kind in TARGETS}
+        slots = entities.slots_of(tx, targets)
+        taken = Ownership(project, in_order).taken(tx, targets)
+    holds = [held[slot] for slot in sorted(held)]
+    return ProjectStatus(assessment=assessment, deliveries=deliveries, holds=holds, slots=slots, taken=taken)
 
 
 def status_lines(projects: Sequence[ProjectStatus], width: int, *, everything: bool) -> Iterator[Text]:
@@ -95,7 +102,7 @@ def status_lines(projects: Sequence[ProjectStatus], width: int, *, everything: b
             sources = listed(sorted({source for standing in unread for source in sources_of(standing.missing)}))
             text = f"? {counted_statuses(len(unread))} not known without {sources}"
             yield from wrapped(Text(text, style="yellow"), width, indent=2, hanging=4)
-        for text in unheard(one):
+        for text in untold(one):
             yield from wrapped(Text(f"! {text}", style="yellow"), width, indent=2, hanging=4)
     yield from source_lines([one.assessment for one in projects], width)
 
@@ -189,16 +196,11 @@ def _why_held(hold: Hold, name: str, assessment: Assessment) -> str:
             return conflict(hold.value, wanted_in(hold.slot, assessment))
 
 
-def unheard(project: ProjectStatus) -> Sequence[str]:
+def untold(project: ProjectStatus) -> Sequence[str]:
     """The alarms that reach nobody, and what to do about it."""
-    rules, view = _rules(project.assessment), project.assessment.project.view
-    named = ", ".join(f"{source}: {key}" for source, key in sorted(view.watch.items()))
-    what = f"({named}) is not among the tickets that its scopes read" if named else "names no ticket yet"
-    return [
-        f"this alert reaches nobody: {one.standing.says}; projects.{view.key}.watch {what}"
-        for one in project.deliveries
-        if not one.targets and rules[one.standing.rule].kind == "alarm" and one.standing.known and one.standing.truth is not False
-    ]
+    one = project.assessment
+    notes = unheard(one.project.view, _rules(one), project.deliveries, one.graph, project.taken, project.slots)
+    return [note.text for note in notes]
 
 
 def status_documents(projects: Iterable[ProjectStatus], *, everything: bool) -> list[Document]:
@@ -230,7 +232,7 @@ def _document(project: ProjectStatus, *, everything: bool) -> Document:
             if everything or row.state != "off"
         ],
         "held": [_held_document(hold, assessment) for hold in project.holds],
-        "unheard": unheard(project),
+        "unheard": untold(project),
         "streams": [
             {
                 "source": one.source,

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, exists, select
+from sqlalchemy import Connection, and_, delete, exists, select, update
 
 from mappings.model import Ref
 from sync.derive import Episode, Standing
@@ -45,6 +45,12 @@ def save(tx: Connection, project: str, standings: Iterable[Standing], episodes: 
         tx.execute(delete(verdict).where(verdict.c.project == project, verdict.c.rule == rule, verdict.c.subject == subject))
     for chunk in chunks([_episode(project, one) for one in episodes]):
         upsert(tx, episode, chunk, update=("closed_at",))
+
+
+def end(tx: Connection, project: str, now: datetime) -> None:
+    """The project is over: it has no standings any more, and its episodes close."""
+    tx.execute(delete(verdict).where(verdict.c.project == project))
+    tx.execute(update(episode).where(episode.c.project == project, episode.c.closed_at.is_(None)).values(closed_at=now))
 
 
 def open_episodes(tx: Connection, project: str) -> list[Episode]:

@@ -9,7 +9,7 @@ import pytest
 
 from sync.assess import Assessment
 from sync.cli.render_sources import counted_statuses
-from sync.cli.render_status import ProjectStatus, status_lines, unheard
+from sync.cli.render_status import ProjectStatus, status_lines, untold
 from sync.listings import ScopedProject
 from sync.recipients import deliver
 from tests.cli.office import FIELD, Office
@@ -186,7 +186,7 @@ QUIET = """\
 @pytest.mark.parametrize(
     ("watch", "what"),
     [
-        ({}, "projects.churn.watch names no ticket yet"),
+        ({}, "name a watch ticket under projects.churn.watch"),
         ({"jira": "ML-1"}, "projects.churn.watch (jira: ML-1) is not among the tickets that its scopes read"),
     ],
 )
@@ -197,7 +197,7 @@ def test_an_alert_that_reaches_nobody_is_told_with_what_is_wrong_with_the_watch_
     world.observation(version, "failed", source="mlflow")
     world.set_project(watch=watch)
 
-    told = unheard(looked_at(world))
+    told = untold(looked_at(world))
 
     assert len(told) == 1
     assert told[0].startswith("this alert reaches nobody: churn-classifier v3 has drifted")

@@ -398,8 +398,17 @@ def test_a_target_that_cannot_be_edited_is_skipped_and_nothing_forgotten() -> No
 def test_targets_of_an_earlier_project_are_left_to_it() -> None:
     office = Office()
     office.desk.foreign = frozenset({office.item.ref})
+    office.desk.actual[Slot(office.item.ref, "field", "ML Status")] = "Bad"
     plan = office.go("bad")
     assert (plan.changes, plan.notes, plan.memories) == ((), (), ())
+
+
+def test_an_alarm_that_the_earlier_project_does_not_show_reaches_nobody() -> None:
+    office = Office()
+    office.desk.foreign = frozenset({office.item.ref})
+    plan = office.go("bad")
+    assert (plan.changes, plan.memories) == ((), ())
+    assert [note.text.partition(":")[0] for note in plan.notes] == ["this alert reaches nobody"]
 
 
 def test_what_a_lost_target_shows_is_held() -> None:

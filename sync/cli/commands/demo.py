@@ -124,7 +124,7 @@ def _sync_twice(session: Session, sandbox: Sandbox) -> Shown:
         return Shown(
             first=first,
             second=second,
-            statuses=[look_at(database, project) for project in workspace.projects],
+            statuses=[look_at(database, project, workspace.projects) for project in workspace.projects],
             writes_first=writes_first,
             writes_second=_writes(sandbox) - writes_first,
         )
