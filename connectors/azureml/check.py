@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
-import httpx
 import msgspec
 
 from connectors.azureml import sdk
@@ -18,13 +15,14 @@ from connectors.azureml.monitors import read_monitors
 from connectors.azureml.options import AzureMLOptions, AzureMLScope, RegistryOptions
 from connectors.azureml.permissions import RUN_HISTORY
 from connectors.base import Finding
+from connectors.clocks import compare_clocks
 from connectors.errors import SourceError
 from connectors.globs import matches, near
+from connectors.rates import read_http_date
 from mappings.azureml import each
 from mappings.azureml_names import Site
 from mappings.azureml_records import ContainerRecord
 
-_LARGEST_SKEW = timedelta(minutes=1)
 _container_decoder = msgspec.json.Decoder(ContainerRecord, strict=False)
 
 
@@ -82,24 +80,7 @@ def _workspace(api: AzureApi, options: AzureMLOptions) -> Iterator[Finding]:
         location = None
     place = f" in {location}" if location else ""
     yield Finding(level="ok", topic="workspace", text=f"signed in; {options.workspace}{place} ({options.cloud}) can be read")
-    yield from _clock(response)
-
-
-def _clock(response: httpx.Response) -> Iterator[Finding]:
-    try:
-        theirs = parsedate_to_datetime(response.headers["date"])
-    except (KeyError, ValueError):
-        return
-    skew = abs(datetime.now(UTC) - (theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)))
-    if skew > _LARGEST_SKEW:
-        yield Finding(
-            level="warning",
-            topic="clock",
-            text=f"this clock and Azure's differ by {int(skew.total_seconds())} s",
-            fix="synchronise this clock: how fresh facts are is judged by time",
-        )
-    else:
-        yield Finding(level="ok", topic="clock", text="agrees with Azure's")
+    yield from compare_clocks(read_http_date(response.headers.get("date")), "Azure's")
 
 
 def _named(

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
 import msgspec
 
 from connectors.base import Finding, SourceContext
+from connectors.clocks import compare_clocks
 from connectors.errors import AuthError, SourceError
 from connectors.github.credentials import Installation, installation
 from connectors.github.options import API_VERSION, GithubOptions, GithubScope, is_glob, matches
 from connectors.github.repositories import MISSING_FIX, Repositories, Resolved
 from connectors.http import Client, decode, read_budget
+from connectors.rates import read_http_date
 from mappings.github_records import Repository, User
-
-SKEW = 60.0
-"""Seconds by which the clocks may differ before windows of time become doubtful."""
 
 _ACCESS = {"read": 1, "write": 2, "admin": 3}
 _TO_READ = {"metadata": "read", "contents": "read", "issues": "read", "pull_requests": "read"}
@@ -61,7 +59,7 @@ class Health:
         yield from self._identity()
         yield from _token(response)
         yield from _budget(response)
-        yield from _clock(response)
+        yield from compare_clocks(read_http_date(response.headers.get("date")), "GitHub's")
         resolved = self._repositories.resolve(scope)
         yield from _unresolved(scope, resolved)
         for repository in resolved.found:
@@ -193,18 +191,6 @@ def _budget(response: httpx.Response) -> Iterator[Finding]:
         text=f"{budget.remaining} of {budget.limit} requests left{reset}",
         fix="run less often, or use a GitHub App" if scarce else None,
     )
-
-
-def _clock(response: httpx.Response) -> Iterator[Finding]:
-    try:
-        skew = (datetime.now(UTC) - parsedate_to_datetime(response.headers["date"])).total_seconds()
-    except (KeyError, ValueError, TypeError):
-        return
-    if abs(skew) > SKEW:
-        text = f"this machine's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} GitHub's"
-        yield Finding(level="warning", topic="clock", text=text, fix="synchronise it (NTP)")
-    else:
-        yield Finding(level="ok", topic="clock", text="the clocks agree")
 
 
 def _unresolved(scope: GithubScope, resolved: Resolved) -> Iterator[Finding]:

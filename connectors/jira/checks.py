@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from urllib.parse import urlsplit
 
 import msgspec
 
 from connectors.base import Finding, SourceContext
+from connectors.clocks import compare_clocks
 from connectors.errors import SourceError
 from connectors.jira.api import JiraApi
 from connectors.jira.deployment import deployment_of_type
@@ -23,7 +23,6 @@ from connectors.jira.site import known_zone, own_fields
 from mappings.jira_records import FieldRecord, identity
 from mappings.jira_values import as_label
 
-SKEW = timedelta(minutes=2)
 _LONGEST_SEARCH = 80
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -87,12 +86,7 @@ class Checks:
 
     def _clock(self) -> Iterator[Finding]:
         answered_at, budget = self._api.clock_and_budget()
-        skew = abs(datetime.now(UTC) - answered_at) if answered_at else None
-        if skew is not None and skew > SKEW:
-            text = f"this machine's clock and Jira's differ by {int(skew.total_seconds())} seconds"
-            yield Finding(level="warning", topic="clock", text=text, fix="set this machine's clock by NTP")
-        elif skew is not None:
-            yield Finding(level="ok", topic="clock", text="this machine's clock agrees with Jira's")
+        yield from compare_clocks(answered_at, "Jira's")
         if budget is not None and budget.remaining is not None:
             of = f" of {budget.limit}" if budget.limit else ""
             yield Finding(level="info", topic="rate budget", text=f"{budget.remaining}{of} requests are left for now")

@@ -5,20 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-import httpx
 import msgspec
 
 from connectors.base import Finding, SourceContext
+from connectors.clocks import compare_clocks
 from connectors.errors import SourceError
 from connectors.globs import matches, near
 from connectors.http import quotable
 from connectors.mlflow import sdk
 from connectors.mlflow.api import ROOT, MlflowApi
 from connectors.mlflow.options import MlflowScope, MlflowSecrets
+from connectors.rates import read_http_date
 
 _VERSION = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})[\w.+-]{0,30}")
 _SINCE = {
@@ -26,7 +25,6 @@ _SINCE = {
     (2, 4): "the server knows no data sets of runs: nothing is known of the data that a model was trained on",
 }
 """What is missing before these versions. It is read as none, and the rest as usual."""
-_LARGEST_SKEW = timedelta(minutes=1)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -73,7 +71,7 @@ def _server(api: MlflowApi) -> Iterator[Finding]:
     else:
         yield Finding(level="ok", topic="server", text=f"MLflow {version[0]} at {api.url}")
         yield from _too_old((int(version[1]), int(version[2])))
-    yield from _clock(response)
+    yield from compare_clocks(read_http_date(response.headers.get("date")), "the server's")
 
 
 def _too_old(version: tuple[int, int]) -> Iterator[Finding]:
@@ -81,23 +79,6 @@ def _too_old(version: tuple[int, int]) -> Iterator[Finding]:
         if version < since:
             wanted = ".".join(map(str, since))
             yield Finding(level="warning", topic="features", text=lacking, fix=f"upgrade the server to MLflow {wanted} or later")
-
-
-def _clock(response: httpx.Response) -> Iterator[Finding]:
-    try:
-        theirs = parsedate_to_datetime(response.headers["date"])
-    except (KeyError, ValueError):
-        return
-    skew = abs(datetime.now(UTC) - (theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)))
-    if skew > _LARGEST_SKEW:
-        yield Finding(
-            level="warning",
-            topic="clock",
-            text=f"this clock and the server's differ by {int(skew.total_seconds())} s",
-            fix="synchronise both: how fresh facts are is judged by time",
-        )
-    else:
-        yield Finding(level="ok", topic="clock", text="agrees with the server's")
 
 
 def _account(context: SourceContext, api: MlflowApi) -> Iterator[Finding]:

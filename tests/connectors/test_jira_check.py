@@ -133,7 +133,7 @@ def test_a_hidden_time_zone(site: JiraCloud) -> None:
 
 def test_clocks_that_differ(site: JiraCloud) -> None:
     site.clock = lambda: datetime.now(UTC) - timedelta(minutes=10)
-    assert "differ by" in the_problem(check(site), "clock")
+    assert "ahead of Jira's" in the_problem(check(site), "clock")
 
 
 def test_a_field_that_is_not_there(site: JiraCloud) -> None:
