@@ -24,7 +24,10 @@ from cryptography.x509.oid import NameOID
 
 from config.project import ProjectFile
 from connectors.base import Batch, Connection, Connector, Finding, Options, SourceContext
-from mappings.model import Entity, Missing, ModelVersion, Ref, Run
+from connectors.errors import Unavailable
+from mappings.change import Note
+from mappings.model import Entity, Missing, ModelVersion, Ref, Run, RunStatus
+from sandbox.faults import Fault, html_page
 from sandbox.github import DEFAULT_TOKEN, GitHub
 from sandbox.jira import JiraCloud
 from sync.build import ConnectionTypes, build_workspace, read_project_file
@@ -64,6 +67,22 @@ STATUSES: Sequence[Mapping[str, Any]] = (
     },
 )
 
+OPTIONS = ("Good", "Bad", "Model ready", "Data blocked", "Drift alert", "Unknown")
+"""What a field must offer to show every status."""
+
+FAILING: Mapping[str, Any] = {
+    "id": "failing",
+    "title": "Bad",
+    "kind": "alarm",
+    "rank": 40,
+    "says": "a run of it failed",
+    "for": "work_item",
+    "via": ["built_from", "registered_from"],
+    "when": {"any": [{"run": {"status": "failed"}}]},
+    "label": "failing",
+    "override": "until-episode-ends",
+}
+
 
 class ShelfScope(Options):
     """All that stands on the shelf, or what has one of these prefixes."""
@@ -100,6 +119,18 @@ class Shelf:
 
     def put(self, *things: Entity) -> None:
         self.things.update({thing.ref: thing for thing in things})
+
+    def lose(self) -> None:
+        """No page of it can be read."""
+
+        def away(stop: threading.Event, page: int) -> None:
+            raise Unavailable("shelf", "is away")
+
+        self.before_page = away
+
+    def find(self) -> None:
+        """Every page of it can be read."""
+        self.before_page = lambda stop, page: None
 
     def connection(self, **changes: Any) -> Connection:
         said: dict[str, Any] = {
@@ -192,7 +223,7 @@ class Office:
             "statuses": list(STATUSES),
         }
         jira.add_project("ML", "Machine learning")
-        jira.add_field(FIELD, "select", options=("Good", "Bad", "Model ready", "Data blocked", "Drift alert", "Unknown"))
+        jira.add_field(FIELD, "select", options=OPTIONS)
         github.add_repository(REPO)
 
     # -- running ---------------------------------------------------------------------------------------------------------------
@@ -200,6 +231,25 @@ class Office:
     def only_the_shelf(self) -> None:
         """The project file scopes nothing else."""
         self.projects = {"churn": {"scopes": {"shelf": {"prefix": ""}}}}
+
+    def judge_by_runs(self) -> None:
+        """A ticket shows an alarm when a run of it failed, and nothing else; GitHub is left out."""
+        self.without = {"github"}
+        self.scopes = {"jira": {"projects": ["ML"]}, "shelf": {"prefix": ""}}
+        self.projects = {"churn": {"scopes": self.scopes}}
+        self.top = {"publish": {"jira": {"field": FIELD}}, "statuses": [FAILING]}
+
+    def list_all_each_time(self) -> None:
+        """So that what is gone or there again is noticed at once."""
+        self.limits = msgspec.structs.replace(self.limits, full_every=timedelta())
+
+    def lose_jira(self) -> None:
+        """Its tickets cannot be listed."""
+        self.jira.faults.append(Fault(html_page(503), path="*/search/*", times=1_000))
+
+    def rename(self, former: str = "churn", key: str = "loyalty") -> None:
+        """The project file calls a project otherwise."""
+        self.projects = {key if one == former else one: said for one, said in self.projects.items()}
 
     def workspace(self) -> Workspace:
         """As the project file is now."""
@@ -258,6 +308,12 @@ class Office:
         run.plan(Permission(**permission))
         return run.finish()
 
+    def unpublish(self, *keys: str) -> RunResult:
+        """Takes back what was published for these projects."""
+        run = self.run("unpublish")
+        run.unpublish(keys, write=True)
+        return run.finish()
+
     def apply(self, saved: SavedPlan | None = None, **permission: bool) -> RunResult:
         run = self.run("apply")
         run.apply(Permission(**permission), saved)
@@ -302,6 +358,10 @@ class Office:
         sha = self.github.commit(repo, f"{ticket} Train", branch=branch)
         return sha, self.github.open_pull(repo, f"{ticket} Train", branch)
 
+    def tries(self, name: str, ticket: str, status: RunStatus = "failed") -> None:
+        """A run on the shelf that names a ticket."""
+        self.shelf.put(a_run(name, status, tags={"milepost.issue": ticket}))
+
     def train(self, name: str, sha: str, *, aliases: tuple[str, ...] = ("champion",), **metrics: float) -> ModelVersion:
         """A finished run at a commit and the version registered from it, on the shelf."""
         run = Run(
@@ -327,6 +387,22 @@ class Office:
 
 
 LONG_AGO = datetime(2026, 1, 5, 9, tzinfo=UTC)
+
+
+def a_run(name: str, status: RunStatus, **said: Any) -> Run:
+    """A run that ended long ago."""
+    ref = Ref("shelf", "run", name)
+    return Run(ref=ref, run_id=name, experiment="training", status=status, started_at=LONG_AGO, ended_at=LONG_AGO, **said)
+
+
+def notes_of(result: RunResult) -> list[Note]:
+    """All that the plans of a run tell of."""
+    return [note for run in result.projects if run.plan is not None for note in run.plan.notes]
+
+
+def kinds(result: RunResult) -> list[str]:
+    """Of what kind they are."""
+    return [note.kind for note in notes_of(result)]
 
 
 @pytest.fixture(scope="session")

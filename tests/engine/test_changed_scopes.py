@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sandbox.faults import Fault, answers, html_page
 from sync.outcome import ExitCode
 from sync.store import resting
 
 if TYPE_CHECKING:
+    import threading
+
     from tests.engine.conftest import Office
 
 MISTAKEN = {"jql": "project = ML AND nobody knows"}
+on_a_file = pytest.mark.parametrize("dialect", ["sqlite"])
 
 
 @pytest.fixture
@@ -103,3 +107,97 @@ def test_a_narrower_scope_lets_go_once_it_was_listed(shown: Shown) -> None:
     assert planned.plan.changes == ()
     assert office.sync().exit_code is ExitCode.DONE
     assert (office.field(bad), office.field(good)) == (None, "Good")
+
+
+@on_a_file
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_scope_that_may_not_be_listed_leaves_everything_as_it_is(shown: Shown, status: int) -> None:
+    office, *_ = shown
+    office.scopes["jira"] = {"jql": "project = ML"}
+    office.jira.faults.append(Fault(answers(status, {"errorMessages": ["no"]}), path="*/search/*", times=1_000))
+    written = office.writes
+    assert office.sync().exit_code is ExitCode.PARTIAL
+    assert office.writes == written
+
+
+@on_a_file
+def test_one_stream_that_fails_takes_nothing_away(shown: Shown) -> None:
+    """The tickets are listed, the fields are not."""
+    office, *_ = shown
+    office.scopes["jira"] = {"jql": "project = ML"}
+    fields = Fault(html_page(503), path="*/field*", times=1_000)
+    office.jira.faults.append(fields)
+    written = office.writes
+    assert office.sync().exit_code is ExitCode.PARTIAL
+    assert fields.times < 1_000
+    office.jira.faults.clear()
+    assert office.sync().exit_code is ExitCode.DONE
+    assert office.writes == written
+
+
+@on_a_file
+def test_mistake_upon_mistake_loses_nothing(shown: Shown) -> None:
+    office, *_ = shown
+    written = office.writes
+    for mistake in ("nobody knows", "somebody knows", "everybody knows"):
+        office.scopes["jira"] = {"jql": f"project = ML AND {mistake}"}
+        assert office.sync().exit_code is ExitCode.PARTIAL
+    office.scopes["jira"] = {"projects": ["ML"]}
+    assert office.sync().exit_code is ExitCode.DONE
+    assert office.writes == written
+
+
+@on_a_file
+def test_what_a_narrower_scope_let_go_comes_back_with_the_wider_one(shown: Shown) -> None:
+    office, bad, good, *_ = shown
+    for jql, expected in (("project = ML AND labels = good", (None, "Good")), ("project = ML", ("Bad", "Good"))):
+        office.scopes["jira"] = {"jql": jql}
+        assert office.sync().exit_code is ExitCode.DONE
+        assert (office.field(bad), office.field(good)) == expected
+
+
+@on_a_file
+def test_a_listing_that_was_stopped_half_way_loses_nothing(office: Office) -> None:
+    office.judge_by_runs()
+    tickets = [office.ticket() for _ in range(4)]
+    for number, ticket in enumerate(tickets):
+        office.tries(f"r{number}", ticket)
+    office.sync()
+    assert {office.field(ticket) for ticket in tickets} == {"Bad"}
+    office.scopes["shelf"] = {"prefix": "r"}
+    written = office.writes
+
+    def stop_half_way(stop: threading.Event, page: int) -> None:
+        if page == 1:
+            stop.set()
+
+    office.shelf.before_page = stop_half_way
+    office.sync()
+    office.stop.clear()
+    office.shelf.find()
+    (planned,) = office.plan().projects
+    assert planned.plan is not None
+    assert planned.plan.is_empty
+    office.apply()
+    assert office.sync().exit_code is ExitCode.DONE
+    assert office.writes == written
+
+
+@on_a_file
+def test_a_watch_ticket_that_the_changed_scope_may_hold_or_not_shows_its_alarm_on(office: Office) -> None:
+    office.judge_by_runs()
+    office.top["statuses"] = [{**office.top["statuses"][0], "for": "project", "via": []}]
+    ticket = office.ticket()
+    office.projects["churn"]["watch"] = {"jira": ticket}
+    office.tries("r", ticket)
+    office.sync()
+    assert office.field(ticket) == "Bad"
+    office.scopes.update({"jira": MISTAKEN, "shelf": {"prefix": "other"}})
+    office.shelf.lose()
+    office.unknown_after = timedelta()
+    for _ in range(2):
+        office.sync()
+        assert office.field(ticket) == "Bad"
+    office.shelf.find()
+    office.sync()
+    assert office.field(ticket) is None

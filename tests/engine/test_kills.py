@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from sandbox.faults import Fault, loses_answer
 from sync.outcome import ExitCode
-from sync.store import audit
+from sync.store import audit, outbox, publishing
 from sync.store.connect import Connection, Database
 from sync.store.schema import lease
 
@@ -119,3 +119,29 @@ def test_a_kill_right_after_a_lost_answer_repeats_no_write(office: Office) -> No
     assert office.sync().exit_code is ExitCode.DONE
     assert office.field(ticket) == "Bad"
     assert written(office) == 2
+
+
+def test_what_a_killed_run_had_sent_is_settled_under_the_new_key_of_a_renamed_project(office: Office) -> None:
+    ticket = office.ticket("bad")
+    office.sync()
+    office.jira.edit(ticket, labels=["good"])
+    office.pull()
+
+    def sending() -> bool:
+        with office.database.read() as tx:
+            return any(row.state == "sending" for row in outbox.unfinished(tx, "churn"))
+
+    before = written(office)
+    for point in range(1, 20):
+        assert apply_until(office, point, "before")
+        let_time_pass(office)
+        if sending() and office.field(ticket) == "Good":
+            break
+    office.rename()
+    assert office.sync().exit_code is ExitCode.DONE
+    assert office.field(ticket) == "Good"
+    assert written(office) - before == 2
+    with office.database.read() as tx:
+        assert outbox.unfinished(tx, "churn") == outbox.unfinished(tx, "loyalty") == []
+        assert publishing.projects(tx) == ["loyalty"]
+        assert {entry.project for entry in audit.read(tx)} == {"loyalty"}
