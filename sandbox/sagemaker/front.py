@@ -13,13 +13,14 @@ from moto.sagemaker.models import SageMakerModelBackend, sagemaker_backends
 
 from sandbox.sagemaker.listing import Refused, invalid, listed, page
 from sandbox.sagemaker.monitoring import Monitoring
-from sandbox.sagemaker.search import search
+from sandbox.sagemaker.search import Searcher
 from sandbox.sagemaker.shapes import service_model, shaped, violations
 
 Environ = dict[str, Any]
 Respond = Callable[..., Any]
 
 _SIGNED = re.compile(r"Credential=([^/\s,]+)/\d+/([a-z0-9-]+)/sagemaker/")
+SEARCH = "Search"
 _MOST_TOLD = 5
 _JSON = [("Content-Type", "application/x-amz-json-1.1")]
 
@@ -34,6 +35,7 @@ class Front:
     def __init__(self, behind: Callable[[Environ, Respond], Iterable[bytes]]) -> None:
         self._behind = behind
         self._monitoring: dict[tuple[str, str], Monitoring] = {}
+        self._searcher = Searcher()
 
     def monitoring(self, account: str, region: str) -> Monitoring:
         return self._monitoring.setdefault((account, region), Monitoring(account, region))
@@ -41,7 +43,7 @@ class Front:
     def __call__(self, environ: Environ, respond: Respond) -> Iterable[bytes]:
         operation = environ.get("HTTP_X_AMZ_TARGET", "").partition("SageMaker.")[2]
         signed = _SIGNED.search(environ.get("HTTP_AUTHORIZATION", ""))
-        if signed is None or operation not in (*_OURS, *_OF_MONITORING, *_CHANGING):
+        if signed is None or operation not in (SEARCH, *_OURS, *_OF_MONITORING, *_CHANGING):
             return self._behind(environ, respond)
         account, region = get_account_id_from(signed[1]), signed[2]
         backend = sagemaker_backends[account][region]
@@ -50,7 +52,9 @@ class Front:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         try:
             asked = _request(operation, body)
-            if operation in _OF_MONITORING:
+            if operation == SEARCH:
+                answer = self._searcher.search(backend, asked)
+            elif operation in _OF_MONITORING:
                 answer = _OF_MONITORING[operation](self.monitoring(account, region), backend, asked)
             else:
                 answer = _OURS[operation](backend, asked)
@@ -142,7 +146,6 @@ def _with_new_weights(backend: SageMakerModelBackend, answered: list[bytes]) -> 
 
 
 _OURS: Mapping[str, Callable[[SageMakerModelBackend, Mapping[str, Any]], Mapping[str, Any]]] = {
-    "Search": search,
     "UpdateEndpoint": _update_endpoint,
     "ListFeatureGroups": _list_feature_groups,
     "DescribeFeatureGroup": _describe_feature_group,

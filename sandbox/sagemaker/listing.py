@@ -12,7 +12,7 @@ import msgspec
 
 Object = Mapping[str, Any]
 T = TypeVar("T", bound=Object)
-_MOST = 100
+MOST = 100
 
 
 class Refused(Exception):
@@ -67,9 +67,9 @@ def page(objects: Sequence[T], asked: Mapping[str, Any], *, key: Callable[[T], t
 
     ordered = sorted(objects, key=place, reverse=descending)
     if token := asked.get("NextToken"):
-        last = _decoded(token)
+        last = place_in(token)
         ordered = [one for one in ordered if (place(one) < last if descending else place(one) > last)]
-    size = int(asked.get("MaxResults") or _MOST)
+    size = int(asked.get("MaxResults") or MOST)
     shown = ordered[:size]
     more = len(ordered) > size
     return shown, _encoded(place(shown[-1])) if more and shown else None
@@ -79,7 +79,7 @@ def _encoded(place: Sequence[Any]) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode()
 
 
-def _decoded(token: str) -> list[Any]:
+def place_in(token: str) -> list[Any]:
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(token), type=list[Any])
     except (ValueError, msgspec.DecodeError):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import operator
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from moto.sagemaker.models import SageMakerModelBackend
 
-from sandbox.sagemaker.listing import Object, invalid, page, seconds
+from sandbox.sagemaker.listing import MOST, Object, invalid, page, place_in, seconds
 
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     "Equals": operator.eq,
@@ -115,18 +117,57 @@ def _maker(backend: SageMakerModelBackend, resource: str) -> Callable[[Any], Obj
     }[resource]
 
 
-def search(backend: SageMakerModelBackend, asked: Mapping[str, Any]) -> Mapping[str, Any]:
-    resource = asked["Resource"]
-    if resource not in _RESOURCES:
-        raise invalid(f"this stand-in has no {resource} to search for")
-    field, arn, objects = _RESOURCES[resource]
-    expression = asked.get("SearchExpression")
-    make = _maker(backend, resource)
-    every = [Candidate(held, arn, make) for held in list(objects(backend))]
-    found = [one for one in every if expression is None or _holds(expression, one)]
-    order = {"SortBy": "LastModifiedTime", "SortOrder": "Descending", **asked}
-    shown, token = page(found, order, key=lambda one: (one[arn],))
-    return {"Results": [{field: one.whole()} for one in shown], "NextToken": token}
+class Searcher:
+    """Answers searches. It remembers in which order things were made: a listing of very many would sort them for each page."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[int, str], tuple[tuple[int, int], list[tuple[float, str]], list[Candidate]]] = {}
+
+    def search(self, backend: SageMakerModelBackend, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        resource = asked["Resource"]
+        if resource not in _RESOURCES:
+            raise invalid(f"this stand-in has no {resource} to search for")
+        field, arn, _ = _RESOURCES[resource]
+        expression = asked.get("SearchExpression")
+        order = {"SortBy": "LastModifiedTime", "SortOrder": "Descending", **asked}
+        places, candidates = self._by_creation(backend, resource)
+        if (order["SortBy"], order["SortOrder"]) == ("CreationTime", "Ascending"):
+            # Those that may follow, and no more of them than it takes to know that there is another page.
+            start = bisect_left(places, (_earliest(expression), ""))
+            if token := asked.get("NextToken"):
+                created, name = place_in(token)
+                start = max(start, bisect_right(places, (created, name)))
+            candidates = candidates[start:]
+            passing = (one for one in candidates if expression is None or _holds(expression, one))
+            found = list(islice(passing, int(asked.get("MaxResults") or MOST) + 1))
+            order = {name: value for name, value in order.items() if name != "NextToken"}
+        else:
+            found = [one for one in candidates if expression is None or _holds(expression, one)]
+        shown, following = page(found, order, key=lambda one: (one[arn],))
+        return {"Results": [{field: one.whole()} for one in shown], "NextToken": following}
+
+    def _by_creation(self, backend: SageMakerModelBackend, resource: str) -> tuple[list[tuple[float, str]], list[Candidate]]:
+        _, arn, objects = _RESOURCES[resource]
+        held = list(objects(backend))
+        # What comes is put at the end, and what goes is missing. What is remembered lives on, so no other takes its id.
+        present = (len(held), id(held[-1]) if held else 0)
+        known = self._made.get((id(backend), resource))
+        if known is None or known[0] != present:
+            make = _maker(backend, resource)
+            placed = sorted((seconds(one.creation_time), one.arn, number) for number, one in enumerate(held))
+            places = [(created, name) for created, name, _ in placed]
+            known = (present, places, [Candidate(held[number], arn, make) for _, _, number in placed])
+            self._made[id(backend), resource] = known
+        return known[1], known[2]
+
+
+def _earliest(expression: Mapping[str, Any] | None) -> float:
+    """Before this nothing passes, by the filters that all must pass."""
+    if expression is None or expression.get("Operator") == "Or":
+        return 0.0
+    after = ("CreationTime", "GreaterThanOrEqualTo")
+    times = [one for one in expression.get("Filters", ()) if (one["Name"], one.get("Operator")) == after]
+    return max((_time(one["Value"]) for one in times), default=0.0)
 
 
 def _holds(expression: Mapping[str, Any], one: Object) -> bool:
@@ -154,6 +195,7 @@ def _passes(condition: Mapping[str, str], one: Object) -> bool:
     return _COMPARE[compare](actual, wanted)
 
 
+@lru_cache(maxsize=256)
 def _time(text: str) -> float:
     """Only in the one form that is documented."""
     try:

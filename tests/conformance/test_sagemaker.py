@@ -256,5 +256,3 @@ def source(aws_server: AwsServer) -> Iterator[Source]:
 class TestReader(ReaderConformance):
     kind = SageMakerSource
     principal = "training_jobs"
-    # The stand-in sorts all that it has for each page.
-    many = 10_000

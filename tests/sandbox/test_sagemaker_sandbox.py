@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # botocore ships no types
 
-from sandbox.sagemaker.front import _OF_MONITORING, _OURS, Front, Violation, _response
+from sandbox.sagemaker.front import _OF_MONITORING, _OURS, SEARCH, Front, Violation, _response
 from sandbox.sagemaker.listing import page
 from sandbox.sagemaker.server import AwsServer
 from sandbox.sagemaker.shapes import service_model, shaped, violations
@@ -186,7 +186,7 @@ def test_feature_groups_are_listed_and_refused_when_they_are_not_there(office: O
 
 class TestTheModel:
     def test_every_operation_of_ours_is_one_of_sagemakers(self) -> None:
-        assert set(_OURS) | set(_OF_MONITORING) <= set(service_model().operation_names)
+        assert {SEARCH, *_OURS, *_OF_MONITORING} <= set(service_model().operation_names)
 
     @pytest.mark.parametrize(
         ("answer", "wrong"),
