@@ -13,7 +13,7 @@ from mappings.model import WorkItem
 from sync.check import check_sources
 from sync.outcome import ExitCode
 from sync.store import entities
-from tests.engine.conftest import FIELD
+from tests.engine.conftest import FIELD, OPTIONS
 
 if TYPE_CHECKING:
     from sync.engine import RunResult
@@ -32,7 +32,7 @@ def dialect() -> str:
 def two(office: Office) -> tuple[Office, str, str]:
     """A ticket of each project, both bad, before the first sync."""
     office.jira.add_project("OPS", "Operations")
-    office.jira.add_field(OTHER, "select", options=("Good", "Bad", "Model ready", "Data blocked", "Drift alert", "Unknown"))
+    office.jira.add_field(OTHER, "select", options=OPTIONS)
     office.without = {"github", "shelf"}
     office.top["publish"] = {"jira": {"field": FIELD}}
     office.projects = {
@@ -172,3 +172,91 @@ def test_a_ticket_that_is_moved_to_the_other_project_shows_there_what_it_showed_
     written = office.writes
     office.sync()
     assert office.writes == written
+
+
+@pytest.fixture
+def alike(two: tuple[Office, str, str]) -> tuple[Office, str]:
+    """Both projects hold the same tickets, one of which is bad."""
+    office, churn, _ = two
+    office.projects["ops"]["scopes"] = office.projects["churn"]["scopes"]
+    office.sync()
+    assert fields(office, churn) == ("Bad", "Bad")
+    return office, churn
+
+
+def test_two_that_hold_the_same_may_swap_their_fields_without_a_write(alike: tuple[Office, str]) -> None:
+    office, ticket = alike
+    office.projects["churn"]["publish"] = {"jira": {"field": OTHER}}
+    office.projects["ops"]["publish"] = {"jira": {"field": FIELD}}
+    written = office.writes
+    for _ in range(2):
+        assert notes_of(office.sync()) == []
+    assert office.writes == written
+    office.jira.edit(ticket, labels=["good"])
+    assert notes_of(office.sync()) == []
+    assert fields(office, ticket) == ("Good", "Good")
+
+
+def test_where_the_first_no_longer_looks_its_field_is_emptied_and_the_property_passed_on(alike: tuple[Office, str]) -> None:
+    office, ticket = alike
+    kept = office.ticket("bad", "keep")
+    office.sync()
+    office.projects["churn"]["scopes"] = {"jira": {"jql": "project = ML AND labels = keep"}}
+    for _ in range(2):
+        result = office.sync()
+    assert notes_of(result) == []
+    assert (fields(office, ticket), fields(office, kept)) == ((None, "Bad"), ("Bad", "Bad"))
+    assert (office.property(ticket)["project"], office.property(kept)["project"]) == ("ops", "churn")
+    written = office.writes
+    office.sync()
+    assert office.writes == written
+
+
+def test_the_field_of_a_project_that_the_file_no_longer_has_is_told_of(alike: tuple[Office, str]) -> None:
+    office, ticket = alike
+    del office.projects["churn"]
+    office.jira.edit(ticket, labels=["good"])
+    for _ in range(2):
+        assert ["unpublish --project churn takes them back" in text for _, text in notes_of(office.sync())] == [True]
+    assert fields(office, ticket) == ("Bad", "Good")
+
+
+def test_two_files_on_one_store_leave_nothing_behind_of_what_is_over(two: tuple[Office, str, str]) -> None:
+    office, ticket, _ = two
+    scopes = office.projects["churn"]["scopes"]
+    one = {"churn": {"scopes": scopes}}
+    other = {"report": {"scopes": scopes, "publish": {"jira": {"field": OTHER}}}}
+    for office.projects in (one, other, one):
+        office.sync()
+    assert fields(office, ticket) == ("Bad", "Bad")
+    office.jira.edit(ticket, labels=[])
+    for office.projects in (other, one):
+        office.sync()
+    assert fields(office, ticket) == (None, None)
+
+
+def test_a_ticket_that_is_moved_there_and_back_shows_what_it_showed_at_first(two: tuple[Office, str, str]) -> None:
+    office, churn, _ = two
+    office.list_all_each_time()
+    office.sync()
+    moved = office.jira.move(churn, "OPS")
+    office.sync()
+    assert fields(office, moved) == (None, "Bad")
+    back = office.jira.move(moved, "ML")
+    for _ in range(2):
+        result = office.sync()
+    assert notes_of(result) == []
+    assert fields(office, back) == ("Bad", None)
+
+
+def test_what_people_set_in_either_field_of_a_ticket_stays_when_it_is_moved(two: tuple[Office, str, str]) -> None:
+    office, churn, _ = two
+    office.list_all_each_time()
+    office.sync()
+    office.set_field(churn, "Data blocked")
+    office.set_field(churn, "Drift alert", OTHER)
+    office.sync()
+    moved = office.jira.move(churn, "OPS")
+    for _ in range(2):
+        assert [kind for kind, _ in notes_of(office.sync())] == ["override"]
+        assert fields(office, moved) == ("Data blocked", "Drift alert")

@@ -3,6 +3,7 @@ now was read, nothing is taken for over, and nothing appears that was true once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ def leave_jira_out(office: Office) -> None:
     office.without = {"jira"}
 
 
-def put_jira_back(office: Office, scope: dict[str, object]) -> None:
+def put_jira_back(office: Office, scope: Mapping[str, object]) -> None:
     office.scopes["jira"], office.top["publish"]["jira"] = scope, {"field": FIELD}
     office.without = set()
 

@@ -257,3 +257,32 @@ def test_a_ticket_that_changed_since_is_tried_again(office: Office) -> None:
     office.jira.restore(ticket)
     assert office.sync().exit_code is ExitCode.DONE
     assert office.field(ticket) == "Bad"
+
+
+def test_a_skip_that_a_clock_dated_ahead_is_tried_again(office: Office) -> None:
+    ticket = office.ticket("bad")
+    office.sync()
+    office.jira.edit(ticket, labels=["good"])
+    office.pull()
+    office.jira.hide(ticket)
+    (run,) = office.apply().projects
+    assert run.applied is not None
+    assert {result.state for result in run.applied.results} == {"skipped"}
+    office.jira.reveal(ticket)
+    with office.database.write() as tx:
+        ahead = office.database.now(tx) + timedelta(days=200)
+        tx.execute(update(audit_table).where(audit_table.c.kind == "skipped").values(at=ahead))
+    assert office.apply().exit_code is ExitCode.DONE
+    assert office.field(ticket) == "Good"
+
+
+def test_what_a_person_set_stays_when_its_ticket_leaves_the_scope(office: Office) -> None:
+    office.list_all_each_time()
+    office.jira.add_project("ELSE", "Elsewhere")
+    ticket = office.ticket("bad")
+    office.sync()
+    office.set_field(ticket, "Data blocked")
+    office.sync()
+    moved = office.jira.move(ticket, "ELSE")
+    assert office.sync().exit_code is ExitCode.DONE
+    assert (office.field(moved), office.property(moved)) == ("Data blocked", None)

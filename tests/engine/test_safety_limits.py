@@ -195,3 +195,13 @@ def test_adoption_and_empty_plans_are_never_refused(office: Office) -> None:
     assert office.sync().exit_code is ExitCode.DONE
     with office.database.read() as tx:
         assert len(publishing.published(tx, "churn")) == 1
+
+
+def test_what_was_taken_back_does_not_count_against_what_changes_after(office: Office) -> None:
+    numbers = issues(office, 12)
+    office.sync()
+    assert office.unpublish("churn").exit_code is ExitCode.DONE
+    assert office.sync().exit_code is ExitCode.DONE
+    get_well(office, numbers[:1])
+    assert office.sync().exit_code is ExitCode.DONE
+    assert office.labels(numbers[0]) == set()
