@@ -118,6 +118,9 @@ class SageMakerSource(Source):
             return self._region.forget_alert(self._name, int(name.split("/")[2]))
         if ref.kind == "observation":
             return False
+        if ref.kind == "model_version" and ref.id != id_of(list(backend.model_packages.values())[-1].arn):
+            # moto counts a group's packages for the next version: without an older one it would make the newest again.
+            return False
         return _drop(by_kind.get(ref.kind) or by_mark.get(marked) or backend.training_jobs, ref)
 
     # -- what there is ----------------------------------------------------------------------------------------------------------
