@@ -1,4 +1,4 @@
-"""The one clock of a world: the stand-ins and the database tell its time."""
+"""The one clock of a world: the stand-ins tell its time, and so does the database unless its own clock is wrong."""
 
 from __future__ import annotations
 
@@ -13,12 +13,17 @@ class Clock:
 
     def __init__(self, start: datetime) -> None:
         self._now = start
+        self.astray = timedelta()
+        """How far the database's clock is ahead of the time."""
         self._lock = threading.Lock()
 
     def __call__(self) -> datetime:
         with self._lock:
             self._now += TICK
             return self._now
+
+    def of_database(self) -> datetime:
+        return self() + self.astray
 
     def advance(self, span: timedelta) -> None:
         """On by `span`, to a whole second: what happens then does not depend on how often the clock was looked at."""

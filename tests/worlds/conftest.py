@@ -72,8 +72,8 @@ def new_world(tmp_path_factory: pytest.TempPathFactory) -> NewWorld:
         ):
             if database.dialect == "sqlite":
                 event.listen(database._engine, "connect", _need_not_survive)
-            # The database's own time moves with the world's: the only clock of the engine.
-            patch.setattr("sync.store.clock.now", lambda tx: clock())
+            # The database's own time, the only clock of the engine, moves with the world's.
+            patch.setattr("sync.store.clock.now", lambda tx: clock.of_database())
             jira.clock = github.clock = clock
             jira.keep_answers = github.keep_answers = False
             yield World(Bureau(database, tmp_path_factory.mktemp("world"), jira, github), clock)

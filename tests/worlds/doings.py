@@ -23,6 +23,8 @@ from tests.worlds.world import SKIPPED_FOR, World
 T = TypeVar("T")
 METHODS: Sequence[MergeMethod] = ("merge", "squash", "rebase")
 FORK = "stranger/churn"
+STEPS = [timedelta(hours=hours) for hours in (2, 20, 30, 80, 200, 1000)]
+"""By how much a clock is wrong: less and more than each of the times after which something is due or given up."""
 
 
 class People:
@@ -207,7 +209,7 @@ class People:
         if ticket is None:
             return None
         moved = self.jira.move(ticket, "OPS" if how % 2 and ticket.startswith("ML") else "ML")
-        self.world.late_since = self.world.clock()
+        self.world.shows_late()
         return f"{ticket} is moved to {moved}"
 
     def delete(self, which: int, how: int) -> str | None:
@@ -215,7 +217,7 @@ class People:
         if ticket is None or how % 2:
             return None
         self.jira.delete(ticket)
-        self.world.late_since = self.world.clock()
+        self.world.shows_late()
         return f"{ticket} is deleted"
 
     def hide(self, which: int, how: int) -> str | None:
@@ -227,7 +229,7 @@ class People:
         ticket = self._ticket(which) if not self.jira.withheld and how % 2 else None
         if ticket is not None:
             self.jira.hide(ticket)
-        self.world.late_since = self.world.clock()
+        self.world.shows_late()
         return f"{ticket} is out of sight" if ticket else "nothing is out of sight"
 
     def delete_issue(self, which: int, how: int) -> str | None:
@@ -235,7 +237,7 @@ class People:
         if one is None:
             return None
         self.github.delete_issue(REPO, one.number)
-        self.world.late_since = self.world.clock()
+        self.world.shows_late()
         return f"issue #{one.number} is deleted"
 
     def close_issue(self, which: int, how: int) -> str | None:
@@ -382,6 +384,14 @@ class People:
         )
         return f"the data {chosen[0]} {word} its check"
 
+    # -- the database ----------------------------------------------------------------------------------------------------------
+
+    def step_clock(self, which: int, how: int) -> str:
+        """The database's clock jumps ahead or falls behind, for one sync or two."""
+        span, syncs = STEPS[which % len(STEPS)], 1 + how // 2 % 2
+        self.world.misset_clock(-span if how % 2 else span, syncs)
+        return f"the database's clock is {span} {'behind' if how % 2 else 'ahead'} for {syncs} syncs"
+
     # -- the project file ------------------------------------------------------------------------------------------------------
 
     def change_scope(self, which: int, how: int) -> str:
@@ -484,7 +494,9 @@ WEIGHTS: Mapping[Doing, int] = {
     People.set_property: 1,
     People.put_label: 2,
 }
-RARE: Mapping[str, Doing] = {doing.__name__: doing for doing in (People.hide, People.change_scope, People.reorder)}
+RARE: Mapping[str, Doing] = {
+    doing.__name__: doing for doing in (People.hide, People.change_scope, People.reorder, People.step_clock)
+}
 """What is done only in worlds of its own."""
 
 DOINGS: Mapping[str, Doing] = {doing.__name__: doing for doing in WEIGHTS} | dict(RARE)

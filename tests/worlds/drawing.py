@@ -74,9 +74,11 @@ def play(world: World, plot: Plot) -> None:
         world.sync()
         for turn in plot.turns:
             _take(people, turn)
+        world.set_clock_right()
         for hours in (1, 25):
             world.clock.advance(timedelta(hours=hours))
             world.sync()
+        assert world.was_clean, "after two calm days not everything could be looked at"
     except BaseException as error:
         error.add_note("\n".join(["In this world:", *world.told]))
         raise

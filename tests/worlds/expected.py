@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice, product
 
 from tests.worlds.oracle import BLOCKED, DRIFT, LABELS, READY, RULES, TITLES, Oracle, Truth
 
 UNKNOWN = "Unknown"
 UNKNOWN_AFTER = timedelta(hours=24)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 FIELD, PROPERTY = "field", "property"
 
 Key = tuple[str, str]
@@ -28,11 +29,12 @@ Shown = str | bool | frozenset[tuple[str, str]] | None
 
 @dataclass(frozen=True)
 class Known:
-    """What was last known for certain, one of several where that is not clear, and since when it is not known."""
+    """What was last known for certain, one of several where that is not clear, and when it ceased to be known: not before `first`,
+    and not after `last`."""
 
     lately: frozenset[Truth] = frozenset({None})
-    unknown_since: datetime | None = None
-    is_since_sure: bool = True
+    first: datetime | None = None
+    last: datetime | None = None
 
 
 class History:
@@ -47,12 +49,12 @@ class History:
         self.truths = truths
         self._known = {key: self._next(key, truth, now) for key, truth in truths.items()}
 
-    def guess(self, truths: Mapping[Key, Truth], now: datetime) -> None:
+    def guess(self, truths: Mapping[Key, Truth]) -> None:
         """A sync that may have seen all of this, some of it, or nothing."""
         for key in {*truths, *self._known}:
             known, truth = self._known.get(key, Known()), truths.get(key)
             lately = known.lately | {truth} if truth is not None or key not in truths else known.lately
-            self._known[key] = Known(lately, known.unknown_since or now, is_since_sure=False)
+            self._known[key] = Known(lately, first=LONG_AGO)
 
     def states(self, key: Key, now: datetime) -> frozenset[tuple[Truth, str]]:
         """What people may see of a status, each with its truth."""
@@ -62,10 +64,9 @@ class History:
         known = self._known[key]
         found = {(truth, "off") for lately in known.lately if not lately}
         if True in known.lately:
-            since = known.unknown_since or now
-            if key[0] != READY or now - since < UNKNOWN_AFTER or not known.is_since_sure:
+            if key[0] != READY or now - (known.last or now) < UNKNOWN_AFTER:
                 found.add((truth, "on"))
-            if key[0] == READY and (now - since >= UNKNOWN_AFTER or not known.is_since_sure):
+            if key[0] == READY and now - (known.first or now) >= UNKNOWN_AFTER:
                 found.add((truth, "unknown"))
         return frozenset(found)
 
@@ -73,7 +74,7 @@ class History:
         if truth is not None:
             return Known(frozenset({truth}))
         before = self._known.get(key, Known())
-        return Known(before.lately, before.unknown_since or now, before.is_since_sure)
+        return Known(before.lately, before.first or now, before.last or now)
 
 
 def expected(oracle: Oracle, history: History, watch: str, before: Mapping[Place, Shown]) -> Mapping[Place, frozenset[Shown]]:

@@ -29,6 +29,8 @@ MOST_DRIFT = 0.2
 DATA_FRESH = timedelta(days=30)
 DRIFT_WITHIN = timedelta(days=7)
 CLOSED_WITHIN = timedelta(days=30)
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""What is dated further ahead has not happened yet: the clock is behind."""
 
 _KEY = re.compile(r"(?<![A-Za-z0-9])(ML|OPS)-([1-9][0-9]*)(?![A-Za-z0-9])", re.IGNORECASE)
 _CLOSING = re.compile(r"\b(?:closes|fixes|resolves) ((?:ML|OPS)-[1-9][0-9]*|#[1-9][0-9]*)", re.IGNORECASE)
@@ -66,7 +68,8 @@ class Oracle:
         self.now = now
         self._seen: dict[tuple[str, str], list[Seen]] = {}
         for one in sorted(seen, key=lambda one: one.at):
-            self._seen.setdefault((one.subject, one.monitor), []).append(one)
+            if not self._is_ahead(one.at):
+                self._seen.setdefault((one.subject, one.monitor), []).append(one)
         self._by_present_key = {item.key.upper(): item.id for item in facts.items.values()}
         self._by_key = {key: item.id for item in facts.items.values() for key in item.former_keys} | self._by_present_key
         self.tickets_of_pulls = {number: self._named_by_pull(pull) for number, pull in facts.pulls.items()}
@@ -166,22 +169,28 @@ class Oracle:
         said: list[Truth] = [None if one is None else one.is_open and one.about_data for one in blockers]
         for ident, name in data.items():
             if self._is_in_use(ident, name):
-                said += [not self._is_fresh(ident), *(_not(self._passes(series)) for series in self._monitors(ident))]
+                said += [_not(self._is_fresh(ident)), *(_not(self._passes(series)) for series in self._monitors(ident))]
         return _any(said)
 
     def _is_in_use(self, ident: str, name: str) -> bool:
         """Some experiment's newest run with data of this name used this state of it."""
         newest: dict[str, Run] = {}
-        for run in sorted(self.facts.runs.values(), key=lambda run: run.started_at):
+        for run in sorted(self.facts.runs.values(), key=lambda run: (not self._is_ahead(run.started_at), run.started_at)):
             if any(use.name == name and use.context == "training" for use in run.uses):
                 newest[run.experiment] = run
         return any(use.id == ident and use.context == "training" for run in newest.values() for use in run.uses)
 
-    def _is_fresh(self, ident: str) -> bool:
+    def _is_fresh(self, ident: str) -> Truth:
         runs = [run for run in self.facts.runs.values() if any(use.id == ident and use.context == "training" for use in run.uses)]
-        declared = [min(use.as_of, run.started_at) for run in runs for use in run.uses if use.id == ident and use.as_of is not None]
-        taken = max(declared) if declared else min(run.started_at for run in runs)
-        return self.now - taken < DATA_FRESH
+        named = [(use.as_of, run) for run in runs for use in run.uses if use.id == ident and use.as_of is not None]
+        declared = [min(as_of, run.started_at) for as_of, run in named if as_of <= self.now]
+        started = [run.started_at for run in runs if run.started_at <= self.now]
+        if not declared and not started:
+            return None
+        return self.now - (max(declared) if declared else min(started)) < DATA_FRESH
+
+    def _is_ahead(self, time: datetime) -> bool:
+        return time - self.now > CLOCKS_DIFFER
 
     def _drifts(self, version: Version) -> Truth:
         """Only what serves, which here is what is released, can drift."""

@@ -20,7 +20,7 @@ from tests.engine.conftest import REPO, Office
 from tests.worlds.clock import Clock
 from tests.worlds.expected import FIELD, PROPERTY, UNKNOWN_AFTER, History, Place, Shown, expected
 from tests.worlds.facts import PROJECT, Facts, read_facts
-from tests.worlds.oracle import LABELS, READY, TITLES, Oracle, Seen, observations
+from tests.worlds.oracle import CLOCKS_DIFFER, LABELS, READY, TITLES, Oracle, Seen, observations
 from tests.worlds.registry import Registry
 from tests.worlds.weather import FAIR, Sky, Weather
 
@@ -50,12 +50,15 @@ class World:
         self.taken_by_hand: dict[Place, Shown] = {}
         self.last_shown: Mapping[Place, Shown] = {}
         self.rewritten: dict[Place, list[datetime]] = {}
+        self.astray_for = 0
+        self.stamped_until = START
         self.late_since: datetime | None = None
         self.away_since: datetime | None = None
         self.tickets_before: list[Facts] = []
         self.skipped_until = START
         self.jira_projects: Sequence[str] = (PROJECT,)
         self.is_reordered = False
+        self.was_clean = False
         self.before_sync: Callable[[], None] = lambda: None
         self._set_up()
 
@@ -132,7 +135,8 @@ class World:
         was_late = self._is_late()
         self.before_sync()
         result = self.office.sync(initial=True, force=True)
-        now = self.clock()
+        # What the database takes for now, which is so unless its clock is astray.
+        now = self.clock.of_database()
         self.tell(f"sync ({weather.name}): {result.exit_code.name.lower()}")
         self._note_keys()
         after = self.shown()
@@ -145,26 +149,27 @@ class World:
             # Our labels are made in a repository before they are put on anything.
             assert self.office.writes - requests <= len(LABELS), "wrote without changing anything"
         if weather.hides:
-            self.skipped_until = now + SKIPPED_FOR
+            self.skipped_until = self.clock() + SKIPPED_FOR
         was_read = weather.loses is None and not weather.hinders and not weather.lags
-        is_clean = was_read and not self._is_late() and now >= self.skipped_until
+        self.was_clean = was_read and not self.clock.astray and not self._is_late() and now >= self.skipped_until
         self._look_at_exit(result, weather, was_late=was_late)
         green = [place for place, value in news.items() if _is_green(value, place[1]) and not _is_green(before[place], place[1])]
         self._look_at_greens(facts, green, weather, now)
         self.seen |= observations(facts) if weather.loses != "shelf" else set()
         oracle = Oracle(facts, self.seen, now)
-        if is_clean:
+        if self.was_clean:
             self.history.read(oracle.truths(), now)
             self._look_at_everything(oracle, before, after, now)
             if result.exit_code is ExitCode.DONE and (news or self.is_reordered):
                 self._sync_again(after)
             self.is_reordered = False
         else:
-            self.history.guess(oracle.truths(), now)
+            self.history.guess(oracle.truths())
         self._look_at_what_nobody_knows(weather, after, now)
         self.last_shown = after
         self._count(before, after, weather)
-        self._remember(facts, weather, is_clean=is_clean)
+        self._remember(facts, weather)
+        self._let_clock_stray(now)
 
     def _note_keys(self) -> None:
         """Under which keys tickets are stored: by those they are found once they are moved."""
@@ -182,24 +187,53 @@ class World:
         assert self.office.writes == requests, "a second sync wrote something"
         assert self.shown() == shown
 
-    def _remember(self, facts: Facts, weather: Weather, *, is_clean: bool) -> None:
-        if is_clean:
+    def _remember(self, facts: Facts, weather: Weather) -> None:
+        if self.was_clean:
             self.tickets_before.clear()
         self.tickets_before.append(facts)
-        if weather.loses is None:
+        # What ceased to be known at a time that lies ahead did so when the clock is right again.
+        if weather.loses is None or self.clock.astray:
             self.away_since = None
         elif self.away_since is None:
             self.away_since = self.clock()
+
+    # -- the clock -------------------------------------------------------------------------------------------------------------
+
+    def misset_clock(self, astray: timedelta, syncs: int) -> None:
+        """The database's clock is wrong by `astray` during so many syncs."""
+        self.clock.astray, self.astray_for = astray, syncs
+
+    def set_clock_right(self) -> None:
+        """All must be listed anew where something was read at a time that now lies ahead, whether or not anything shows late."""
+        if self.clock.astray:
+            self.tell("the database's clock is set right")
+            if self.clock.astray > CLOCKS_DIFFER:
+                self.shows_late()
+            self.clock.astray = timedelta()
+
+    def _let_clock_stray(self, now: datetime) -> None:
+        self.stamped_until = max(self.stamped_until, now)
+        self.astray_for -= 1
+        if self.astray_for <= 0:
+            self.set_clock_right()
+
+    def shows_late(self) -> None:
+        """What has happened just now shows only when all is listed anew, which no stamp of a clock that was ahead proves."""
+        self.late_since = max(self.clock(), self.stamped_until)
 
     def _is_late(self) -> bool:
         """Whether only a full listing, which is made once a day, shows something that has happened."""
         if self.late_since is None:
             return False
+        now = self.clock.of_database()
+        if not self.clock.astray and self.late_since - now > CLOCKS_DIFFER:
+            # Nothing is believed of what was read at a time that lies ahead: the next pull lists everything.
+            self.late_since = now
         with self.office.database.read() as tx:
             # What was listed of a scope that the project file had before stays noted.
             newest = select(func.max(stream.c.complete_at)).where(stream.c.stream == "issues").group_by(stream.c.source)
             rows = tx.execute(newest).scalars().all()
-        if all(row is not None and row > self.late_since for row in rows):
+        if all(row is not None and self.late_since < row < now for row in rows):
             self.late_since = None
         return self.late_since is not None
 
