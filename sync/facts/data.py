@@ -20,6 +20,8 @@ def data_time(dataset: Dataset, view: View) -> datetime | None:
     named = [(run, use.as_of) for run in runs for use in run.datasets if use.dataset == dataset.ref and use.as_of is not None]
     starts = [run.started_at for run in runs if run.started_at is not None and run.started_at <= view.now]
     declared = [min(as_of, run.started_at or as_of) for run, as_of in named if as_of <= view.now]
+    if dataset.as_of is not None and dataset.as_of <= view.now:
+        declared.append(dataset.as_of)
     first_seen = dataset.created_at if dataset.created_at is None or dataset.created_at <= view.now else None
     return max(declared) if declared else min(starts, default=first_seen)
 

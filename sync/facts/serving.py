@@ -11,8 +11,8 @@ _ANSWERING = frozenset({"in_service", "updating", "rolling_back"})
 
 def released(version: ModelVersion, view: View) -> Fact:
     alias = view.project.release_alias
-    if version.approval == "rejected":
-        return Fact(False, "is rejected", alias)
+    if version.approval in ("rejected", "pending"):
+        return Fact(False, "is rejected" if version.approval == "rejected" else "waits for approval", alias)
     if alias is not None and alias in version.aliases:
         return Fact(True, f"carries the release alias {alias}", alias)
     if version.approval == "approved":
