@@ -201,10 +201,10 @@ def _shown(value: str | float | bool | None) -> str:
 
 
 def _reason(evidence: Sequence[Evidence]) -> str:
-    """Up to two subjects of the evidence, each with what is said of it."""
-    by_name: dict[str, list[str]] = {}
+    """Up to two subjects of the evidence, each with what is said of it, once."""
+    by_name: dict[str, dict[str, None]] = {}
     for one in evidence:
-        by_name.setdefault(one.name, []).append(one.words)
+        by_name.setdefault(one.name, {})[one.words] = None
     return "; ".join(f"{name} {' and '.join(words)}" for name, words in list(by_name.items())[:2])
 
 

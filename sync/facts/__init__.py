@@ -11,7 +11,7 @@ from sync.facts.evidence import checks_passed, evidence_missing
 from sync.facts.merges import change_merged, merged
 from sync.facts.production import deploy_failed, is_production, latest, traced, traffic
 from sync.facts.saying import listed, text, when, yes
-from sync.facts.serving import in_service, released, serving
+from sync.facts.serving import approval, in_service, released, serving
 from sync.facts.training import RUN_WORDS, meets_thresholds, run_status, version_meets, version_merged
 from sync.facts.upkeep import training_due
 from sync.facts.work import about_data, overdue
@@ -58,7 +58,7 @@ FACTS: Mapping[type[Entity], Mapping[str, FactOf]] = {
     ModelVersion: {
         "released": released,
         "alias": lambda version, _: listed(version.aliases, "alias", "aliases"),
-        "approval": lambda version, _: text(version.approval, "is"),
+        "approval": approval,
         "serving": serving,
         "run_status": run_status,
         "meets_thresholds": version_meets,
@@ -78,7 +78,7 @@ FACTS: Mapping[type[Entity], Mapping[str, FactOf]] = {
             deployment.environment, f"is in {deployment.environment}" if deployment.environment else ""
         ),
         "serving": lambda deployment, _: yes(in_service(deployment), "is in service", "is not in service"),
-        "production": lambda deployment, view: yes(is_production(deployment, view), "is production", "is not production"),
+        "production": lambda deployment, view: yes(is_production(deployment, view), "is in production", "is not in production"),
         "traced": traced,
         "age": lambda deployment, view: when(deployment.created_at, "was created", view),
     },

@@ -30,20 +30,20 @@ def checks_passed(version: ModelVersion, view: View) -> Fact | Unknown:
     demanded = CHECKS.get(view.project.risk_class or "minimal", ())
     if not demanded:
         return Fact(True, "needs no check for its risk class", view.project.risk_class)
-    passed: list[str] = []
-    missing: list[str] = []
-    for kind in demanded:
-        found = _monitors(version, kind, view)
-        failed = [one.name for one in found if one.outcome == "failed"]
-        if failed:
-            return Fact(False, f"has failed the {kind} check {', '.join(failed)}", view.project.risk_class)
-        (passed if any(one.outcome == "passed" for one in found) else missing).append(kind)
-    lacks = view.freshness.absent_proof_lacks(("observation", "deployment"))
+    found = {kind: _monitors(version, kind, view) for kind in demanded}
+    lacks = [
+        *view.freshness.absent_proof_lacks(_CHECKS_COME_FROM),
+        *_doubts([one for kind in demanded for one in found[kind]], view),
+    ]
     if lacks:
-        return Unknown(tuple(lacks))
+        return Unknown(tuple(dict.fromkeys(lacks)))
+    failed = [f"the {kind} check {one.name}" for kind in demanded for one in found[kind] if one.outcome == "failed"]
+    if failed:
+        return Fact(False, f"has failed {' and '.join(failed)}", view.project.risk_class)
+    missing = [kind for kind in demanded if not any(one.outcome == "passed" for one in found[kind])]
     if missing:
         return Fact(False, f"has no {' and no '.join(missing)} check that passed", view.project.risk_class)
-    return Fact(True, f"has passed its {' and '.join(passed)} checks", view.project.risk_class)
+    return Fact(True, f"has passed its {' and '.join(demanded)} check{'s' if len(demanded) > 1 else ''}", view.project.risk_class)
 
 
 def evidence_missing(version: ModelVersion, view: View) -> Fact | Unknown:
@@ -75,9 +75,11 @@ def _review(_: ModelVersion, view: View) -> Finding:
 
 
 def _bias_report(version: ModelVersion, view: View) -> Finding:
-    if any("bias" in name for name in version.reports) or _monitors(version, "bias", view):
+    if any("bias" in name for name in version.reports):
         return True
-    return _unless(view, "observation", "deployment")
+    found = _monitors(version, "bias", view)
+    doubts = [_doubts([one], view) for one in found]
+    return _surely(doubts) or _unless(view, *_CHECKS_COME_FROM)
 
 
 def _oversight(_: ModelVersion, view: View) -> Finding:
@@ -98,17 +100,33 @@ def _code_lineage(version: ModelVersion, view: View) -> Finding:
     if isinstance(run, Unknown):
         return run
     makers = [version.ref, *([run.ref] if run is not None else [])]
-    links = (link for maker in makers for link in view.graph.links_from(maker))
-    if any(link.relation == "built_from" and link.confidence != "textual" for link in links):
-        return True
-    lacks = view.open_look_ups
-    return Unknown(tuple(f"look-up of commit {sha[:9]}" for sha in lacks)) if lacks else _unless(view, "run", "commit")
+    links = [link for maker in makers for link in view.graph.links_from(maker)]
+    built = [link.target for link in links if link.relation == "built_from" and link.confidence != "textual"]
+    found = _surely([view.lacks(ref) for ref in built])
+    if found is False and not view.awaiting.isdisjoint(makers):
+        return Unknown(tuple(f"look-up of commit {sha[:9]}" for sha in view.open_look_ups))
+    return found or _unless(view, "run", "commit", "change_request")
 
 
 def _unless(view: View, *kinds: str) -> Finding:
     """It is not there, unless it only was not read yet."""
     lacks = view.freshness.absent_proof_lacks(kinds)
     return Unknown(tuple(lacks)) if lacks else False
+
+
+def _surely(doubts: Sequence[Sequence[str]]) -> Finding:
+    """Whether it is there, of which each thing that shows it has doubts of its own."""
+    if not all(doubts):
+        return True
+    return Unknown(tuple(dict.fromkeys(one for several in doubts for one in several))) if doubts else False
+
+
+def _doubts(found: Sequence[Monitor], view: View) -> Sequence[str]:
+    """Why what these monitors say of a version may not be relied on."""
+    return [lack for one in found for ref in (one.subject, one.shown.ref, one.newest.ref) for lack in view.lacks(ref)]
+
+
+_CHECKS_COME_FROM = ("observation", "run", "deployment")
 
 
 def _monitors(version: ModelVersion, kind: ObservationKind, view: View) -> Sequence[Monitor]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from mappings.conditions import matches
-from mappings.model import Deployment, Link, ModelVersion
+from mappings.model import Deployment, Link, ModelVersion, Ref
 from sync.facts.serving import in_service, share_of, traffic_to
 from sync.view import Fact, Unknown, View
 
@@ -68,23 +68,33 @@ def traced(deployment: Deployment, view: View) -> Fact | Unknown:
     """Whether a run, a commit or a ticket is known behind everything that an endpoint answers with."""
     if not in_service(deployment):
         return Fact(True, "serves nothing")
+    if any(link.confidence == "declared" for link in view.graph.links_from(deployment.ref)):
+        return Fact(True, "can be traced back")
     lost: list[str] = []
+    doubts: list[str] = []
     for share in (one for one in deployment.models if one.share > 0):
         served = [one.version for one in view.registry.served_by(share, deployment.tags) if one.sure]
-        if not any(_has_origin(version, view) for version in map(view.graph.entities.get, served) if version is not None):
+        known = [lacks for one in served if (lacks := _origin_lacks(one, view)) is not None]
+        if not known:
             lost.append(share.name)
-    declared = any(link.confidence == "declared" for link in view.graph.links_from(deployment.ref))
-    if not lost or declared:
-        return Fact(True, "can be traced back")
+        elif all(known):
+            doubts.extend(lack for lacks in known for lack in lacks)
+    if not lost:
+        return Unknown(tuple(dict.fromkeys(doubts))) if doubts else Fact(True, "can be traced back")
     lacks = view.freshness.absent_proof_lacks(("model_version", "run", "commit", "change_request", "work_item"))
     return Unknown(tuple(lacks)) if lacks else Fact(False, f"serves {', '.join(lost)}, and nothing is known behind it")
 
 
-def _has_origin(version: object, view: View) -> bool:
-    """A link to a run, a commit, a change request or a ticket that is more than a mention."""
-    if not isinstance(version, ModelVersion):
-        return False
-    return any(link.confidence != "textual" for link in view.graph.links_from(version.ref))
+def _origin_lacks(served: Ref, view: View) -> Sequence[str] | None:
+    """What is lacking to rely on where a version comes from: a link to a run, a commit, a change request or a ticket that is more than
+    a mention. None: it has none."""
+    version = view.graph.get(served, ModelVersion)
+    if version is None:
+        return None
+    behind = [link.target for link in view.graph.links_from(version.ref) if link.confidence != "textual"]
+    if not behind and version.ref in view.awaiting:
+        return [f"look-up of commit {sha[:9]}" for sha in view.open_look_ups]
+    return min(([*view.lacks(version.ref), *view.lacks(ref)] for ref in behind), key=len, default=None)
 
 
 def _deployed(version: ModelVersion, view: View) -> Iterator[tuple[Link, Deployment]]:

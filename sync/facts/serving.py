@@ -9,14 +9,21 @@ from sync.view import Fact, Unknown, View
 _ANSWERING = frozenset({"in_service", "updating", "rolling_back"})
 
 
+_APPROVAL_WORDS = {"approved": "is approved", "pending": "waits for approval", "rejected": "is rejected"}
+
+
+def approval(version: ModelVersion, _: View) -> Fact:
+    return Fact(version.approval, _APPROVAL_WORDS.get(version.approval or "", "asks for no approval"))
+
+
 def released(version: ModelVersion, view: View) -> Fact:
     alias = view.project.release_alias
     if version.approval in ("rejected", "pending"):
-        return Fact(False, "is rejected" if version.approval == "rejected" else "waits for approval", alias)
+        return Fact(False, _APPROVAL_WORDS[version.approval], alias)
     if alias is not None and alias in version.aliases:
         return Fact(True, f"carries the release alias {alias}", alias)
     if version.approval == "approved":
-        return Fact(True, "is approved", alias)
+        return Fact(True, _APPROVAL_WORDS["approved"], alias)
     wanted = f"does not carry the release alias {alias}" if alias else "is not approved, and the project names no release alias"
     return Fact(False, wanted, alias)
 

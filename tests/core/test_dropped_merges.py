@@ -22,6 +22,8 @@ def test_a_model_is_ready_while_the_branch_still_has_its_merge(facts: dict[str, 
     merge = world.commit(change.merge_sha or "", **(facts or {}))
     if facts is None:
         del world.entities[merge.ref]
+        assert world.truth("model-ready", item) is None
+        world.known_missing = frozenset({merge.sha})
     assert world.truth("model-ready", item) is expected
     assert world.truth(MERGED, item) is expected
 

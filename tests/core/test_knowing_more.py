@@ -15,9 +15,11 @@ from typing import Any, TypeAlias
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from mappings.model import ChangeRequest, Commit, DatasetUse, Deployment, Entity, Ref, Run, TrafficShare
+from mappings.model import ChangeRequest, Commit, DatasetUse, Deployment, Entity, ModelCard, Ref, Run, TrafficShare
 from tests.core.worlds import DAY, NOW, World, rule, sha, shipped
 
+YES_OR_NO = {"yes": True, "no": False}
+LITTLE_OR_MUCH = {"little": {"gt": 0, "lt": 0.5}, "much": {"gte": 0.5}}
 RULES = [
     *shipped(),
     rule(
@@ -75,6 +77,16 @@ RULES = [
         },
         **{"for": "project"},
     ),
+    *(
+        rule(id=f"version-{fact.replace('_', '-')}-{name}", when={"any": [{"subject": {fact: value}}]}, **{"for": "model_version"})
+        for fact in ("latest", "deploy_failed", "training_due", "checks_passed", "evidence_missing", "traffic")
+        for name, value in (LITTLE_OR_MUCH if fact == "traffic" else YES_OR_NO).items()
+    ),
+    *(
+        rule(id=f"endpoint-{fact}-{name}", when={"any": [{"subject": {fact: value}}]}, **{"for": "deployment"})
+        for fact in ("traced", "production", "serving")
+        for name, value in YES_OR_NO.items()
+    ),
 ]
 
 Drawn: TypeAlias = st.SearchStrategy[dict[str, Any]]
@@ -87,6 +99,7 @@ flag = st.booleans()
 def rich_worlds(draw: st.DrawFn) -> World:
     """A few tickets, changes, runs, versions and endpoints, linked at random; no key and no sha is ambiguous."""
     world = World(aws=draw(flag))
+    world.set_project(**draw(project_facts))
     blockers = [world.item(f"DATA-{one}", **draw(item_facts)) for one in range(draw(st.integers(0, 2)))]
     keys = [f"ML-{one + 1}" for one in range(draw(st.integers(1, 3)))]
     for key in keys:
@@ -133,16 +146,31 @@ def _deploy(draw: st.DrawFn, world: World) -> None:
     versions = [ref for ref in sorted(world.entities) if ref.kind == "model_version"]
     subjects: list[Entity] = [world.entities[ref] for ref in versions]
     for number in range(draw(st.integers(0, 2))):
-        shares = tuple(
-            TrafficShare(model=ref, name=ref.id, share=draw(st.sampled_from([0.0, 1.0]))) for ref in versions if draw(flag)
-        )
+        shares = tuple(_share(draw, ref) for ref in versions if draw(flag))
         subjects.append(world.deployment(endpoint=f"e{number}", models=shares, **draw(deployment_facts)))
     if subjects:
         for number in range(draw(st.integers(0, 4))):
-            outcome = draw(st.sampled_from(["failed", "passed", "unknown"]))
-            world.observation(draw(st.sampled_from(subjects)), outcome, at=NOW - number * 3 * DAY)
+            kind, outcome = draw(st.sampled_from(KINDS)), draw(st.sampled_from(["failed", "passed", "unknown"]))
+            world.observation(draw(st.sampled_from(subjects)), outcome, kind=kind, at=NOW - number * 3 * DAY)
 
 
+def _share(draw: st.DrawFn, version: Ref) -> TrafficShare:
+    """By ref, or by what several versions may be called by, or by what no version is."""
+    named = draw(st.sampled_from([{"model": version}, {"cloud_id": "arn:1"}, {"artifact_uri": FILES}, {"images": (IMAGE,)}, {}]))
+    return TrafficShare(name=version.id, **named, **draw(share_facts))
+
+
+KINDS = ("drift", "drift", "bias", "explainability", "performance", "data_quality")
+FILES, IMAGE = "s3://example-models/1", "registry.example/churn@sha256:" + "1" * 64
+project_facts: Drawn = st.fixed_dictionaries(
+    {
+        "risk_class": st.sampled_from([None, "minimal", "limited", "high"]),
+        "oversight": st.sampled_from([None, "Ada Example"]),
+        "review_labels": st.sampled_from([(), ("data",)]),
+        "retrain_every": st.sampled_from([None, 10 * DAY]),
+        "retrain_after_drifts": st.sampled_from([None, 2]),
+    }
+)
 item_facts: Drawn = st.fixed_dictionaries(
     {
         "status_category": st.sampled_from(["todo", "done"]),
@@ -169,9 +197,27 @@ run_facts: Drawn = st.fixed_dictionaries(
 )
 version_facts: Drawn = st.fixed_dictionaries(
     {"aliases": st.sampled_from([("champion",), ()])},
-    optional={"run": st.none(), "tags": st.sampled_from([{"drift.y": "0.5"}, {"git_sha": sha("cccc001")}])},
+    optional={
+        "run": st.none(),
+        "tags": st.sampled_from([{"drift.y": "0.5"}, {"git_sha": sha("cccc001")}, {"milepost.intended_use": "Keep customers"}]),
+        "approval": st.sampled_from(["approved", "pending", "rejected"]),
+        "card": st.sampled_from([ModelCard(), ModelCard(intended_use="Keep customers")]),
+        "reports": st.just({"bias": "s3://example-models/bias"}),
+        "created_at": st.sampled_from([NOW - DAY, NOW - 8 * DAY]),
+        "artifact_uri": st.just(FILES),
+        "cloud_id": st.just("arn:1"),
+        "images": st.just((IMAGE,)),
+    },
 )
-deployment_facts: Drawn = st.fixed_dictionaries({"state": st.sampled_from(["in_service", "stopped"])})
+deployment_facts: Drawn = st.fixed_dictionaries(
+    {
+        "state": st.sampled_from(["in_service", "in_service", "stopped", "failed", "rolling_back"]),
+        "environment": st.sampled_from([None, "production", "staging"]),
+    }
+)
+share_facts: Drawn = st.fixed_dictionaries(
+    {"share": st.sampled_from([0.0, 0.1, 1.0])}, optional={"state": st.sampled_from(["failed", "in_service"])}
+)
 shas = st.sampled_from([None, *(sha(f"{letter * 4}{one:03}") for letter in "abc" for one in range(2))])
 FACTS: Mapping[str, Drawn] = {
     "work_item": item_facts,

@@ -1,4 +1,4 @@
-"""The three statuses that Milepost ships: true, false, unknown, not applicable, and what they say about it."""
+"""Readiness, data and drift: true, false, unknown, not applicable, and what they say about it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def says(world: World, rule: str, key: str = "ML-42") -> str:
     return standing.says
 
 
-# All three
+# Each of them
 
 
 @pytest.mark.parametrize("rule", EVERY)
@@ -71,7 +71,7 @@ def test_a_released_model_on_sound_ground_is_ready() -> None:
     ("spoil", "reason"),
     [
         (lambda w, c, r, v: w.change_of(v, aliases=("challenger",)), "does not carry the release alias champion"),
-        (lambda w, c, r, v: w.change_of(v, approval="rejected"), "is rejected"),
+        (lambda w, c, r, v: w.change_of(v, approval="rejected"), "is rejected and is the latest version"),
         (lambda w, c, r, v: w.change_of(r, status="failed"), "comes from a run that failed"),
         (lambda w, c, r, v: w.change_of(r, status="running"), "comes from a run that is still running"),
         (lambda w, c, r, v: w.change_of(r, metrics={"val_auc": 0.8}), "has val_auc 0.8 (limit ≥ 0.85)"),

@@ -41,8 +41,11 @@ def test_every_word_of_a_pattern_has_a_fact_and_every_fact_a_word() -> None:
 def test_the_shipped_rules_are_sound_and_in_order() -> None:
     rules = shipped()
     assert lint(rules) == []
-    assert [one.id for one in in_order(rules)] == ["data-blocked", "model-ready", "drift-alert"]
-    assert {one.id: one.keeps_overrides for one in rules} == {"model-ready": False, "data-blocked": True, "drift-alert": True}
+    assert [one.id for one in in_order(rules)] == ["data-blocked", "model-ready", *(one.id for one in rules[2:])]
+    assert {one.id for one in rules if not one.keeps_overrides} == {"model-ready", "deployed"}
+    assert {one.id for one in rules if one.kind == "favourable"} == {"model-ready", "deployed"}
+    assert min(one.rank for one in rules if one.kind == "alarm") > max(one.rank for one in rules if one.kind != "alarm")
+    assert len({one.rank for one in rules}) == len(rules)
 
 
 @pytest.mark.parametrize(

@@ -320,9 +320,10 @@ def test_the_shipped_statuses_reach_ticket_and_change_request() -> None:
     told = {(one.key, one.slot.kind, one.slot.name): one.after for one in plan.changes}
     assert told[("ML-42", "field", "ML Status")] == "Drift alert"
     assert told[("example/churn#12", "label", "ml/drift-alert")] is True
+    assert told[("example/churn#12", "label", "ml/deployed")] is True
     assert told[("example/churn#12", "label", "ml/model-ready")] is True
-    assert [one["id"] for one in told[("ML-42", "property", "milepost")]["statuses"]] == ["drift-alert", "model-ready"]  # type: ignore[index, call-overload]
-    assert len(told) == 4
+    assert [one["id"] for one in told[("ML-42", "property", "milepost")]["statuses"]] == ["drift-alert", "deployed", "model-ready"]  # type: ignore[index, call-overload]
+    assert len(told) == 5
     assert isinstance(world.entities[item.ref], WorkItem)
 
 

@@ -99,9 +99,7 @@ class World:
             drift={"drift.*": Bound(lte=0.2)},
             watch={"jira": "ML-1"},
             owned={
-                "jira": Owned(
-                    field="ML Status", options=("Model ready", "Data blocked", "Drift alert", "Unknown"), property="milepost"
-                ),
+                "jira": Owned(field="ML Status", options=(*(one.title for one in shipped()), "Unknown"), property="milepost"),
                 "github": Owned(labels={f"ml/{one.label}": ("d1242f", one.title) for one in shipped()}),
             },
             label_rules={"github": {f"ml/{one.label}": one.id for one in shipped()}},

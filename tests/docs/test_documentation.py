@@ -283,7 +283,8 @@ def test_every_word_that_a_fact_is_documented_to_take_is_taken(sections: Section
 
 def test_every_item_of_a_condition_is_documented(sections: Sections, rows: Rows, spans: Spans) -> None:
     documented = sections(STATUSES)
-    headed = {spans(heading)[0] for heading in documented if re.fullmatch(r"`[a-z_]+`", heading)}
+    shipped = {f"`{one}`" for one in shipped_statuses()}
+    headed = {spans(heading)[0] for heading in documented if re.fullmatch(r"`[a-z_]+`", heading) and heading not in shipped}
     observed = {span for span in spans(documented["Observations"]) if span.startswith("observation.")}
 
     assert headed | observed | _first_spans(rows(documented["Blocks"])) == _fields(Item)

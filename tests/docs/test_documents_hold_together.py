@@ -175,7 +175,7 @@ def test_every_status_that_is_shown_as_an_example_is_sound(
 ) -> None:
     examples = [block for block in blocks(documents["docs/statuses.md"], "yaml") if block.startswith("statuses:")]
 
-    assert len(examples) == 3
+    assert len(examples) == 4
     for example in examples:
         file = _load(tmp_path, readme_file + example)
         assert file.findings == ()
