@@ -26,11 +26,13 @@ _DIGEST = re.compile(r"@(sha256:[0-9a-f]{64})$")
 
 
 class Served(msgspec.Struct, frozen=True, kw_only=True):
-    """One model version that a deployment serves, and what shows it. `sure`: no other version bears the same sign."""
+    """One model version that a deployment serves, and what shows it. `sure`: no other version that is known bears the same sign.
+    `named`: none ever could."""
 
     version: Ref
     because: str
     sure: bool
+    named: bool
 
 
 class Registry:
@@ -48,7 +50,8 @@ class Registry:
             found = {version.ref: version for text in texts for version in self._bearers.get((sign, text), ())}
             if found:
                 because = f"serves {share.name} with {share.share:.0%} of the traffic{_BECAUSE[sign]}"
-                return [Served(version=ref, because=because, sure=_is_sure(sign, ref, found)) for ref in sorted(found)]
+                named = sign in ("ref", "cloud id")
+                return [Served(version=ref, because=because, sure=_is_sure(sign, ref, found), named=named) for ref in sorted(found)]
         return ()
 
 

@@ -154,9 +154,9 @@ class _Judge:
 
     def _way_lacks(self, ref: Ref) -> Sequence[str]:
         """What the way to `ref` lacks: nothing that a link on it was read from may be missing or unconfirmed."""
-        path = self.view.graph.path(self.subject.ref, ref, self.reached)
-        read_from = {one for link in path if link.confidence != "declared" for one in _read_from(link)}
-        return sorted({lack for one in read_from for lack in self.view.lacks(one)})
+        path = [link for link in self.view.graph.path(self.subject.ref, ref, self.reached) if link.confidence != "declared"]
+        lacks = {lack for link in path for one in _read_from(link) for lack in self.view.lacks(one)}
+        return sorted(lacks.union(*(self.view.deploys_lacks(link) for link in path if link.relation == "deploys")))
 
     def _observed(self) -> Sequence[Ref]:
         """What may have observations: everything, for a project, else the subject and what is reached."""

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from mappings.model import Dataset, ModelVersion, ObservationKind, Ref, Relation, Run
+from mappings.model import Dataset, Deployment, Link, ModelVersion, ObservationKind, Ref, Relation, Run
 from sync.deployed import Registry
 from sync.freshness import Freshness
 from sync.graph import Graph
@@ -63,6 +63,17 @@ class View:
         if ref in self.graph.unlisted:
             return (f"{self._called(ref)}, which was not listed yet since the scope of {ref.source} was changed",)
         return self.freshness.reliance_lacks(ref)
+
+    def deploys_lacks(self, link: Link) -> Sequence[str]:
+        """Why it may not be relied on that a deployment serves a version. What is recognised by its files or its container may turn
+        out to be one of several as long as there may be versions that were not read."""
+        lacks = self.lacks(link.source)
+        deployment = self.graph.get(link.source, Deployment)
+        if link.confidence == "declared" or deployment is None:
+            return lacks
+        served = (one for share in deployment.models for one in self.registry.served_by(share, deployment.tags))
+        named = any(one.named for one in served if one.version == link.target)
+        return lacks if named else [*lacks, *self.freshness.absent_proof_lacks(("model_version",))]
 
     def _called(self, ref: Ref) -> str:
         entity = self.graph.entities.get(ref)

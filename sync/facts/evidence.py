@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from mappings.conditions import matches
 from mappings.model import ModelVersion, ObservationKind, WorkItem
+from sync.facts.serving import serving_links
 from sync.facts.training import made_by
 from sync.monitors import Monitor
 from sync.view import Fact, Unknown, View
@@ -31,10 +32,8 @@ def checks_passed(version: ModelVersion, view: View) -> Fact | Unknown:
     if not demanded:
         return Fact(True, "needs no check for its risk class", view.project.risk_class)
     found = {kind: _monitors(version, kind, view) for kind in demanded}
-    lacks = [
-        *view.freshness.absent_proof_lacks(_CHECKS_COME_FROM),
-        *_doubts([one for kind in demanded for one in found[kind]], view),
-    ]
+    doubts = (lack for kind in demanded for one in found[kind] for lack in _doubts(one, version, view))
+    lacks = [*view.freshness.absent_proof_lacks(_CHECKS_COME_FROM), *doubts]
     if lacks:
         return Unknown(tuple(dict.fromkeys(lacks)))
     failed = [f"the {kind} check {one.name}" for kind in demanded for one in found[kind] if one.outcome == "failed"]
@@ -77,8 +76,7 @@ def _review(_: ModelVersion, view: View) -> Finding:
 def _bias_report(version: ModelVersion, view: View) -> Finding:
     if any("bias" in name for name in version.reports):
         return True
-    found = _monitors(version, "bias", view)
-    doubts = [_doubts([one], view) for one in found]
+    doubts = [_doubts(one, version, view) for one in _monitors(version, "bias", view)]
     return _surely(doubts) or _unless(view, *_CHECKS_COME_FROM)
 
 
@@ -121,9 +119,13 @@ def _surely(doubts: Sequence[Sequence[str]]) -> Finding:
     return Unknown(tuple(dict.fromkeys(one for several in doubts for one in several))) if doubts else False
 
 
-def _doubts(found: Sequence[Monitor], view: View) -> Sequence[str]:
-    """Why what these monitors say of a version may not be relied on."""
-    return [lack for one in found for ref in (one.subject, one.shown.ref, one.newest.ref) for lack in view.lacks(ref)]
+def _doubts(monitor: Monitor, version: ModelVersion, view: View) -> Sequence[str]:
+    """Why what a monitor says of a version, or of what serves it, may not be relied on."""
+    read = (lack for ref in (monitor.shown.ref, monitor.newest.ref) for lack in view.lacks(ref))
+    return [
+        *read,
+        *(lack for link in serving_links(version, view) if link.source == monitor.subject for lack in view.deploys_lacks(link)),
+    ]
 
 
 _CHECKS_COME_FROM = ("observation", "run", "deployment")
@@ -131,8 +133,8 @@ _CHECKS_COME_FROM = ("observation", "run", "deployment")
 
 def _monitors(version: ModelVersion, kind: ObservationKind, view: View) -> Sequence[Monitor]:
     """The monitors of a kind on the version and on what is known to serve it."""
-    serving = [one.source for one in view.graph.links_to(version.ref) if one.relation == "deploys" and one.confidence != "textual"]
-    return [one for ref in (version.ref, *serving) for one in view.monitors(ref, kind, open_after=1, close_after=1)]
+    subjects = (version.ref, *dict.fromkeys(link.source for link in serving_links(version, view)))
+    return [one for ref in subjects for one in view.monitors(ref, kind, open_after=1, close_after=1)]
 
 
 ITEMS: Mapping[str, Callable[[ModelVersion, View], Finding]] = {

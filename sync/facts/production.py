@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mappings.conditions import matches
-from mappings.model import Deployment, Link, ModelVersion, Ref
-from sync.facts.serving import in_service, share_of, traffic_to
+from mappings.model import Deployment, Link, ModelVersion
+from sync.deployed import Served
+from sync.facts.serving import in_service, serving_links, share_of, traffic_to
 from sync.view import Fact, Unknown, View
 
 _FAILING = frozenset({"failed", "rolling_back"})
@@ -26,7 +27,7 @@ def traffic(version: ModelVersion, view: View) -> Fact | Unknown:
     for link, deployment in _deployed(version, view):
         share = traffic_to(version, deployment, view, declared=link.confidence == "declared")
         if share > 0 and is_production(deployment, view):
-            doubts = view.lacks(deployment.ref)
+            doubts = view.deploys_lacks(link)
             lacks.extend(doubts)
             if not doubts:
                 shares.append(share)
@@ -43,7 +44,7 @@ def deploy_failed(version: ModelVersion, view: View) -> Fact | Unknown:
         share = share_of(version, deployment, view, declared=link.confidence == "declared")
         state = share.state if share is not None and share.state is not None else deployment.state
         if state in _FAILING:
-            doubts = view.lacks(deployment.ref)
+            doubts = view.deploys_lacks(link)
             if not doubts:
                 why = f": {deployment.reason}" if deployment.reason else ""
                 return Fact(True, f"was to be served by {deployment.endpoint}, which {_FAILED[state]}{why}")
@@ -73,7 +74,7 @@ def traced(deployment: Deployment, view: View) -> Fact | Unknown:
     lost: list[str] = []
     doubts: list[str] = []
     for share in (one for one in deployment.models if one.share > 0):
-        served = [one.version for one in view.registry.served_by(share, deployment.tags) if one.sure]
+        served = [one for one in view.registry.served_by(share, deployment.tags) if one.sure]
         known = [lacks for one in served if (lacks := _origin_lacks(one, view)) is not None]
         if not known:
             lost.append(share.name)
@@ -85,20 +86,21 @@ def traced(deployment: Deployment, view: View) -> Fact | Unknown:
     return Unknown(tuple(lacks)) if lacks else Fact(False, f"serves {', '.join(lost)}, and nothing is known behind it")
 
 
-def _origin_lacks(served: Ref, view: View) -> Sequence[str] | None:
-    """What is lacking to rely on where a version comes from: a link to a run, a commit, a change request or a ticket that is more than
-    a mention. None: it has none."""
-    version = view.graph.get(served, ModelVersion)
+def _origin_lacks(served: Served, view: View) -> Sequence[str] | None:
+    """What is lacking to rely on where a version comes from: a link to a run, a commit, a change request or a ticket that is more
+    than a mention. None: it has none."""
+    version = view.graph.get(served.version, ModelVersion)
     if version is None:
         return None
     behind = [link.target for link in view.graph.links_from(version.ref) if link.confidence != "textual"]
     if not behind and version.ref in view.awaiting:
         return [f"look-up of commit {sha[:9]}" for sha in view.open_look_ups]
-    return min(([*view.lacks(version.ref), *view.lacks(ref)] for ref in behind), key=len, default=None)
+    unread = () if served.named else view.freshness.absent_proof_lacks(("model_version",))
+    return min(([*unread, *view.lacks(version.ref), *view.lacks(ref)] for ref in behind), key=len, default=None)
 
 
 def _deployed(version: ModelVersion, view: View) -> Iterator[tuple[Link, Deployment]]:
-    for link in view.graph.links_to(version.ref):
+    for link in serving_links(version, view):
         deployment = view.graph.get(link.source, Deployment)
-        if deployment is not None and link.relation == "deploys" and link.confidence != "textual":
+        if deployment is not None:
             yield link, deployment

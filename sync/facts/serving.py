@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from mappings.model import Deployment, ModelVersion, Ref, TrafficShare
+from collections.abc import Sequence
+
+from mappings.model import Deployment, Link, ModelVersion, Ref, TrafficShare
 from sync.facts.saying import yes
 from sync.view import Fact, Unknown, View
 
@@ -33,16 +35,20 @@ def serving(version: ModelVersion, view: View) -> Fact | Unknown:
     if not view.has_deployments:
         return released(version, view)
     lacks: list[str] = []
-    for link in view.graph.links_to(version.ref):
-        sure = link.relation == "deploys" and link.confidence != "textual"
-        deployment = view.graph.get(link.source, Deployment) if sure else None
+    for link in serving_links(version, view):
+        deployment = view.graph.get(link.source, Deployment)
         if deployment is not None and traffic_to(version, deployment, view, declared=link.confidence == "declared") > 0:
-            doubts = view.lacks(deployment.ref)
+            doubts = view.deploys_lacks(link)
             if not doubts:
                 return Fact(True, f"serves behind {deployment.endpoint}")
             lacks.extend(doubts)
     lacks.extend(view.freshness.absent_proof_lacks(("deployment",)))
     return Unknown(tuple(dict.fromkeys(lacks))) if lacks else Fact(False, "serves nowhere")
+
+
+def serving_links(version: ModelVersion, view: View) -> Sequence[Link]:
+    """The links of the deployments that are known to serve a version, or are to."""
+    return [one for one in view.graph.links_to(version.ref) if one.relation == "deploys" and one.confidence != "textual"]
 
 
 def in_service(deployment: Deployment) -> bool:

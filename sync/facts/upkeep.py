@@ -7,6 +7,7 @@ from datetime import datetime
 
 from mappings.conditions import format_duration
 from mappings.model import ModelVersion, Run
+from sync.facts.serving import serving_links
 from sync.facts.training import made_by
 from sync.moments import day_in, in_words, is_ahead, later
 from sync.view import Fact, Unknown, View
@@ -60,12 +61,12 @@ def _ended(run: Run) -> datetime | None:
 
 def _failed_drifts(version: ModelVersion, since: datetime, view: View) -> tuple[int, Sequence[str]]:
     """How many failed results of drift monitors are sure, and what the others lack to be."""
-    serving = (
-        link.source for link in view.graph.links_to(version.ref) if link.relation == "deploys" and link.confidence != "textual"
-    )
-    seen = [one for ref in (version.ref, *serving) for one in view.graph.observations_of(ref)]
+    watched = {version.ref: view.lacks(version.ref)} | {
+        link.source: view.deploys_lacks(link) for link in serving_links(version, view)
+    }
+    seen = [one for ref in watched for one in view.graph.observations_of(ref)]
     failed = [one for one in seen if one.kind == "drift" and one.outcome == "failed" and since < one.observed_at <= view.now]
-    doubts = [[*view.lacks(one.subject), *view.lacks(one.ref)] for one in failed]
+    doubts = [[*watched[one.subject], *view.lacks(one.ref)] for one in failed]
     return sum(not lacks for lacks in doubts), list(dict.fromkeys(lack for lacks in doubts for lack in lacks))
 
 

@@ -126,7 +126,9 @@ def rich_worlds(draw: st.DrawFn) -> World:
         world.run(f"r{number}", git_commit=draw(shas), tags=tags, datasets=uses, **draw(run_facts))
     for number in range(draw(st.integers(0, 3))):
         run = Ref("mlflow", "run", f"r{draw(st.integers(0, 3))}")
-        world.change_of(world.version(number), **({"run": run} | draw(version_facts)))
+        version = world.version(number)
+        known: dict[str, Any] = {"run": run, "cloud_id": f"arn:{version.ref.id}" if draw(flag) else None}
+        world.change_of(version, **(known | draw(version_facts)))
     changes = sorted(ref for ref in world.entities if ref.kind == "change_request")
     for one in range(2):
         if draw(flag):
@@ -156,7 +158,9 @@ def _deploy(draw: st.DrawFn, world: World) -> None:
 
 def _share(draw: st.DrawFn, version: Ref) -> TrafficShare:
     """By ref, or by what several versions may be called by, or by what no version is."""
-    named = draw(st.sampled_from([{"model": version}, {"cloud_id": "arn:1"}, {"artifact_uri": FILES}, {"images": (IMAGE,)}, {}]))
+    named = draw(
+        st.sampled_from([{"model": version}, {"cloud_id": f"arn:{version.id}"}, {"artifact_uri": FILES}, {"images": (IMAGE,)}, {}])
+    )
     return TrafficShare(name=version.id, **named, **draw(share_facts))
 
 
@@ -205,7 +209,6 @@ version_facts: Drawn = st.fixed_dictionaries(
         "reports": st.just({"bias": "s3://example-models/bias"}),
         "created_at": st.sampled_from([NOW - DAY, NOW - 8 * DAY]),
         "artifact_uri": st.just(FILES),
-        "cloud_id": st.just("arn:1"),
         "images": st.just((IMAGE,)),
     },
 )
