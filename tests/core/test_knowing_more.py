@@ -158,7 +158,7 @@ def _deploy(draw: st.DrawFn, world: World) -> None:
 
 def _share(draw: st.DrawFn, version: Ref) -> TrafficShare:
     """By ref, or by what several versions may be called by, or by what no version is."""
-    named = draw(
+    named: dict[str, Any] = draw(
         st.sampled_from([{"model": version}, {"cloud_id": f"arn:{version.id}"}, {"artifact_uri": FILES}, {"images": (IMAGE,)}, {}])
     )
     return TrafficShare(name=version.id, **named, **draw(share_facts))
