@@ -10,7 +10,6 @@ from sync.view import Fact, Unknown, View
 
 _ANSWERING = frozenset({"in_service", "updating", "rolling_back"})
 
-
 _APPROVAL_WORDS = {"approved": "is approved", "pending": "waits for approval", "rejected": "is rejected"}
 
 
@@ -20,8 +19,8 @@ def approval(version: ModelVersion, _: View) -> Fact:
 
 def released(version: ModelVersion, view: View) -> Fact:
     alias = view.project.release_alias
-    if version.approval in ("rejected", "pending"):
-        return Fact(False, _APPROVAL_WORDS[version.approval], alias)
+    if version.approval == "rejected":
+        return Fact(False, _APPROVAL_WORDS["rejected"], alias)
     if alias is not None and alias in version.aliases:
         return Fact(True, f"carries the release alias {alias}", alias)
     if version.approval == "approved":
