@@ -85,7 +85,8 @@ class Oracle:
             if versions:
                 found[DRIFT, ident] = _any(self._drifts(one) for one in versions)
                 blocked = found.get((BLOCKED, ident), False)
-                found[READY, ident] = _both(any(map(self._is_sound, versions)), None if blocked is None else not blocked)
+                ready = any(map(self._is_sound, versions)) and not any(map(self._is_withheld, versions))
+                found[READY, ident] = _both(ready, None if blocked is None else not blocked)
         return found
 
     def targets(self, item: Ticket) -> Sequence[str]:
@@ -160,6 +161,11 @@ class Oracle:
         auc = (run.metrics or {}).get("val_auc")
         merged = any(pull.stands and _is_way_in(pull) for pull in self._pulls_of(run))
         return _is_released(version) and merged and auc is not None and auc >= LEAST_AUC
+
+    def _is_withheld(self, version: Version) -> bool:
+        """The latest version of its model waits for approval, or was refused it."""
+        numbers = [int(one.id.rpartition("/")[2]) for one in self.facts.versions.values() if one.name == version.name]
+        return version.approval in ("pending", "rejected") and int(version.id.rpartition("/")[2]) == max(numbers)
 
     def _blocked(self, item: Ticket, runs: Sequence[Run]) -> Truth | str:
         blockers = [self.facts.items.get(blocker) for blocker in item.blockers]
