@@ -72,7 +72,8 @@ def look_at(database: Database, project: ScopedProject, in_order: Sequence[Scope
         targets = {ref for one in deliveries for ref in (one.standing.subject, *one.targets) if ref.kind in TARGETS}
         slots = entities.slots_of(tx, targets)
         taken = Ownership(project, in_order).taken(tx, targets)
-    holds = [held[slot] for slot in sorted(held)]
+    # What is held on a ticket that is gone, or in no scope any longer, nobody can look at or let go of.
+    holds = [held[slot] for slot in sorted(held) if slot.target in assessment.graph.entities]
     return ProjectStatus(assessment=assessment, deliveries=deliveries, holds=holds, slots=slots, taken=taken)
 
 

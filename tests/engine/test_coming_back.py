@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sync import erase as erasing
+from sync.cli.render_status import look_at
 from sync.outcome import ExitCode
 from sync.store import entities, verdicts
 from tests.engine.conftest import OPTIONS, kinds, notes_of
@@ -62,6 +63,25 @@ def test_what_still_holds_is_found_to_be_so_without_a_write(attentive: Office) -
     assert office.writes == written
     assert office.field(ticket) == "Bad"
     assert office.property(ticket)["statuses"][0]["since"] == since
+
+
+def test_what_a_person_changed_is_not_told_while_nobody_can_see_the_ticket(attentive: Office) -> None:
+    office = attentive
+    ticket, *_ = [office.ticket("bad") for _ in range(6)]
+    office.sync()
+    office.set_field(ticket, None)
+    office.sync()
+
+    def told() -> int:
+        projects = office.workspace().projects
+        return len(look_at(office.database, projects[0], projects).holds)
+
+    assert told() == 1
+    hide(office, ticket)
+    assert told() == 0
+    office.jira.reveal(ticket)
+    office.sync()
+    assert told() == 1
 
 
 def test_a_persons_change_is_kept(attentive: Office) -> None:
