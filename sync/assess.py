@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -16,7 +16,7 @@ from sync.graph import Graph
 from sync.link import Linked, build_graph, link
 from sync.listings import Listings, ScopedProject, listings_of, rest_on, stream_facts, unlisted
 from sync.lookup import Answers, look_up, nowhere, repositories_in
-from sync.observe import observe
+from sync.observe import observe, still_named
 from sync.project import ProjectView
 from sync.source import Source
 from sync.store import entities, former_keys, leases, observations, quarantine, verdicts
@@ -107,7 +107,7 @@ def _gather(database: Database, project: ScopedProject) -> _Known:
         listings = listings_of(tx, project)
         rejected = quarantine.unsettled(tx, {source.name for source, _ in project.scopes})
         loaded = [*_load(tx, listings), _project_entity(project.view)]
-        history = observations.history(tx, project.key, now - HISTORY)
+        history = _that_counts(observations.history(tx, project.memory, now - HISTORY), project)
         found = {one.ref: one for one in [*history, *observe(loaded, project.view, history, now=now)]}
         linked = link([*loaded, *found.values()], project.view)
         gone = nowhere(tx, repositories_in(loaded), linked.loose_ends)
@@ -120,8 +120,15 @@ def _gather(database: Database, project: ScopedProject) -> _Known:
             freshness=Freshness(stream_facts(project, listings, rejected), within=project.fresh_within, now=now),
             missing=frozenset(missing),
             unlisted=unlisted(tx, listings),
-            before=verdicts.load(tx, project.key),
+            before=verdicts.load(tx, project.memory),
         )
+
+
+def _that_counts(history: Iterable[Observation], project: ScopedProject) -> Sequence[Observation]:
+    """What was found by a name stays as it was judged, but only for as long as the project goes by that name."""
+    streams = ((source.name, kinds) for source, _ in project.scopes for kinds in source.connection.streams.values())
+    telling = {name for name, kinds in streams if "observation" in kinds}
+    return [one for one in history if one.ref.source in telling or still_named(one, project.view)]
 
 
 def _load(tx: Connection, listings: Listings) -> Sequence[Entity]:

@@ -19,12 +19,12 @@ from sync.outcome import ExitCode, worst
 from sync.planning import ROLLING, plan_project, settle, without
 from sync.progress import Report, unwatched
 from sync.pull import Pulled, PullFinding, pull_all
-from sync.renaming import go_on_as, renamed
+from sync.renaming import as_remembered, go_on_as, renamed
 from sync.reread import read_again
 from sync.savedplan import SavedPlan, only_saved, require_same_verdicts, saved_targets
 from sync.source import Source
 from sync.store import audit, entities, leases, runs, streams
-from sync.store.leases import Lease, LeaseHeld, LeaseLost
+from sync.store.leases import Lease, LeaseLost
 from sync.withdraw import forget_withdrawn, plan_unpublish
 from sync.workspace import Workspace
 
@@ -117,7 +117,6 @@ class Run:
 
         A source that was given up is not asked again in this run, neither for this project nor for the next one.
         """
-        self._know_again_if_free()
         self.pulled = pull_all(
             self.workspace.database,
             self.workspace.sources_of(self.projects),
@@ -141,12 +140,12 @@ class Run:
                 self.done.append(self._judged(project, lease))
 
     def plan(self, permission: Permission) -> None:
-        """Judges and plans every project on the stored facts; nothing is written, not even the standings. (What is remembered of a
-        project that was renamed in the file goes by its new name.) After a pull of this run
+        """Judges and plans every project on the stored facts; nothing is written, not even the standings. After a pull of this run
         the slots that were written lately are read again, as `apply` does."""
         self.done = []
-        self._know_again_if_free()
-        for project in self.projects:
+        with self.workspace.database.read() as tx:
+            projects = as_remembered(tx, self.projects, self.workspace.projects)
+        for project in projects:
             self.done.append(self._planned(self._assess(project), permission, self._just_read(project)))
 
     def apply(self, permission: Permission, saved: SavedPlan | None = None) -> None:
@@ -211,10 +210,6 @@ class Run:
             ):
                 go_on_as(database, key, projects, lease)
 
-    def _know_again_if_free(self) -> None:
-        with suppress(LeaseHeld):
-            self._know_again(timedelta())
-
     def _leave_alone(self, away: Mapping[str, SourceError]) -> None:
         for name, why in away.items():
             if name in self.sources:
@@ -259,20 +254,20 @@ class Run:
 
     def _planned(self, assessment: Assessment, permission: Permission, just_read: Mapping[Slot, Value]) -> ProjectRun:
         plan = self._plan_of(assessment, permission, just_read)
-        return ProjectRun(assessment=assessment, plan=plan, refused=self._refusal(plan, permission))
+        return ProjectRun(assessment=assessment, plan=plan, refused=self._refusal(assessment.project, plan, permission))
 
     def _just_read(self, project: ScopedProject) -> Mapping[Slot, Value]:
         """What slots that were written lately hold now; nothing where this run asks no source, or is to stop."""
         if not self.pulled or self.stop.is_set():
             return {}
         try:
-            return read_again(self.workspace.database, project.key, self.sources, stop=self.stop)
+            return read_again(self.workspace.database, project.memory, self.sources, stop=self.stop)
         except Cancelled:
             return {}
 
-    def _refusal(self, plan: Plan, permission: Permission) -> str | None:
+    def _refusal(self, project: ScopedProject, plan: Plan, permission: Permission) -> str | None:
         with self.workspace.database.read() as tx:
-            recent = audit.recent_rewrites(tx, plan.project, self.workspace.database.now(tx) - ROLLING)
+            recent = audit.recent_rewrites(tx, project.memory, self.workspace.database.now(tx) - ROLLING)
         earlier = sum(one.added for one in self.done)
         limits = self.workspace.safety
         if permission.initial:
@@ -292,7 +287,7 @@ class Run:
                 conflicts: Sequence[Result] = ()
                 if saved is not None:
                     plan, conflicts = self._only_saved(plan, saved)
-                refused = self._refusal(plan, permission)
+                refused = self._refusal(project, plan, permission)
                 allowed = plan if refused is None else given_up(plan)
                 if refused is not None and allowed.is_empty:
                     return ProjectRun(assessment=assessment, plan=plan, refused=refused)

@@ -24,16 +24,23 @@ Place: TypeAlias = tuple[str, str]
 
 
 class ScopedProject(msgspec.Struct, frozen=True, kw_only=True):
-    """One project with its rules and the scopes that it has in each source."""
+    """One project with its rules and the scopes that it has in each source. `formerly` is the key under which the store still
+    remembers it, where that is another one."""
 
     view: ProjectView
     rules: tuple[StatusRule, ...]
     scopes: tuple[tuple[Source, Scope], ...]
     fresh_within: timedelta
+    formerly: str | None = None
 
     @property
     def key(self) -> str:
         return self.view.key
+
+    @property
+    def memory(self) -> str:
+        """The key by which the store knows it."""
+        return self.formerly or self.key
 
 
 class Listings(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +71,7 @@ class Listings(msgspec.Struct, frozen=True, kw_only=True):
 def listings_of(tx: Connection, project: ScopedProject) -> Listings:
     """The listings of one project as they are stored now."""
     wanted = {(source.name, key.stream): (key, scope) for source, scope in project.scopes for key in source.keys(scope)}
-    rested = resting.load(tx, project.key)
+    rested = resting.load(tx, project.memory)
     keys = [*(key for key, _ in wanted.values()), *(one.key for one in rested)]
     states = {state.key: state for state in streams.states(tx, keys)}
     present: dict[Place, StreamKey] = {}

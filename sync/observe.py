@@ -49,6 +49,14 @@ def observe(
     return [unique[ref] for ref in sorted(unique)]
 
 
+def still_named(one: Observation, project: ProjectView) -> bool:
+    """Whether the project's naming would still find an observation, of a source where only the naming finds any."""
+    limits = {"drift": project.drift, "performance": {**project.performance, **project.baselines}, "bias": project.bias}
+    if one.kind == "data_quality":
+        return _is_quality(one.monitor, project)
+    return any(matches(one.monitor, [glob]) for glob in limits.get(one.kind, ()))
+
+
 class _Subjects:
     """Which model versions a run speaks of."""
 

@@ -45,7 +45,7 @@ class Ownership:
         for other in self._earlier:
             shared = {ref for ref in targets if self._would_show_the_same(other, ref.source)}
             theirs = entities.members_among(tx, listings_of(tx, other).keys, shared)
-            left_alone = frozenset(publishing.held_by_others(tx, self._project.key, theirs))
+            left_alone = frozenset(publishing.held_by_others(tx, self._project.memory, theirs))
             found.extend(
                 Taken(owned, frozenset(ref for ref in theirs if ref.source == source), left_alone)
                 for source, owned in other.view.owned.items()
@@ -68,7 +68,7 @@ class Ownership:
 
     def inherited(self, tx: Connection, targets: Collection[Ref], taken: Sequence[Taken]) -> Inherited:
         """What others left behind on `targets`, in slots that are this project's own."""
-        key = self._project.key
+        key = self._project.memory
         published = publishing.published_by_others(tx, key, targets)
         held = publishing.held_by_others(tx, key, targets)
         mine = {slot for slot in (*published, *held) if self.covers(slot) and not any(one.holds(slot) for one in taken)}
@@ -82,10 +82,10 @@ class Ownership:
 
         Only the first project of the file is told.
         """
-        if self._in_order[:1] != [self._project]:
+        if [one.key for one in self._in_order[:1]] != [self._project.key]:
             return {}
         found: dict[str, int] = {}
-        for key in sorted(set(publishing.projects(tx)) - {one.key for one in self._in_order}):
+        for key in sorted(set(publishing.projects(tx)) - {one.key for one in self._in_order} - {self._project.memory}):
             shown = {slot for slot, row in publishing.published(tx, key).items() if row.value is not None}
             gone = entities.buried(tx, {slot.target for slot in shown})
             left = {slot for slot in shown if slot.target not in gone} - self._held_by(tx, self._in_order, shown)

@@ -169,7 +169,10 @@ class _Planner:
     def _tell_of_former(self, slot: Slot, target: Entity) -> None:
         pushed = self.remembered.pushed.get(slot)
         if pushed is not None and pushed.value is not None and self.remembered.actual.get(slot) == pushed.value:
-            text = "the project file no longer names it, so it is left as it is; milepost unpublish takes it back"
+            text = (
+                "the project file no longer names it, so it is left as it is; milepost unpublish takes it back, "
+                "with all else of the project, which the next sync writes again"
+            )
             self._note("skipped", slot, target, Wanted(value=None), text)
 
     def _situation(self, slot: Slot, want: Wanted, target: Entity) -> Situation:

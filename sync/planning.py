@@ -74,7 +74,7 @@ def plan_project(
 def _recall(
     tx: Connection, assessment: Assessment, ownership: Ownership, sources: Mapping[str, Source], just_read: Mapping[Slot, Value]
 ) -> _Recalled:
-    key = assessment.project.key
+    key = assessment.project.memory
     known = assessment.graph.entities
     targets = {ref for ref in known if ref.kind in TARGETS}
     every = publishing.published(tx, key)

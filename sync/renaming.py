@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import msgspec
 import structlog
 
 from sync.listings import ScopedProject
@@ -32,6 +33,12 @@ def renamed(tx: Connection, projects: Sequence[ScopedProject]) -> Mapping[str, s
             found[project.key] = alike[0]
             del rested[alike[0]]
     return found
+
+
+def as_remembered(tx: Connection, chosen: Iterable[ScopedProject], projects: Sequence[ScopedProject]) -> Sequence[ScopedProject]:
+    """The `chosen` projects, those that were renamed with the keys by which the store knows them: to look, and write nothing."""
+    former = renamed(tx, projects)
+    return [msgspec.structs.replace(one, formerly=former.get(one.key)) for one in chosen]
 
 
 def go_on_as(database: Database, key: str, projects: Sequence[ScopedProject], lease: Lease) -> None:

@@ -110,7 +110,7 @@ class JiraPublisher:
         for written in self._write_fields(less) if less else ():
             change, _, reason = lacking[written.change]
             if written.state == "done":
-                why = f"{reason}; what {change.key} showed is not true any longer and was taken away"
+                why = f"{reason}; what {change.key} showed is not what counts most now, or not true any longer, and was taken away"
                 yield Written(change=change.id, state="failed", why=why, reduced=True)
             else:
                 yield msgspec.structs.replace(written, why=f"{reason}; {written.why}")

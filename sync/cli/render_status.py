@@ -23,6 +23,7 @@ from sync.explain import named
 from sync.listings import ScopedProject
 from sync.names import name_of
 from sync.ownership import TARGETS, Ownership
+from sync.plan import is_owned
 from sync.project import Taken
 from sync.reasons import conflict
 from sync.recipients import Delivery, deliver, why_untold
@@ -68,12 +69,13 @@ def look_at(database: Database, project: ScopedProject, in_order: Sequence[Scope
     assessment = assess(database, project, stop=threading.Event())
     deliveries = deliver(assessment.graph, project.view, _rules(assessment), assessment.standings, now=assessment.now)
     with database.read() as tx:
-        held = publishing.held(tx, project.key)
+        held = publishing.held(tx, project.memory)
         targets = {ref for one in deliveries for ref in (one.standing.subject, *one.targets) if ref.kind in TARGETS}
         slots = entities.slots_of(tx, targets)
         taken = Ownership(project, in_order).taken(tx, targets)
-    # What is held on a ticket that is gone, or in no scope any longer, nobody can look at or let go of.
-    holds = [held[slot] for slot in sorted(held) if slot.target in assessment.graph.entities]
+    # What is held on a ticket that is gone or in no scope, or in a slot that the file no longer names, nobody can let go of.
+    seen = [slot for slot in sorted(held) if slot.target in assessment.graph.entities and is_owned(project.view, slot)]
+    holds = [held[slot] for slot in seen]
     return ProjectStatus(assessment=assessment, deliveries=deliveries, holds=holds, slots=slots, taken=taken)
 
 

@@ -27,6 +27,7 @@ from sync.cli.options import Globals, Output
 from sync.listings import ScopedProject
 from sync.logging import configure_logging
 from sync.pull import PullLimits
+from sync.renaming import as_remembered
 from sync.savedplan import may_hold_plan
 from sync.store.connect import Database
 from sync.workspace import Workspace
@@ -116,6 +117,11 @@ class Session:
             key = str(error.args[0])
             known = [project.key for project in workspace.projects]
             raise UsageProblem(f"there is no project {key!r}", suggestion(key, known)) from None
+
+    def looked_at(self, workspace: Workspace) -> Sequence[ScopedProject]:
+        """The same, by what the store knows of them now: for commands that only look."""
+        with workspace.database.read() as tx:
+            return as_remembered(tx, self.chosen(workspace), workspace.projects)
 
 
 def duration(option: str, text: str) -> timedelta:

@@ -6,7 +6,7 @@ import threading
 from datetime import datetime, timedelta
 
 from config.project import Retention
-from mappings.model import ModelVersion, Ref, Run
+from mappings.model import ModelVersion, Observation, Ref, Run
 from sync.retention import apply_now
 from sync.store import observations
 from tests.engine.conftest import Office
@@ -52,3 +52,20 @@ def test_what_was_pruned_does_not_come_back(office: Office) -> None:
     assert done.counts["observation"] == 1
     office.sync()
     assert stored(office) == ["late/1"]
+
+
+def test_what_the_project_no_longer_goes_by_counts_no_longer(office: Office) -> None:
+    office.only_the_shelf()
+    with office.database.read() as tx:
+        now = office.database.now(tx)
+    watched(office, "churn", now - timedelta(days=1))
+
+    def monitors() -> list[str]:
+        (run,) = office.sync().projects
+        return [one.monitor for one in run.assessment.graph.of(Observation)]
+
+    for metrics, expected in (({"drift.*": {"lte": 0.2}}, ["drift.psi"]), ({"drfit.*": {"lte": 0.2}}, []), ({}, [])):
+        office.projects["churn"]["drift"] = {"metrics": metrics}
+        assert monitors() == expected
+    office.projects["churn"]["drift"] = {"metrics": {"drift.psi": {"lte": 0.5}}}
+    assert monitors() == ["drift.psi"]

@@ -126,16 +126,17 @@ def test_two_that_are_alike_are_not_taken_for_one_another(office: Office) -> Non
         assert rewrites(office, "third") == 0
 
 
-def test_a_run_at_work_under_the_former_name_is_not_robbed(shown: tuple[Office, str]) -> None:
-    office, _ = shown
+def test_a_plan_knows_the_project_and_leaves_its_memory_where_it_is(shown: tuple[Office, str]) -> None:
+    office, ticket = shown
     office.rename()
-    with at_work_for(office, "churn"):
-        office.plan()
-        with office.database.read() as tx:
-            assert publishing.projects(tx) == ["churn"]
-    office.plan()
+    (planned,) = office.plan().projects
+    assert planned.plan is not None
+    assert [(change.key, change.slot.kind) for change in planned.plan.changes] == [(ticket, "property")]
+    (standing,) = [one for one in planned.assessment.standings if one.truth]
+    assert standing.episode is not None
     with office.database.read() as tx:
-        assert publishing.projects(tx) == ["loyalty"]
+        assert publishing.projects(tx) == ["churn"]
+        assert standing.episode in {one.id for one in verdicts.open_episodes(tx, "churn")}
 
 
 @on_a_file

@@ -48,7 +48,7 @@ def run(globals_: Globals, *, subject: str) -> ExitCode:
     count = 0
     names: set[str] = set()
     with session.workspace() as workspace:
-        for project in session.chosen(workspace):
+        for project in session.looked_at(workspace):
             assessed = assess(workspace.database, project, stop=threading.Event())
             names.update(all_names(assessed))
             subjects = find_subjects(assessed, subject)

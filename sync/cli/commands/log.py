@@ -48,7 +48,7 @@ def _names(session: Session, subject: str) -> Sequence[str | None]:
         if audit.read(tx, key=subject, limit=1):
             return [subject]
     with session.workspace() as workspace:
-        assessed = [assess(workspace.database, project, stop=threading.Event()) for project in session.chosen(workspace)]
+        assessed = [assess(workspace.database, project, stop=threading.Event()) for project in session.looked_at(workspace)]
     subjects = {name_of(entity) for one in assessed for entity in find_subjects(one, subject)}
     if not subjects:
         raise unknown_subject(subject, {name for one in assessed for name in all_names(one)})

@@ -68,10 +68,10 @@ def _replay(session: Session) -> ExitCode:
     found: dict[str, Sequence[Difference]] = {}
     unread: list[str] = []
     with session.workspace() as workspace:
-        for project in session.chosen(workspace):
+        for project in session.looked_at(workspace):
             assessed = assess(workspace.database, project, stop=threading.Event())
             with workspace.database.read() as tx:
-                stored = [one for one in verdicts.load(tx, project.key) if one.gone_since is None]
+                stored = [one for one in verdicts.load(tx, project.memory) if one.gone_since is None]
             if is_unread(assessed):
                 unread.append(project.key)
             found[project.key] = replay(assessed, stored)

@@ -12,7 +12,7 @@ def run(globals_: Globals, *, everything: bool) -> ExitCode:
     """Shows the statuses that stand, with their reasons, and how fresh each source is."""
     session = Session(globals_)
     with session.workspace() as workspace:
-        projects = [look_at(workspace.database, project, workspace.projects) for project in session.chosen(workspace)]
+        projects = [look_at(workspace.database, project, workspace.projects) for project in session.looked_at(workspace)]
     if session.wants_json:
         session.answer({"projects": status_documents(projects, everything=everything)})
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -51,7 +52,8 @@ def run(globals_: Globals, *, yes: bool, wait: str) -> ExitCode:
             session.show_all(_result_lines(part, session.width))
         session.show(f"Took back {plural(taken, 'value')}.{_left(left)}")
     else:
-        session.show("Nothing was written. To take these back: milepost unpublish --yes" if planned else _NOTHING[bool(keys)])
+        command = " ".join(["milepost unpublish --yes", *(f"--project {shlex.quote(key)}" for key in session.globals.projects)])
+        session.show(f"Nothing was written. To take these back: {command}" if planned else _NOTHING[bool(keys)])
     return result.exit_code
 
 
