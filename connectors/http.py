@@ -23,6 +23,7 @@ import ssl
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from socket import gaierror
 from typing import Any, TypeVar
 
 import httpx
@@ -236,7 +237,7 @@ class Client:
         return response
 
     def _broken(self, request: httpx.Request, error: Exception, again: bool) -> Exception:
-        what = f"{describe(request)}: {_words_for(error)}"
+        what = f"{describe(request)}: {_words_for(error, request.url)}"
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
             return Unavailable(self._source, what, fix="name your CA bundle in SSL_CERT_FILE")
         failure = Unavailable(self._source, what, fix="check the source's url, the network and the proxy settings")
@@ -359,7 +360,7 @@ def _name_of(url: httpx.URL) -> str:
     return f"{url.scheme}://{url.host}" + (f":{url.port}" if url.port else "")
 
 
-def _words_for(error: Exception) -> str:
+def _words_for(error: Exception, url: httpx.URL) -> str:
     match error:
         case httpx.TimeoutException():
             return "no answer in time"
@@ -368,10 +369,21 @@ def _words_for(error: Exception) -> str:
         case httpx.ProxyError():
             return "the proxy refused"
         case httpx.ConnectError():
-            return "no connection"
+            return f"no connection to {_name_of(url)}{_cause_of(error)}"
         case httpx.UnsupportedProtocol():
             return "the address is no http or https address"
         case httpx.DecodingError():
             return "the answer could not be decompressed"
         case _:
             return "the connection broke"
+
+
+def _cause_of(error: BaseException | None) -> str:
+    """What the system says of a connection that could not be made."""
+    while error is not None:
+        if isinstance(error, gaierror):
+            return ": no such host"
+        if isinstance(error, OSError) and error.strerror:
+            return f": {error.strerror.lower()}"
+        error = error.__cause__ or error.__context__
+    return ""
