@@ -11,6 +11,7 @@ import msgspec
 from connectors.base import Finding, SourceContext
 from connectors.clocks import compare_clocks
 from connectors.errors import SourceError
+from connectors.globs import near
 from connectors.jira.api import JiraApi
 from connectors.jira.deployment import deployment_of_type
 from connectors.jira.editing import EditMeta, FieldMeta, kind_of, known_choices, missing_options, off_screen
@@ -130,24 +131,25 @@ class Checks:
             )
 
     def _fields(self, sdk: JiraSdk, readable: Sequence[str]) -> Iterator[Finding]:
-        for name, own in own_fields(sdk.ask(lambda jira: jira.fields(), list[FieldRecord]), self._owned).items():
-            yield from self._field(sdk, name, own, readable)
+        fields = sdk.ask(lambda jira: jira.fields(), list[FieldRecord])
+        for name, own in own_fields(fields, self._owned).items():
+            if own:
+                yield from (self._field_in(sdk, key, own, name) for key in readable)
+            else:
+                yield self._no_field(name, near(name, [field.name for field in fields if field.custom and field.name]))
 
-    def _field(self, sdk: JiraSdk, name: str, own: tuple[str, ...], readable: Sequence[str]) -> Iterator[Finding]:
-        if not own:
-            wanted = ", ".join(f'"{option}"' for option in self._owned.options)
-            yield Finding(
-                level="error",
-                topic="field",
-                text=f'Jira has no field "{name}" that could show a status',
-                fix=(
-                    "a Jira admin creates it under Settings > Issues > Custom fields as a single-choice select list with the "
-                    f"options {wanted}, and puts it on the projects' edit screens"
-                ),
-            )
-            return
-        for key in readable:
-            yield self._field_in(sdk, key, own, name)
+    def _no_field(self, name: str, alike: Sequence[str]) -> Finding:
+        wanted = ", ".join(f'"{option}"' for option in self._owned.options)
+        meant = f"name it as it is called, perhaps {' or '.join(alike)}; else " if alike else ""
+        return Finding(
+            level="error",
+            topic="field",
+            text=f'Jira has no field "{name}" that could show a status',
+            fix=(
+                f"{meant}a Jira admin creates it under Settings > Issues > Custom fields as a single-choice select list with the "
+                f"options {wanted}, and puts it on the projects' edit screens"
+            ),
+        )
 
     def _field_in(self, sdk: JiraSdk, key: str, own: tuple[str, ...], name: str) -> Finding:
         sample = next(iter(self._first(f'project = "{key}" ORDER BY updated DESC').issues), None)
