@@ -112,11 +112,13 @@ def drop_obsolete(tx: Connection, key: StreamKey, *, alike: str | None = None) -
     same = and_(stream.c.source == key.source, stream.c.stream == key.stream, stream.c.scope_hash == key.scope_hash)
     older = and_(same, stream.c.mapping_version < key.mapping_version)
     former = and_(_alike(key, alike), stream.c.scope_hash != key.scope_hash) if alike else None
-    replaced = older if former is None else or_(older, former)
-    rested = select(rests_on.c.project).distinct().where(rests_on.c.stream.in_(select(stream.c.id).where(replaced)))
+    replaced = list(tx.execute(select(stream.c.id).where(older if former is None else or_(older, former))).scalars())
+    if not replaced:
+        return 0
+    rested = select(rests_on.c.project).distinct().where(rests_on.c.stream.in_(replaced))
     heirs = [{"project": project, "stream": state.id, "pulled_at": state.pulled_at} for project in tx.execute(rested).scalars()]
     upsert(tx, rests_on, heirs, update=())
-    return _drop(tx, replaced)
+    return _drop(tx, stream.c.id.in_(replaced))
 
 
 def retire(tx: Connection, source: str, hashes: Iterable[str], before: datetime, *, projects: Iterable[str] = ()) -> int:
