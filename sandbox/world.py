@@ -19,9 +19,9 @@ from pathlib import Path
 from sandbox.github import GitHub
 from sandbox.jira import JiraCloud
 from sandbox.mlflow.training import Algorithm, Data, Source, TrainedModel, monitor, train, unreadable_monitor
+from sandbox.statuses import STATUSES
 
 FIELD = "ML Status"
-STATUSES = ("Model ready", "Data blocked", "Drift alert", "Unknown")
 DATA = Path(__file__).with_name("data")
 
 

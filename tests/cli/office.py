@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sandbox.github import DEFAULT_TOKEN, GitHub
 from sandbox.jira import JiraCloud
+from sandbox.statuses import STATUSES
 from tests.cli.process import Desk
 
 FIELD = "ML Status"
@@ -52,7 +53,7 @@ def furnish(jira: JiraCloud, github: GitHub, folder: Path) -> Office:
     held_up = jira.add_issue("OPS", "Forecast returns", status="In Progress")
     feed = jira.add_issue("OPS", "Repair the feed", labels=["data"])
     jira.link(feed, "Blocks", held_up)
-    jira.add_field(FIELD, "select", options=("Model ready", "Data blocked", "Drift alert", "Unknown"))
+    jira.add_field(FIELD, "select", options=STATUSES)
     github.add_repository("example/ops")
     secrets = {"MILEPOST_JIRA__USER": jira.user, "MILEPOST_JIRA__TOKEN": jira.token, "MILEPOST_GITHUB__TOKEN": DEFAULT_TOKEN}
     office = Office(jira, github, Desk(folder, secrets))

@@ -212,7 +212,8 @@ def test_what_lies_on_a_verdicts_way_names_it_and_what_is_its_evidence_comes_fir
     of_version = {one.verdict.rule: one for one in explained(world, version).evidence_for}
     of_change = explained(world, change).evidence_for
 
-    assert {one.subject for one in [*of_version.values(), *of_change]} == {item.ref}
+    assert {one.subject for one in of_version.values()} == {item.ref}
+    assert {one.subject for one in of_change} == {item.ref, version.ref}
     assert of_version["model-ready"].direct
     assert of_version["model-ready"].verdict.truth is True
     assert [one.direct for one in of_change] == sorted((one.direct for one in of_change), reverse=True)

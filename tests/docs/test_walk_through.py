@@ -20,6 +20,7 @@ import pytest
 
 from connectors.conformance import serving
 from mappings.model import Ref
+from sandbox.statuses import STATUSES
 from sandbox.jira import JiraCloud
 from sandbox.mlflow.server import RunningServer
 from tests.cli.process import Desk, Ended
@@ -157,7 +158,7 @@ def test_it_syncs(
         jira.add_project("CHURN", "Churn prediction")
         watch = jira.add_issue("CHURN", "Watch")
         field = jira.add_field(
-            "ML Status", "select", options=("Model ready", "Data blocked", "Drift alert", "Below par", "Unknown")
+            "ML Status", "select", options=("Below par", *STATUSES)
         )
         for written, real in (("example.atlassian.net", jira.url), ("mlflow.example.com", mlflow_server.url)):
             text = text.replace(f"https://{written}", real)

@@ -30,6 +30,7 @@ from mappings.model import Entity, Missing, ModelVersion, Ref, Run, RunStatus
 from sandbox.faults import Fault, html_page
 from sandbox.github import DEFAULT_TOKEN, GitHub
 from sandbox.jira import JiraCloud
+from sandbox.statuses import STATUSES as SHIPPED
 from sync.build import ConnectionTypes, build_workspace, read_project_file
 from sync.engine import Permission, RunResult
 from sync.engine import Run as EngineRun
@@ -67,7 +68,7 @@ STATUSES: Sequence[Mapping[str, Any]] = (
     },
 )
 
-OPTIONS = ("Good", "Bad", "Model ready", "Data blocked", "Drift alert", "Unknown")
+OPTIONS = ("Good", "Bad", *SHIPPED)
 """What a field must offer to show every status."""
 
 FAILING: Mapping[str, Any] = {
