@@ -26,7 +26,7 @@ def merged(subjects: Sequence[Ref], view: View) -> Fact | Unknown:
     lacks.extend(view.freshness.absent_proof_lacks(("commit", "change_request")))
     named = {sha for ref in subjects for sha in _shas(ref, view)}
     lacks.extend(f"look-up of commit {sha[:9]}" for sha in view.open_look_ups if any(map(sha.startswith, named)))
-    return Unknown(tuple(dict.fromkeys(lacks))) if lacks else Fact(False, "comes from no merged change request")
+    return Unknown(tuple(dict.fromkeys(lacks))) if lacks else Fact(False, "comes from no merged pull request")
 
 
 def _merge_commit(change: ChangeRequest, view: View) -> Commit | None:

@@ -79,9 +79,9 @@ def test_a_released_model_on_sound_ground_is_ready() -> None:
         (lambda w, c, r, v: w.change_of(r, metrics={"auc": 0.99}), "has no metric val_auc (limit ≥ 0.85)"),
         (
             lambda w, c, r, v: w.change_of(c, state="open", merged_at=None, head_sha=c.merge_sha),
-            "comes from no merged change request",
+            "comes from no merged pull request",
         ),
-        (lambda w, c, r, v: w.change_of(c, base="release-1"), "comes from no merged change request"),
+        (lambda w, c, r, v: w.change_of(c, base="release-1"), "comes from no merged pull request"),
         (
             lambda w, c, r, v: w.change_of(w.item(), blocked_by=(w.item("DATA-1", labels=("Data",)).ref,)),
             "is open and is about data (label Data)",

@@ -60,7 +60,9 @@ def _status(session: Session) -> ExitCode:
     needed = "" if schema.state == "current" else f" (this version's is {schema.head})"
     session.show(place, f"schema {schema.current or 'none'}{needed}: {_STATES[schema.state]}")
     if held:
-        session.show(f"{_size(held['size_bytes'])}; the oldest record of a write is from {ago(held['oldest_audit_entry'], now)}")
+        oldest = held["oldest_audit_entry"]
+        written = f"the oldest record of a write is from {ago(oldest, now)}" if oldest is not None else "nothing was written yet"
+        session.show(f"{_size(held['size_bytes'])}; {written}")
         applied = f"last applied {ago(held['last_applied'], now)}"
         session.show(f"kept: records of writes for {keep['audit']}, personal data for {keep['personal_data']}; {applied}", "")
         rows = [(name.replace("_", " "), f"{count:,}", "") for name, count in held["rows"].items()]
