@@ -63,7 +63,7 @@ def render_template(answers: Answers = EXAMPLE) -> str:
         "    thresholds: {val_auc: {gte: 0.85}}  # what a run's metrics must meet",
         '    data: {labels: [data], quality: "data_quality.*", fresh_within: 30d}',
         '    drift: {metrics: {"drift.*": {lte: 0.2}}}',
-        "    retrain: {every: 90d}",
+        "    retrain: {every: 90d}               # when a model is due for training",
         *_publish(chosen),
         "fresh_within: 26h                       # a source read longer ago than this is unknown",
         "unknown_after: 24h                      # how long a shown value outlives its facts",

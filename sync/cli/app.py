@@ -179,7 +179,7 @@ def status(
 
 def explain(
     globals_: Globals,
-    subject: Annotated[str, typer.Argument(help="A key, a name or a ref: CHURN-42, example/churn#12, churn-classifier v3.")],
+    subject: Annotated[str, typer.Argument(help="A key, a name or a ref: CHURN-42, example/churn#12, 'churn-classifier v3'.")],
 ) -> None:
     """Show why: the chain of links, the evidence of each status."""
     _do("explain", globals_, subject=subject)
