@@ -119,7 +119,7 @@ def _gather(database: Database, project: ScopedProject) -> _Known:
             listings=listings,
             freshness=Freshness(stream_facts(project, listings, rejected), within=project.fresh_within, now=now),
             missing=frozenset(missing),
-            unlisted=unlisted(tx, listings),
+            unlisted=unlisted(tx, listings, [one.ref for one in loaded]),
             before=verdicts.load(tx, project.memory),
         )
 

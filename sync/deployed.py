@@ -65,7 +65,7 @@ _BECAUSE: Mapping[Sign, str] = {
 }
 
 
-def addresses(version: ModelVersion) -> Sequence[str]:
+def _addresses(version: ModelVersion) -> Sequence[str]:
     """What deployments of other sources call a model version: its registry address, and where its files are."""
     return [f"models:/{version.name}/{version.version}", *([place(version.artifact_uri)] if version.artifact_uri else [])]
 
@@ -74,7 +74,7 @@ def _signs_of(version: ModelVersion) -> Iterator[tuple[Sign, str]]:
     yield "ref", str(version.ref)
     if version.cloud_id:
         yield "cloud id", version.cloud_id.casefold()
-    for address in addresses(version):
+    for address in _addresses(version):
         yield "address", address
         yield "tag", address
     if version.run is not None:

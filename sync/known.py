@@ -68,9 +68,7 @@ class Known:
                 self.changes_by_sha.setdefault(str(sha).lower(), []).append(change)
         self._shas = sorted(self.commits_by_sha.keys() | self.changes_by_sha.keys())
         self.changes_by_ref = {change.ref: change for change in self.changes}
-        self.runs_by_ref = {run.ref: run for run in self.runs}
         self.makers = makers(self.versions, self.runs)
-        self.versions_by_ref = {version.ref: version for version in self.versions}
 
     def keyed(self, text: str) -> Iterator[tuple[str, Sequence[WorkItem]]]:
         """The issue keys in `text` whose prefix the project's scopes know, each with the items that bear it or bore it before."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from typing import TypeAlias
@@ -91,9 +91,9 @@ def listings_of(tx: Connection, project: ScopedProject) -> Listings:
     return Listings(present=present, former=former, elsewhere=elsewhere, states=states)
 
 
-def unlisted(tx: Connection, listings: Listings) -> frozenset[Ref]:
-    """What was listed before a scope was changed and has not been listed since."""
-    before = {entity.ref for entity in entities.load(tx, list(listings.former.values()))} if listings.former else set()
+def unlisted(tx: Connection, listings: Listings, refs: Collection[Ref]) -> frozenset[Ref]:
+    """Those of `refs` that were listed before a scope was changed and have not been listed since."""
+    before = entities.members_among(tx, listings.former.values(), refs) if listings.former else set()
     return frozenset(before - entities.members_among(tx, listings.present.values(), before))
 
 

@@ -18,6 +18,7 @@ from sync.source import Source
 from sync.store import entities, publishing
 from sync.store.connect import Connection
 from sync.store.publishing import Hold, Published
+from sync.store.streams import StreamKey
 
 TARGETS = frozenset({"work_item", "change_request"})
 
@@ -30,7 +31,7 @@ class Inherited(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ownership:
-    """One project among all of the file, in the file's order."""
+    """One project among all of the file, in the file's order, at one moment: in one transaction."""
 
     def __init__(self, project: ScopedProject, in_order: Sequence[ScopedProject]) -> None:
         self._project = project
@@ -38,13 +39,14 @@ class Ownership:
         keys = [one.key for one in in_order]
         self._earlier = in_order[: keys.index(project.key)] if project.key in keys else in_order
         self._others = [one for one in in_order if one.key != project.key]
+        self._keys: dict[str, Sequence[StreamKey]] = {}
 
     def taken(self, tx: Connection, targets: Iterable[Ref]) -> Sequence[Taken]:
         """What earlier projects own on `targets`, as far as this one would show something there."""
         found: list[Taken] = []
         for other in self._earlier:
             shared = {ref for ref in targets if self._would_show_the_same(other, ref.source)}
-            theirs = entities.members_among(tx, listings_of(tx, other).keys, shared)
+            theirs = self._members(tx, other, shared)
             left_alone = frozenset(publishing.held_by_others(tx, self._project.memory, theirs))
             found.extend(
                 Taken(owned, frozenset(ref for ref in theirs if ref.source == source), left_alone)
@@ -56,15 +58,20 @@ class Ownership:
         """Those of `slots`, which this project published and shows no longer, that are another project's to show now."""
         return self._held_by(tx, self._others, slots)
 
-    @staticmethod
-    def _held_by(tx: Connection, projects: Iterable[ScopedProject], slots: Iterable[Slot]) -> frozenset[Slot]:
+    def _held_by(self, tx: Connection, projects: Iterable[ScopedProject], slots: Iterable[Slot]) -> frozenset[Slot]:
         found: set[Slot] = set()
         for one in projects:
             owned = one.view.owned
             some = {slot for slot in slots if (there := owned.get(slot.target.source)) is not None and there.covers(slot)}
-            held = entities.members_among(tx, listings_of(tx, one).keys, {slot.target for slot in some})
+            held = self._members(tx, one, {slot.target for slot in some})
             found |= {slot for slot in some if slot.target in held}
         return frozenset(found)
+
+    def _members(self, tx: Connection, project: ScopedProject, refs: Iterable[Ref]) -> set[Ref]:
+        """Those of `refs` that are in a project's scopes; where its facts are kept is asked once."""
+        if project.key not in self._keys:
+            self._keys[project.key] = listings_of(tx, project).keys
+        return entities.members_among(tx, self._keys[project.key], refs)
 
     def inherited(self, tx: Connection, targets: Collection[Ref], taken: Sequence[Taken]) -> Inherited:
         """What others left behind on `targets`, in slots that are this project's own."""

@@ -115,7 +115,7 @@ def forget_withdrawn(database: Database, plan: Plan, applied: Applied, *, is_ove
                 verdicts.end(tx, plan.project, database.now(tx))
                 resting.save(tx, plan.project, [])
             return
-        publishing.forget_published(tx, [slot for slot in publishing.published(tx, plan.project) if slot not in left])
+        publishing.forget_published(tx, [slot for slot in published if slot not in left])
         publishing.forget_held(tx, list(publishing.held(tx, plan.project)))
 
 
