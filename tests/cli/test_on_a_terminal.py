@@ -55,10 +55,18 @@ class Terminal:
             watcher.join()
             os.close(ours)
 
-    def shows(self, text: str) -> bool:
-        """Waits until a line of a picture, with single blanks, holds the text."""
+    def showing(self, *texts: str) -> list[str]:
+        """Waits for a picture that holds each of the texts; its lines, without bars and with single blanks.
+
+        A picture is told in pieces, so what stands below a line may be missing for a moment.
+        """
+
+        def plain() -> list[str]:
+            return [" ".join(line.replace("━", "").split()) for line in self.lines()]
+
         with self.changed:
-            return self.changed.wait_for(lambda: any(text in " ".join(line.split()) for line in self.lines()), PATIENCE)
+            assert self.changed.wait_for(lambda: all(any(text in line for line in plain()) for text in texts), PATIENCE)
+            return plain()
 
     def lines(self) -> list[str]:
         """What is left on the screen, without blanks at the ends of lines and without empty lines."""
@@ -85,8 +93,7 @@ def test_a_pull_shows_a_line_for_each_stream_while_it_goes_on(office: Office, ga
     terminal = Terminal(columns)
     with terminal.running(office, "pull") as process:
         assert gate.met.wait(PATIENCE)
-        assert terminal.shows("✓ jira issues")
-        live = [" ".join(line.replace("━", "").split()) for line in terminal.lines()]
+        live = terminal.showing("✓ jira issues", "github commits waiting")
         gate.opened.set()
 
     assert process.returncode == 0
