@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -15,14 +16,15 @@ from connectors.azureml.monitors import read_monitors
 from connectors.azureml.options import AzureMLOptions, AzureMLScope, RegistryOptions
 from connectors.azureml.permissions import RUN_HISTORY
 from connectors.base import Finding
-from connectors.clocks import compare_clocks
+from connectors.checks import attempted, compare_clocks, matched
 from connectors.errors import SourceError
-from connectors.globs import matches, near
+from connectors.globs import matches
 from connectors.rates import read_http_date
 from mappings.azureml import each
 from mappings.azureml_names import Site
 from mappings.azureml_records import ContainerRecord
 
+_matched = partial(matched, unlike_all="check the name, and what the identity may read")
 _container_decoder = msgspec.json.Decoder(ContainerRecord, strict=False)
 
 
@@ -40,7 +42,7 @@ class _Place(NamedTuple):
 
 def check(api: AzureApi, history: RunHistory, site: Site, options: AzureMLOptions, scope: AzureMLScope) -> Sequence[Finding]:
     """Each step stands alone, but nothing more is asked where the workspace cannot be read."""
-    findings = _attempt("workspace", lambda: _workspace(api, options))
+    findings = list(attempted("workspace", lambda: _workspace(api, options)))
     if any(finding.level == "error" for finding in findings):
         return findings
     if scope.endpoints:
@@ -53,23 +55,12 @@ def check(api: AzureApi, history: RunHistory, site: Site, options: AzureMLOption
     if scope.data:
         findings += _named(api, "data", [_Place("data", "versions")], scope.data, str)
     if scope.experiments:
-        findings += _attempt("jobs", lambda: _jobs(api))
+        findings += attempted("jobs", lambda: _jobs(api))
     if scope.monitors or scope.endpoints or scope.models:
-        findings += _attempt("monitors", lambda: _monitors(api, history, site, scope))
+        findings += attempted("monitors", lambda: _monitors(api, history, site, scope))
     findings += _client(options)
     findings.append(Finding(level="info", topic="writing", text="Milepost only reads Azure Machine Learning"))
     return findings
-
-
-def _attempt(topic: str, step: Callable[[], Iterator[Finding]]) -> list[Finding]:
-    try:
-        return list(step())
-    except SourceError as error:
-        return [_error(topic, error)]
-
-
-def _error(topic: str, error: SourceError) -> Finding:
-    return Finding(level="error", topic=topic, text=error.message, fix=error.fix)
 
 
 def _workspace(api: AzureApi, options: AzureMLOptions) -> Iterator[Finding]:
@@ -96,7 +87,7 @@ def _named(
                 next(api.collection(place.collection, one, place.parts, registry=place.registry))
             names += own
         except SourceError as error:
-            findings.append(_error(topic, error))
+            findings.append(Finding(level="error", topic=topic, text=error.message, fix=error.fix))
     return findings or list(_matched(topic, globs, names))
 
 
@@ -123,7 +114,8 @@ def _jobs(api: AzureApi) -> Iterator[Finding]:
 def _monitors(api: AzureApi, history: RunHistory, site: Site, scope: AzureMLScope) -> Iterator[Finding]:
     found, _ = read_monitors(api, site)
     yield Finding(level="ok", topic="monitors", text=f"{len(found)} can be read")
-    yield from (one for one in _matched("monitors", scope.monitors, [one.name for one in found]) if one.level != "ok")
+    told = _matched("monitors", scope.monitors, [one.name for one in found])
+    yield from (one for one in told if one.level != "ok")
     if found and not history.can_be_read():
         text = "the steps of jobs cannot be read: of no monitor it is known that its signals have passed"
         yield Finding(level="warning", topic="monitors", text=text, fix=f"the role needs {RUN_HISTORY}")
@@ -138,14 +130,3 @@ def _client(options: AzureMLOptions) -> Sequence[Finding]:
     if problem is None:
         return [Finding(level="ok", topic="client", text=f"azure-ai-ml {sdk.client_version()} understands the workspace")]
     return [Finding(level="warning", topic="client", text=f"azure-ai-ml {sdk.client_version()} does not: {problem}")]
-
-
-def _matched(topic: str, globs: Sequence[str], names: Sequence[str]) -> Iterator[Finding]:
-    found = sum(1 for name in names if matches(name, globs))
-    if found:
-        yield Finding(level="ok", topic=topic, text=f"{found} of the {len(names)} that may be read match {', '.join(globs)}")
-    for glob in globs:
-        if not any(matches(name, [glob]) for name in names):
-            candidates = near(glob, names)
-            hint = f"did you mean {', '.join(candidates)}?" if candidates else "check the name, and what the identity may read"
-            yield Finding(level="warning", topic=topic, text=f"{glob!r} matches nothing", fix=hint)

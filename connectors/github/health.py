@@ -10,8 +10,8 @@ import httpx
 import msgspec
 
 from connectors.base import Finding, SourceContext
-from connectors.clocks import compare_clocks
-from connectors.errors import AuthError, SourceError
+from connectors.checks import attempted, compare_clocks
+from connectors.errors import AuthError
 from connectors.github.credentials import Installation, installation
 from connectors.github.options import API_VERSION, GithubOptions, GithubScope, is_glob, matches
 from connectors.github.repositories import MISSING_FIX, Repositories, Resolved
@@ -40,12 +40,7 @@ class Health:
 
     def check(self, scope: GithubScope) -> Sequence[Finding]:
         """Never raises what a finding can say."""
-        findings: list[Finding] = []
-        try:
-            findings.extend(self._findings(scope))
-        except SourceError as error:
-            findings.append(Finding(level="error", topic="access", text=error.message, fix=error.fix))
-        return findings
+        return list(attempted("access", lambda: self._findings(scope)))
 
     def _findings(self, scope: GithubScope) -> Iterator[Finding]:
         yield from self._transport()

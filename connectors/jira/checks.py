@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from urllib.parse import urlsplit
 
 import msgspec
 
 from connectors.base import Finding, SourceContext
-from connectors.clocks import compare_clocks
-from connectors.errors import SourceError
+from connectors.checks import attempted, compare_clocks
 from connectors.globs import near
 from connectors.jira.api import JiraApi
 from connectors.jira.deployment import deployment_of_type
@@ -53,16 +52,16 @@ class Checks:
     def _all(self, sdk: JiraSdk) -> Iterator[Finding]:
         """Without a site and an identity there is nothing more to ask."""
         for topic, step in (("site", self._site), ("identity", partial(self._identity, sdk))):
-            findings = list(_guarded(topic, step))
+            findings = list(attempted(topic, step))
             yield from findings
             if any(finding.level == "error" for finding in findings):
                 return
-        yield from _guarded("clock", self._clock)
+        yield from attempted("clock", self._clock)
         readable: list[str] = []
-        yield from _guarded("projects", lambda: self._projects(readable))
-        yield from _guarded("permissions", lambda: self._writing(readable))
+        yield from attempted("projects", lambda: self._projects(readable))
+        yield from attempted("permissions", lambda: self._writing(readable))
         if self._owned.all_fields():
-            yield from _guarded("field", lambda: self._fields(sdk, readable))
+            yield from attempted("field", lambda: self._fields(sdk, readable))
 
     def _site(self) -> Iterator[Finding]:
         parts = urlsplit(self._options.url)
@@ -207,10 +206,3 @@ def _shortened(jql: str) -> str:
     """On one line, and no longer than a finding bears."""
     line = " ".join(jql.split())
     return line if len(line) <= _LONGEST_SEARCH else line[: _LONGEST_SEARCH - 1] + "…"
-
-
-def _guarded(topic: str, step: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    try:
-        yield from step()
-    except SourceError as error:
-        yield Finding(level="error", topic=topic, text=error.message, fix=error.fix)

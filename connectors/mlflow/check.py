@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from urllib.parse import urlsplit
 
 import msgspec
 
 from connectors.base import Finding, SourceContext
-from connectors.clocks import compare_clocks
-from connectors.errors import SourceError
-from connectors.globs import matches, near
+from connectors.checks import attempted, compare_clocks, matched
 from connectors.http import quotable
 from connectors.mlflow import sdk
 from connectors.mlflow.api import ROOT, MlflowApi
@@ -25,6 +24,7 @@ _SINCE = {
     (2, 4): "the server knows no data sets of runs: nothing is known of the data that a model was trained on",
 }
 """What is missing before these versions. It is read as none, and the rest as usual."""
+_matched = partial(matched, unlike_all="check the name, and what the account may read")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -43,24 +43,17 @@ class _Named(msgspec.Struct):
 
 def check(context: SourceContext, api: MlflowApi, scope: MlflowScope) -> Sequence[Finding]:
     """Each step stands alone, but nothing is asked of a server that does not answer at all."""
-    reached = _attempt("server", lambda: _server(api))
+    reached = list(attempted("server", lambda: _server(api)))
     if any(finding.level == "error" for finding in reached):
         return reached
-    findings = [*reached, *_attempt("account", lambda: _account(context, api))]
+    findings = [*reached, *attempted("account", lambda: _account(context, api))]
     if scope.experiments:
-        findings += _attempt("experiments", lambda: _matched("experiments", scope.experiments, _experiment_names(api)))
+        findings += attempted("experiments", lambda: _matched("experiments", scope.experiments, _experiment_names(api)))
     if scope.models:
-        findings += _attempt("models", lambda: _matched("models", scope.models, _model_names(api)))
-    findings += _attempt("features", lambda: _features(api))
+        findings += attempted("models", lambda: _matched("models", scope.models, _model_names(api)))
+    findings += attempted("features", lambda: _features(api))
     findings.append(Finding(level="info", topic="writing", text="Milepost only reads MLflow"))
     return findings
-
-
-def _attempt(topic: str, step: Callable[[], Iterator[Finding]]) -> Sequence[Finding]:
-    try:
-        return list(step())
-    except SourceError as error:
-        return [Finding(level="error", topic=topic, text=error.message, fix=error.fix)]
 
 
 def _server(api: MlflowApi) -> Iterator[Finding]:
@@ -115,18 +108,6 @@ def _names(records: Iterable[msgspec.Raw]) -> Sequence[str]:
         with suppress(msgspec.DecodeError, UnicodeError, RecursionError):
             names.append(decoder.decode(record).name)
     return names
-
-
-def _matched(topic: str, globs: Sequence[str], names: Sequence[str]) -> Iterator[Finding]:
-    found = sum(1 for name in names if matches(name, globs))
-    if found:
-        text = f"{found} of the {len(names)} that may be read match {', '.join(globs)}"
-        yield Finding(level="ok", topic=topic, text=text)
-    for glob in globs:
-        if not any(matches(name, [glob]) for name in names):
-            candidates = near(glob, names)
-            hint = f"did you mean {', '.join(candidates)}?" if candidates else "check the name, and what the account may read"
-            yield Finding(level="warning", topic=topic, text=f"{glob!r} matches nothing", fix=hint)
 
 
 def _features(api: MlflowApi) -> Iterator[Finding]:

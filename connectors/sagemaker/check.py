@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import msgspec
 
 from connectors.base import Finding, SourceContext
-from connectors.errors import AuthError, SourceError
-from connectors.globs import matches, near
+from connectors.checks import attempted, matched
+from connectors.errors import AuthError
+from connectors.globs import matches
 from connectors.sagemaker.api import PAGE, AwsApi
 from connectors.sagemaker.describing import Describer
 from connectors.sagemaker.options import SageMakerOptions, SageMakerScope
@@ -26,30 +27,22 @@ class _EndpointName(msgspec.Struct, rename="pascal"):
 
 def check(context: SourceContext, api: AwsApi, site: Site, scope: SageMakerScope) -> Sequence[Finding]:
     """Each step stands alone, but nothing is asked of an account that does not let us in at all."""
-    found = _attempt("account", lambda: _account(context, api))
-    if any(finding.level == "error" for finding in found):
-        return found
-    findings = list(found)
+    findings = list(attempted("account", lambda: _account(context, api)))
+    if any(finding.level == "error" for finding in findings):
+        return findings
     if scope.endpoints:
-        findings += _attempt("endpoints", lambda: _endpoints(api, site, scope))
-        findings += _attempt("monitors", lambda: _monitors(api))
+        findings += attempted("endpoints", lambda: _endpoints(api, site, scope))
+        findings += attempted("monitors", lambda: _monitors(api))
     for searched in {one.wanted: one for one in SEARCHED if getattr(scope, one.wanted)}.values():
-        findings += _attempt(searched.wanted, partial(_searched, api, scope, searched))
+        findings += attempted(searched.wanted, partial(_searched, api, scope, searched))
     if scope.processing_jobs:
-        findings += _attempt("processing_jobs", lambda: _listed(api, "sagemaker:ListProcessingJobs", "ProcessingJobSummaries"))
+        findings += attempted("processing_jobs", lambda: _listed(api, "sagemaker:ListProcessingJobs", "ProcessingJobSummaries"))
     if scope.transform_jobs:
-        findings += _attempt("transform_jobs", lambda: _listed(api, "sagemaker:ListTransformJobs", "TransformJobSummaries"))
+        findings += attempted("transform_jobs", lambda: _listed(api, "sagemaker:ListTransformJobs", "TransformJobSummaries"))
     if scope.metrics:
-        findings += _attempt("metrics", lambda: _metrics(api, scope))
+        findings += attempted("metrics", lambda: _metrics(api, scope))
     findings.append(Finding(level="info", topic="writing", text="Milepost only reads SageMaker"))
     return findings
-
-
-def _attempt(topic: str, step: Callable[[], Iterator[Finding]]) -> Sequence[Finding]:
-    try:
-        return list(step())
-    except SourceError as error:
-        return [Finding(level="error", topic=topic, text=error.message, fix=error.fix)]
 
 
 def _account(context: SourceContext, api: AwsApi) -> Iterator[Finding]:
@@ -129,12 +122,5 @@ def _metrics(api: AwsApi, scope: SageMakerScope) -> Iterator[Finding]:
 
 
 def _matched(topic: str, globs: Sequence[str], names: Sequence[str]) -> Iterator[Finding]:
-    unique = sorted(set(names))
-    found = sum(1 for name in unique if matches(name, globs))
-    if found:
-        yield Finding(level="ok", topic=topic, text=f"{found} of the {len(unique)} that may be read match {', '.join(globs)}")
-    for glob in globs:
-        if not any(matches(name, [glob]) for name in unique):
-            candidates = near(glob, unique)
-            hint = f"did you mean {', '.join(candidates)}?" if candidates else "check the name, the region and the account"
-            yield Finding(level="warning", topic=topic, text=f"{glob!r} matches nothing", fix=hint)
+    """Packages of one group have one name."""
+    return matched(topic, globs, sorted(set(names)), unlike_all="check the name, the region and the account")
