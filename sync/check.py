@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from datetime import datetime
 
 import msgspec
 
@@ -42,19 +43,30 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
         return all(finding.level != "error" for finding in self.findings)
 
 
-def check_sources(sources: Sequence[Source], *, stop: threading.Event) -> Sequence[Checked]:
-    """Asks every source at the same time; the answers keep the order of the project file."""
+class Asking(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the check of one source is: for which projects' scope it is asked, and how many requests it took, failed ones too."""
+
+    source: str
+    scope: str | None = None
+    requests: int = 0
+
+
+def check_sources(
+    sources: Sequence[Source], *, stop: threading.Event, report: Callable[[Asking], None] = lambda _: None
+) -> Iterator[Checked]:
+    """Asks every source at the same time, and gives each as soon as it has answered. `report` is called from their threads."""
     with ThreadPoolExecutor(max_workers=max(1, len(sources)), thread_name_prefix="check") as pool:
-        return list(pool.map(lambda source: _check(source, stop), sources))
+        asked = [pool.submit(_check, source, stop, report) for source in sources]
+        yield from (one.result() for one in as_completed(asked))
 
 
-def with_watch_tickets(checked: Sequence[Checked], database: Database, projects: Sequence[ScopedProject]) -> Sequence[Checked]:
-    """Adds to each source the projects' watch tickets that are not among what was read there, once everything has been listed."""
-    unread = [found for project in projects for found in _unread_watch_tickets(database, project)]
-    return [
-        msgspec.structs.replace(one, findings=[*one.findings, *(finding for source, finding in unread if source == one.source)])
-        for one in checked
-    ]
+def watch_findings(database: Database, projects: Sequence[ScopedProject]) -> Mapping[str, Sequence[ScopedFinding]]:
+    """By source, the projects' watch tickets that are not among what was read there, once everything has been listed."""
+    found: dict[str, list[ScopedFinding]] = {}
+    for project in projects:
+        for source, finding in _unread_watch_tickets(database, project):
+            found.setdefault(source, []).append(finding)
+    return found
 
 
 def _unread_watch_tickets(database: Database, project: ScopedProject) -> Iterator[tuple[str, ScopedFinding]]:
@@ -72,21 +84,40 @@ def _unread_watch_tickets(database: Database, project: ScopedProject) -> Iterato
                 yield source.name, ScopedFinding(level="warning", topic="watch", text=text, fix=fix, scope=project.key)
 
 
-def _check(source: Source, stop: threading.Event) -> Checked:
+class _Counted(Gauge):
+    """Tells of each request while a scope is asked about."""
+
+    def __init__(self, source: str, report: Callable[[Asking], None]) -> None:
+        super().__init__()
+        self._report = report
+        self._asking = Asking(source=source)
+
+    def begin(self, scope: str) -> None:
+        self._asking = msgspec.structs.replace(self._asking, scope=scope)
+        self._report(self._asking)
+
+    def request(self, *, remaining: int | None = None, limit: int | None = None, resets_at: datetime | None = None) -> None:
+        super().request(remaining=remaining, limit=limit, resets_at=resets_at)
+        self._asking = msgspec.structs.replace(self._asking, requests=self.requests)
+        self._report(self._asking)
+
+
+def _check(source: Source, stop: threading.Event, report: Callable[[Asking], None]) -> Checked:
     scopes = [scope.label for scope in source.scopes]
-    findings = list(_said_once(_told(source, stop), scopes))
+    findings = list(_said_once(_told(source, stop, _Counted(source.name, report)), scopes))
     return Checked(source=source.name, type=source.connection.name, scopes=scopes, findings=findings)
 
 
-def _told(source: Source, stop: threading.Event) -> Iterator[tuple[str | None, Finding]]:
+def _told(source: Source, stop: threading.Event, meter: _Counted) -> Iterator[tuple[str | None, Finding]]:
     """Each finding with the scope that was asked about, None for what concerns the whole source."""
     if not source.scopes:
         yield None, Finding(level="warning", topic="scope", text="no project scopes this source", fix="scope it, or remove it")
     try:
         source.secrets()
         for scope in source.scopes:
+            meter.begin(scope.label)
             # What other projects show on the source is no concern of this scope.
-            with reading(msgspec.structs.replace(source, owned=scope.owned), Gauge(), stop) as reader:
+            with reading(msgspec.structs.replace(source, owned=scope.owned), meter, stop) as reader:
                 with guarded(source.name, "checking it"):
                     found = list(reader.check(scope.options))
                 yield from ((scope.label, finding) for finding in found)

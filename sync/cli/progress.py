@@ -35,17 +35,18 @@ def _columns(width: int) -> Sequence[ProgressColumn]:
     bar = [BarColumn(bar_width=16)] if width >= _ROOM_FOR_BARS else []
     return [
         _Sign(finished_text=Text("✓", style="green")),
-        _field("source", "bold"),
-        _field("stream"),
+        field("source", "bold"),
+        field("stream"),
         *bar,
-        _field("records", justify="right"),
-        _field("pages", justify="right"),
-        _field("budget", "dim", "right"),
+        field("records", justify="right"),
+        field("pages", justify="right"),
+        field("budget", "dim", "right"),
         TimeRemainingColumn(compact=True, elapsed_when_finished=True),
     ]
 
 
-def _field(name: str, style: str = "none", justify: Literal["left", "right"] = "left") -> TextColumn:
+def field(name: str, style: str = "none", justify: Literal["left", "right"] = "left") -> TextColumn:
+    """A column of what the tasks call so, as it stands."""
     column = Column(justify=justify, no_wrap=True)
     return TextColumn(f"{{task.fields[{name}]}}", style=style, justify=justify, markup=False, table_column=column)
 

@@ -118,6 +118,29 @@ def test_after_a_pull_only_its_summary_is_left(office: Office) -> None:
     assert terminal.sent.rfind(b"\x1b[?25h") > terminal.sent.rfind(b"\x1b[?25l") >= 0
 
 
+def test_a_check_shows_what_has_answered_and_a_line_for_what_has_not(office: Office, gate: Gate) -> None:
+    office.github.faults.append(Fault(gate, path="*/user"))
+    terminal = Terminal(100)
+    with terminal.running(office, "check") as process:
+        assert gate.met.wait(PATIENCE)
+        live = terminal.showing("jira for ops", "✓ identity signed in as", "github is asked for ops 2 requests")
+        gate.opened.set()
+
+    assert process.returncode == 0
+    assert not any(line.startswith("github for ops") for line in live)
+    left = terminal.lines()
+    assert [line.split()[0] for line in left if line[0] not in " "] == ["store", "jira", "github", "2"]
+    assert left[-1].startswith("2 sources checked, all can be used")
+    assert not any("is asked" in line for line in left)
+
+
+def test_a_check_says_without_a_terminal_what_is_asked(office: Office) -> None:
+    ended = office.desk.run("check", "-o", "json")
+
+    assert ended.err == "asking jira and github; what does not answer is tried again for some minutes\n"
+    assert [one["source"] for one in ended.json()["sources"]] == ["jira", "github"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "more", "coloured"),
     [((), {}, True), (("--no-color",), {}, False), ((), {"NO_COLOR": "1"}, False), ((), {"TERM": "dumb"}, False)],

@@ -9,7 +9,8 @@ import msgspec
 from rich.text import Text
 
 from config.secrets import check_environment, check_secrets
-from sync.check import Checked, ScopedFinding, check_sources, with_watch_tickets
+from sync.check import Checked, ScopedFinding, check_sources, watch_findings
+from sync.cli.asking import waiting_for
 from sync.cli.layout import columns, wrapped
 from sync.cli.options import Globals
 from sync.cli.session import Session
@@ -28,25 +29,38 @@ def run(globals_: Globals) -> ExitCode:
     for name, model in types.items():
         session.show_problems([problem for problem in check_secrets(name, model, os.environ) if problem.level == "warning"])
     with stoppable() as stop, session.workspace() as workspace:
-        store = str(workspace.database)
-        checked = check_sources(list(workspace.sources.values()), stop=stop)
-        checked = with_watch_tickets(checked, workspace.database, workspace.projects)
+        store, sources = str(workspace.database), list(workspace.sources.values())
+        known = watch_findings(workspace.database, workspace.projects)
+        if not session.wants_json:
+            session.show_all(_store_lines(store, session.width))
+        answered: dict[str, Checked] = {}
+        with waiting_for(session.err, sources) as waiting:
+            for one in check_sources(sources, stop=stop, report=waiting.show):
+                answered[one.source] = msgspec.structs.replace(one, findings=[*one.findings, *known.get(one.source, ())])
+                with waiting.aside(one.source):
+                    session.show_all([] if session.wants_json else _source_lines(answered[one.source], session.width))
+    checked = [answered[source.name] for source in sources]
     if session.wants_json:
         session.answer({"store": store, "sources": [msgspec.to_builtins(one) | {"works": one.works} for one in checked]})
     else:
-        session.show_all(_lines(store, checked, session.width))
+        session.show_all(_sum_lines(checked))
     return ExitCode.DONE if all(one.works for one in checked) else ExitCode.PARTIAL
 
 
-def _lines(store: str, checked: Sequence[Checked], width: int) -> Iterator[Text]:
+def _store_lines(store: str, width: int) -> Iterator[Text]:
     yield Text.assemble(("store", "bold"))
-    yield Text.assemble("  ", _SIGNS["ok"], f"  {store} is ready")
-    for one in checked:
-        yield Text()
-        kind = f"  {one.type}" if one.type != one.source else ""
-        read_for = f"  for {', '.join(dict.fromkeys(one.scopes))}" if one.scopes else ""
-        yield from wrapped(Text.assemble((one.source, "bold"), kind, (read_for, "dim")), width, hanging=2)
-        yield from _source(one, width)
+    yield from wrapped(Text.assemble(_SIGNS["ok"], f"  {store} is ready"), width, indent=2, hanging=5)
+
+
+def _source_lines(checked: Checked, width: int) -> Iterator[Text]:
+    yield Text()
+    kind = f"  {checked.type}" if checked.type != checked.source else ""
+    read_for = f"  for {', '.join(dict.fromkeys(checked.scopes))}" if checked.scopes else ""
+    yield from wrapped(Text.assemble((checked.source, "bold"), kind, (read_for, "dim")), width, hanging=2)
+    yield from _findings(checked, width)
+
+
+def _sum_lines(checked: Sequence[Checked]) -> Iterator[Text]:
     yield Text()
     broken = [one.source for one in checked if not one.works]
     if broken:
@@ -58,7 +72,7 @@ def _lines(store: str, checked: Sequence[Checked], width: int) -> Iterator[Text]
         yield Text(f"{plural(len(checked), 'source')} checked, all can be used{said}.", style="bold green")
 
 
-def _source(checked: Checked, width: int) -> list[Text]:
+def _findings(checked: Checked, width: int) -> list[Text]:
     """What one source says, by topic; a topic is named once."""
     rows: list[tuple[Text, str, Text]] = []
     for topic, findings in _by_topic(checked.findings).items():
