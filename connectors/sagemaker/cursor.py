@@ -7,15 +7,15 @@ from collections.abc import Mapping
 import msgspec
 
 OVERLAP = 900
-"""Seconds before the latest change that are asked for again: indexes lag, and so do clocks."""
+"""Seconds before the last pull that are asked for again: indexes lag, and so do clocks."""
 
 MOST_REMEMBERED = 1000
 
 
 class Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
-    """In seconds since 1970. `since`: every change before it was seen; never in the future. `listed`: how far, by creation, a full
-    listing has come that is not at its end. `seen`: by name, when those had changed that changed after `since` less `OVERLAP`: they
-    need not be looked at again."""
+    """In seconds since 1970. `since`: when the last pull began that came to its end, or the full listing that has not; never in the
+    future. `listed`: how far, by creation, such a listing has come. `seen`: by name, when those had changed that changed after
+    `since` less `OVERLAP`: they need not be looked at again."""
 
     since: int = 0
     listed: int | None = None
@@ -35,14 +35,19 @@ def decode_cursor(text: str) -> Cursor | None:
 
 
 class Progress:
-    """Follows a pull: what changed last, never beyond the moment at which the pull began, and what was seen lately."""
+    """Follows a pull that began `now`, and what it saw. Not how late the latest change was, but when a pull began is where the next
+    one goes on: many changes at once are then listed again for as long as `OVERLAP`, and not until something else changes."""
 
     def __init__(self, cursor: Cursor | None, now: int) -> None:
-        self._before = cursor.since if cursor else 0
+        self._began = now
+        self._since = min(cursor.since, now) if cursor else now
         self._known = dict(cursor.seen) if cursor else {}
         self._seen = dict(self._known)
-        self._latest = self._before
-        self._now = now
+
+    @property
+    def asked_since(self) -> int:
+        """From when on changes are asked for."""
+        return max(0, self._since - OVERLAP)
 
     def is_news(self, name: str, changed: float) -> bool:
         """Whether this change of it was not seen before."""
@@ -50,17 +55,17 @@ class Progress:
 
     def note(self, name: str, changed: float) -> None:
         self._seen[name] = changed
-        self._latest = max(self._latest, int(changed))
         if len(self._seen) > 2 * MOST_REMEMBERED:
-            self._seen = self._recent()
+            self._seen = self._changed_after(self.asked_since)
 
-    @property
-    def since(self) -> int:
-        return max(0, min(self._latest, self._now))
+    def paused(self, listed: int) -> Cursor:
+        """In the middle of a full listing: what changed since it began may stand in the part that was listed."""
+        return Cursor(since=self._since, listed=listed, seen=self._changed_after(self.asked_since))
 
-    def cursor(self, listed: int | None = None) -> Cursor:
-        return Cursor(since=self.since, listed=listed, seen=self._recent())
+    def ended(self) -> Cursor:
+        """Everything was seen that had changed when the pull began."""
+        return Cursor(since=self._began, seen=self._changed_after(self._began - OVERLAP))
 
-    def _recent(self) -> dict[str, float]:
-        recent = [(changed, name) for name, changed in self._seen.items() if changed >= self.since - OVERLAP]
+    def _changed_after(self, moment: int) -> dict[str, float]:
+        recent = [(changed, name) for name, changed in self._seen.items() if changed >= moment]
         return {name: changed for changed, name in sorted(recent, reverse=True)[:MOST_REMEMBERED]}

@@ -15,7 +15,7 @@ import msgspec
 
 from connectors.base import Batch
 from connectors.sagemaker.api import PAGE, AwsApi, Page
-from connectors.sagemaker.cursor import OVERLAP, Cursor, Progress
+from connectors.sagemaker.cursor import Cursor, Progress
 from mappings.sagemaker import Records
 
 
@@ -58,26 +58,19 @@ def follow(api: AwsApi, feed: Feed, cursor: Cursor | None, translate: Translate)
         for records, reached in _by_creation(api, feed, start, now):
             yield _batch(feed, records, progress, translate, listed=reached)
     if cursor is not None:
-        for page in _changes(api, feed, max(0, cursor.since - OVERLAP)):
+        for page in _changes(api, feed, progress.asked_since):
             # By creation, so the latest change may come first: only the end of it is a point to go on from.
-            yield _batch(feed, page.records, progress, translate, listed=None, resumable=False)
-    yield Batch(cursor=progress.cursor().encode(), complete=cursor is None)
+            yield _batch(feed, page.records, progress, translate)
+    yield Batch(cursor=progress.ended().encode(), complete=cursor is None)
 
 
-def _batch(
-    feed: Feed,
-    raw: Sequence[msgspec.Raw],
-    progress: Progress,
-    translate: Translate,
-    *,
-    listed: int | None,
-    resumable: bool = True,
-) -> Batch:
+def _batch(feed: Feed, raw: Sequence[msgspec.Raw], progress: Progress, translate: Translate, *, listed: int | None = None) -> Batch:
+    """A page's news. `listed`: how far a full listing has come with it."""
     fresh = [record for record in raw if _is_news(feed, record, progress)]
     records = translate(fresh)
     for stamp in filter(None, map(feed.stamp, fresh)):
         progress.note(stamp.name, stamp.changed)
-    cursor = progress.cursor(listed).encode() if resumable else None
+    cursor = progress.paused(listed).encode() if listed is not None else None
     return Batch(entities=records.entities, rejected=records.rejected, cursor=cursor)
 
 

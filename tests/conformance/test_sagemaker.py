@@ -229,10 +229,10 @@ class SageMakerSource(Source):
         )
 
     def _add_to_executions(self, name: str) -> None:
-        self._region.run_monitor(self._name, at=time.time() - 3600 + self._added)
+        self._region.run_monitor(self._name, at=time.time() - 600 + self._added)
 
     def _add_to_alerts(self, name: str) -> None:
-        self._region.alert(self._name, "InAlert" if self._added % 2 else "OK", at=time.time() - 3600 + self._added)
+        self._region.alert(self._name, "InAlert" if self._added % 2 else "OK", at=time.time() - 600 + self._added)
 
     def _add_to_metrics(self, name: str) -> None:
         dimensions = [{"Name": "EndpointName", "Value": name}, {"Name": "VariantName", "Value": "only"}]
