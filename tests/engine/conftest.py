@@ -203,7 +203,7 @@ class Types(ConnectionTypes):
 
 class Office:
     """Everything that one test works with. `projects` and `top` are written into the project file by the next `workspace()`; the
-    sources `without` are left out of it. `unknown_after` may be shorter than a file can say."""
+    sources `without` are left out of it, and those of `beside` are added. `unknown_after` may be shorter than a file can say."""
 
     def __init__(self, database: Database, folder: Path, jira: JiraCloud, github: GitHub) -> None:
         self.database = database
@@ -215,6 +215,7 @@ class Office:
         self.stop = threading.Event()
         self.limits = PullLimits(wait=timedelta())
         self.without: set[str] = set()
+        self.beside: dict[str, Mapping[str, Any]] = {}
         self.unknown_after: timedelta | None = None
         self._file: tuple[str, ProjectFile] | None = None
         self.scopes: dict[str, Any] = {"jira": {"projects": ["ML"]}, "github": {"repositories": [REPO]}}
@@ -258,6 +259,7 @@ class Office:
             "jira": {"type": "jira", "url": self.jira.url},
             "github": {"type": "github", "url": self.github.url, "write_pause": 0},
             "shelf": {"type": "shelf"},
+            **self.beside,
         }
         document = {
             "sources": {name: said for name, said in sources.items() if name not in self.without},
