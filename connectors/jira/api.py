@@ -7,14 +7,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
 import msgspec
 
 from connectors.base import SourceContext
-from connectors.errors import NotFound, Unavailable
-from connectors.http import Client, decode, quotable
+from connectors.errors import NotFound, SourceError, Unavailable
+from connectors.globs import near
+from connectors.http import Client, decode, describe, quotable
 from connectors.jira.admission import Admission
 from connectors.jira.deployment import Deployment, deployment_named, deployment_of_type
 from connectors.jira.gateway import open_jira
@@ -110,12 +111,21 @@ class JiraApi:
         """The answer to a request below the site's address. Raises `AuthError` also for what only looks like an answer."""
         if self._client is None:
             self._client = open_jira(self._context)
-        answer = self._client.request(method, path, accept=self._admission.judged(accept), **asked)
+        answer = self._client.request(method, path, accept={*self._admission.judged(accept), 404}, **asked)
+        if answer.status_code == 404 and 404 not in accept:
+            raise self._not_found(answer)
         return self._admission.checked(answer, accept)
 
     def request(self, method: str, path: str, accept: Collection[int] = (200,), **asked: Unpack[Asked]) -> httpx.Response:
         """`send` below the REST API's address."""
         return self.send(method, f"{self._root}{path}", accept, **asked)
+
+    def of_project(self, project: str, path: str, *, params: Mapping[str, Any] | None = None) -> httpx.Response:
+        """What there is below a project's address. Raises `NotFound` when it is not there, or hidden."""
+        answer = self.request("GET", f"/project/{project}{path}", params=params, accept=(200, 404))
+        if answer.status_code == 404:
+            raise self._no_project(project, answer) if _own_words(answer) else self._not_found(answer)
+        return answer
 
     def search(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None) -> httpx.Response:
         """Raises `NotFound` with Jira's words when it refuses the query: a project or an issue that is not there, or hidden."""
@@ -123,6 +133,31 @@ class JiraApi:
         if answer.status_code == 400:
             raise NotFound(self.source, f"Jira refused the search: {error_text(answer)}", fix="check the scope's projects or jql")
         return answer
+
+    def _not_found(self, answer: httpx.Response) -> NotFound:
+        """Of what is not there Jira says so in its own words; any other 404 is an address that is not Jira's."""
+        what, words = f"{describe(answer.request)} answered 404", _own_words(answer)
+        if words:
+            return NotFound(self.source, f"{what}: {words}", fix="check that it exists and that the account may see it")
+        site = urlsplit(self.options.url)
+        cloud_id = " and cloud_id" if self.options.cloud_id is not None else ""
+        perhaps = f", perhaps {site.scheme}://{site.netloc} alone" if site.path and not self.options.is_gateway else ""
+        return NotFound(
+            self.source, f"{what}: there is no Jira at {self.options.url}", fix=f"check the source's url{cloud_id}{perhaps}"
+        )
+
+    def _no_project(self, key: str, answer: httpx.Response) -> NotFound:
+        what = f"project {key} is not there, or hidden from the account ({describe(answer.request)} answered 404)"
+        return NotFound(self.source, what, fix=self.project_fix(key))
+
+    def project_fix(self, key: str) -> str:
+        """What to do about a project that cannot be seen, with the keys that may have been meant."""
+        try:
+            alike = near(key, self.deployment.project_keys(self))
+        except SourceError:
+            alike = ()
+        meant = f": did you mean {' or '.join(alike)}? Else" if alike else ", or"
+        return f"correct the scope{meant} let a project admin grant the account Browse Projects in {key}"
 
     @property
     def _root(self) -> str:
@@ -192,12 +227,17 @@ def _property(ident: str, name: str) -> str:
 
 def error_text(answer: httpx.Response) -> str:
     """Jira's own words for why it refused, in one short line, and without our credentials where they quote them."""
+    return _own_words(answer) or f"HTTP {answer.status_code}"
+
+
+def _own_words(answer: httpx.Response) -> str:
+    """Empty for what has no errors as Jira tells them."""
     try:
         errors = _ERRORS.decode(answer.content)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return f"HTTP {answer.status_code}"
+        return ""
     words = [*errors.errorMessages, *(text for text in errors.errors.values() if isinstance(text, str))]
-    return quotable(answer.request, " ".join(" ".join(words).split()))[:500] or f"HTTP {answer.status_code}"
+    return quotable(answer.request, " ".join(" ".join(words).split()))[:500]
 
 
 _FIELDS: msgspec.json.Decoder[Iterable[Payload]] = msgspec.json.Decoder(list[msgspec.Raw])

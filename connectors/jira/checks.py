@@ -101,7 +101,7 @@ class Checks:
                     level="error",
                     topic="projects",
                     text=f"project {key} is not there, or hidden from the account",
-                    fix=f"correct the scope, or let a project admin grant the account Browse Projects in {key}",
+                    fix=self._api.project_fix(key),
                 )
         if self._scope.jql is not None:
             page = self._first(f"{in_scope(self._scope)} {ORDER}")

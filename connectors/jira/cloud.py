@@ -42,6 +42,14 @@ class _Versions(msgspec.Struct):
     isLast: bool = True  # noqa: N815
 
 
+class _Project(msgspec.Struct):
+    key: str
+
+
+class _Projects(msgspec.Struct):
+    values: list[_Project]
+
+
 class Cloud:
     """`Deployment` of a site that Atlassian runs."""
 
@@ -87,7 +95,7 @@ class Cloud:
         payloads: dict[bytes, None] = {}
         while True:
             params = {"startAt": len(payloads), "maxResults": PAGE}
-            answer = api.request("GET", f"/project/{project}/version", params=params)
+            answer = api.of_project(project, "/version", params=params)
             page = decode(api.source, answer, _VERSIONS)
             known = len(payloads)
             payloads.update(dict.fromkeys(map(bytes, page.values)))
@@ -96,6 +104,11 @@ class Cloud:
             if len(payloads) == known:
                 what = f"{describe(answer.request)}: a page that is not the last brings nothing new"
                 raise Unavailable(api.source, what, fix="run again later")
+
+    def project_keys(self, api: JiraApi) -> Sequence[str]:
+        params = {"maxResults": PAGE, "orderBy": "key"}
+        found = decode(api.source, api.request("GET", "/project/search", params=params), _PROJECTS)
+        return [project.key for project in found.values]
 
     def permission_asked(self, permission: str) -> Mapping[str, str]:
         return {"permissions": permission}
@@ -141,3 +154,4 @@ class Cloud:
 _PAGE = msgspec.json.Decoder(_Page)
 _ISSUES = msgspec.json.Decoder(_Issues)
 _VERSIONS = msgspec.json.Decoder(_Versions)
+_PROJECTS = msgspec.json.Decoder(_Projects)

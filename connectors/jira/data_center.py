@@ -96,7 +96,10 @@ class DataCenter:
         return outside
 
     def versions(self, api: JiraApi, project: str) -> Sequence[Payload]:
-        return decode(api.source, api.request("GET", f"/project/{project}/versions"), _VERSIONS)
+        return decode(api.source, api.of_project(project, "/versions"), _VERSIONS)
+
+    def project_keys(self, api: JiraApi) -> Sequence[str]:  # noqa: ARG002 - they come in one answer, however many there are
+        return ()
 
     def permission_asked(self, permission: str) -> Mapping[str, str]:  # noqa: ARG002 - all permissions are always answered for
         return {}

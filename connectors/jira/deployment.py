@@ -47,6 +47,10 @@ class Deployment(Protocol):
         """All versions of a project, undecoded. Raises `NotFound` when it is not there, or hidden."""
         ...
 
+    def project_keys(self, api: JiraApi) -> Sequence[str]:
+        """Keys of projects that the account sees, as many as one request shows; none where they could be too many for one."""
+        ...
+
     def permission_asked(self, permission: str) -> Mapping[str, str]:
         """The parameters that name the permission asked about."""
         ...
