@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+import ssl
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,8 +12,12 @@ from typing import TypeAlias
 
 import pytest
 
+from connectors.conformance.proxy import FaultProxy
+from sandbox.azureml.certificate import loopback_tls
 from sandbox.github import GitHub
 from sandbox.jira import JiraCloud
+from sandbox.sagemaker.server import AwsServer
+from tests.connectors.clouds import AzureML, Cloud, SageMaker, workspace
 from tests.crash.plant import Plant, found
 
 NewPlant: TypeAlias = Callable[[str], AbstractContextManager[Plant]]
@@ -29,6 +34,18 @@ def new_plant(tmp_path_factory: pytest.TempPathFactory) -> NewPlant:
             yield found(jira, github, tmp_path_factory.mktemp("plant"), url, at)
 
     return opened
+
+
+@pytest.fixture(scope="session")
+def azure_tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
+    return loopback_tls(tmp_path_factory.mktemp("azure"))
+
+
+@pytest.fixture
+def clouds(aws_server: AwsServer, azure_tls: tuple[ssl.SSLContext, Path]) -> Iterator[Sequence[Cloud]]:
+    """One of each, with nothing in them yet."""
+    with FaultProxy(aws_server.url) as proxy, workspace(azure_tls) as site:
+        yield SageMaker(aws_server, proxy), AzureML(site)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ Called as `hindered.py <how> <by how much> <arguments of milepost…>`:
 
 - `pragma <text>`: each connection to SQLite gets it, such as `max_page_count = 20`;
 - `file-size <bytes>`: no file may grow beyond it;
+- `attempts <number>`: so often a request is tried, instead of five times with waits between them;
 - `permissions obeyed`: they count for root as well;
 - `sleep <seconds>`: so long it was away, by its own clock, when SIGCONT wakes it up.
 """
@@ -33,6 +34,13 @@ def give_each_connection(pragma: str) -> None:
     event.listen(Pool, "connect", prepare)
 
 
+def try_only(attempts: int) -> None:
+    from connectors import http
+    from connectors.sagemaker import retries, session
+
+    http._ATTEMPTS = retries.ATTEMPTS = session.ATTEMPTS = attempts  # type: ignore[attr-defined]  # imported there
+
+
 def obey_permissions() -> None:
     """Root's right to ignore them is lost by the next program."""
     if os.geteuid() == 0:
@@ -57,6 +65,8 @@ def main(how: str, amount: str, arguments: list[str]) -> None:
             give_each_connection(amount)
         case "file-size":
             resource.setrlimit(resource.RLIMIT_FSIZE, (int(amount), int(amount)))
+        case "attempts":
+            try_only(int(amount))
         case "permissions":
             obey_permissions()
             milepost = str(Path(sys.executable).with_name("milepost"))

@@ -62,6 +62,14 @@ class Plant:
     def github(self) -> GitHub:
         return self.office.github
 
+    def add_source(self, name: str, source: Mapping[str, Any], scope: Mapping[str, Any]) -> None:
+        """Another source in the project file, and the project's part of it."""
+        config = self.office.desk.config
+        text = config.read_text(encoding="utf-8")
+        text = text.replace("projects:\n", f"  {name}: {json.dumps(source)}\nprojects:\n", 1)
+        text = text.replace("    scopes:\n", f"    scopes:\n      {name}: {json.dumps(scope)}\n", 1)
+        config.write_text(text, encoding="utf-8")
+
     @contextmanager
     def database(self) -> Iterator[Database]:
         with closing(open_database(self.url)) as opened:

@@ -41,11 +41,7 @@ def trained(mlflow_server: RunningServer) -> RunningServer:
 
 
 def add_mlflow(plant: Plant, server: RunningServer) -> None:
-    config = plant.office.desk.config
-    text = config.read_text(encoding="utf-8")
-    text = text.replace("projects:\n", f'  mlflow: {{type: mlflow, url: "{server.url}"}}\nprojects:\n', 1)
-    text = text.replace("    scopes:\n", f"    scopes:\n      mlflow: {{experiments: [{EXPERIMENT}], models: [{EXPERIMENT}]}}\n", 1)
-    config.write_text(text, encoding="utf-8")
+    plant.add_source("mlflow", {"type": "mlflow", "url": server.url}, {"experiments": [EXPERIMENT], "models": [EXPERIMENT]})
 
 
 def test_killed_at_random_commits(new_plant: NewPlant, database_url: str, trained: RunningServer) -> None:
