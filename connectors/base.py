@@ -147,6 +147,8 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
 
     `streams` maps each stream to the kinds of entity that it can add (completeness is judged by kind); the engine pulls them in
     this order. `sweeps` are the streams whose every pull is a full listing, because their source has no usable change time.
+    `named` maps fields of the scope, lists of globs that tell upper and lower case apart, to the kind of entity that they name:
+    what matches nothing there is told.
     `along` are the kinds that a stream gives only with the runs or work items that name them: they leave it with the last of those.
     `targets` are the kinds that its publisher can write on. `reader` and `publisher` import the SDK only when called. `version` is
     raised when the translation changes: everything is then listed anew.
@@ -160,6 +162,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     streams: Mapping[str, frozenset[str]]
     reader: Callable[[SourceContext], Connector]
     sweeps: frozenset[str] = frozenset()
+    named: Mapping[str, str] = msgspec.field(default_factory=dict)
     along: Mapping[str, frozenset[str]] = msgspec.field(default_factory=dict)
     publish: type[PublishOptions] | None = None
     publisher: Callable[[SourceContext], Publisher] | None = None

@@ -14,7 +14,7 @@ from sync.derive import Standing, derive
 from sync.freshness import Freshness
 from sync.graph import Graph
 from sync.link import Linked, build_graph, link
-from sync.listings import Listings, ScopedProject, listings_of, rest_on, stream_facts, unlisted
+from sync.listings import Listings, ScopedProject, listings_of, named_in, rest_on, stream_facts, unlisted
 from sync.lookup import Answers, look_up, nowhere, repositories_in
 from sync.observe import observe, still_named
 from sync.project import ProjectView
@@ -22,6 +22,7 @@ from sync.source import Source
 from sync.store import entities, former_keys, leases, observations, quarantine, verdicts
 from sync.store.connect import Connection, Database
 from sync.store.leases import Lease
+from sync.unmatched import Unmatched, unmatched_scopes, unmatched_settings
 from sync.view import View
 
 HISTORY = timedelta(days=400)
@@ -85,6 +86,15 @@ def _of_the_gone(before: Sequence[Standing], buried: Collection[Ref], now: datet
     """What was said of subjects that are proven gone by now: kept, since such a proof can be undone."""
     return [
         msgspec.structs.replace(one, gone_since=one.gone_since or now, recheck_at=None) for one in before if one.subject in buried
+    ]
+
+
+def unmatched_in(assessment: Assessment) -> Sequence[Unmatched]:
+    """What the project file names and nothing that was read bears."""
+    project, entities = assessment.project, list(assessment.graph.entities.values())
+    return [
+        *unmatched_scopes(named_in(project), entities, assessment.freshness),
+        *unmatched_settings(project.view, entities, assessment.freshness),
     ]
 
 

@@ -14,10 +14,12 @@ from connectors.base import Finding
 from connectors.errors import Cancelled, SourceError
 from mappings.model import WorkItem
 from sync.bearers import sole_bearers
-from sync.listings import ScopedProject, listings_of
+from sync.freshness import Freshness
+from sync.listings import ScopedProject, listings_of, stream_facts
 from sync.source import Gauge, Source, guarded, reading
-from sync.store import entities, former_keys, streams
+from sync.store import entities, former_keys, quarantine, streams
 from sync.store.connect import Database
+from sync.unmatched import unmatched_settings
 
 MOMENTARY = frozenset({"rate limit", "rate budget", "clock"})
 """Topics of which only the last answer counts: each scope of a source asks again."""
@@ -60,11 +62,12 @@ def check_sources(
         yield from (one.result() for one in as_completed(asked))
 
 
-def watch_findings(database: Database, projects: Sequence[ScopedProject]) -> Mapping[str, Sequence[ScopedFinding]]:
-    """By source, the projects' watch tickets that are not among what was read there, once everything has been listed."""
+def stored_findings(database: Database, projects: Sequence[ScopedProject]) -> Mapping[str, Sequence[ScopedFinding]]:
+    """By source, what is known once everything has been listed: watch tickets that are not among what was read there, and names of
+    the project file that nothing bears."""
     found: dict[str, list[ScopedFinding]] = {}
     for project in projects:
-        for source, finding in _unread_watch_tickets(database, project):
+        for source, finding in (*_unread_watch_tickets(database, project), *_unmatched_settings(database, project)):
             found.setdefault(source, []).append(finding)
     return found
 
@@ -82,6 +85,19 @@ def _unread_watch_tickets(database: Database, project: ScopedProject) -> Iterato
                 text = f"watch ticket {key} is outside the scope, or hidden from the account: it was not among the tickets read"
                 fix = f"name another under projects.{project.key}.watch, widen the scope, or let the account see it"
                 yield source.name, ScopedFinding(level="warning", topic="watch", text=text, fix=fix, scope=project.key)
+
+
+def _unmatched_settings(database: Database, project: ScopedProject) -> Iterator[tuple[str, ScopedFinding]]:
+    """What the scopes name, the sources are asked themselves. Told of the first source that could have it."""
+    with database.read() as tx:
+        listings = listings_of(tx, project)
+        facts = stream_facts(project, listings, quarantine.unsettled(tx, {source.name for source, _ in project.scopes}))
+        loaded = entities.load(tx, listings.keys)
+        freshness = Freshness(facts, within=project.fresh_within, now=database.now(tx))
+    for one in unmatched_settings(project.view, loaded, freshness):
+        source = next(fact.source for fact in facts if one.kind in fact.provides)
+        fix = f"correct projects.{project.key}.{one.where}"
+        yield source, ScopedFinding(level="warning", topic="names", text=f"{one.where}: {one.text}", fix=fix, scope=project.key)
 
 
 class _Counted(Gauge):

@@ -15,7 +15,8 @@ class StreamFacts(msgspec.Struct, frozen=True, kw_only=True):
     """One stream of one source in one of the project's scopes. `provides` are the kinds that it can add.
 
     `complete`: a full listing was proven under the present scope. `pulled_at`: end of the last successful pull. `failed`: what the
-    last pull died of, if it did. `rejected` counts its records that were not understood: they may be of any kind.
+    last pull died of, if it did. `rejected` counts its records that were not understood: they may be of any kind. `rescoped`: it
+    was read under an earlier scope, and not yet under the present one.
     """
 
     source: str
@@ -25,6 +26,7 @@ class StreamFacts(msgspec.Struct, frozen=True, kw_only=True):
     pulled_at: datetime | None = None
     failed: str | None = None
     rejected: int = 0
+    rescoped: bool = False
 
 
 _DERIVED: Mapping[str, frozenset[str]] = {"observation": frozenset({"run", "model_version"})}
@@ -92,7 +94,7 @@ class Freshness:
         if one.failed is not None:
             return "the last read failed"
         if one.pulled_at is None:
-            return "never read"
+            return "its new scope was not read yet" if one.rescoped else "never read"
         if is_ahead(one.pulled_at, self.now):
             return "read at a time that lies ahead: the clock was set back; pull again"
         return None if one.pulled_at + self.within > self.now else f"not read for {in_words(self.within)}"

@@ -18,6 +18,7 @@ from sync.store import entities, resting, streams
 from sync.store.connect import Connection
 from sync.store.resting import Rested
 from sync.store.streams import StreamKey, StreamState
+from sync.unmatched import Named
 
 Place: TypeAlias = tuple[str, str]
 """A source and one of its streams."""
@@ -41,6 +42,15 @@ class ScopedProject(msgspec.Struct, frozen=True, kw_only=True):
     def memory(self) -> str:
         """The key by which the store knows it."""
         return self.formerly or self.key
+
+
+def named_in(project: ScopedProject) -> Sequence[Named]:
+    """What the project's scopes name, as far as their connectors tell of what kind it is."""
+    return [
+        Named(source=source.name, field=field, kind=kind, globs=tuple(getattr(scope.options, field)))
+        for source, scope in project.scopes
+        for field, kind in source.connection.named.items()
+    ]
 
 
 class Listings(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +120,7 @@ def stream_facts(project: ScopedProject, listings: Listings, rejected: Mapping[P
     for source, scope in project.scopes:
         for stream, kinds in source.connection.streams.items():
             state = listings.states.get(listings.present[source.name, stream])
+            pulled_at = state.pulled_at if state is not None else None
             latest = listings.states.get(source.key(stream, scope)) or state
             facts.append(
                 StreamFacts(
@@ -117,9 +128,10 @@ def stream_facts(project: ScopedProject, listings: Listings, rejected: Mapping[P
                     stream=stream,
                     provides=kinds,
                     complete=listings.is_whole((source.name, stream)),
-                    pulled_at=state.pulled_at if state is not None else None,
+                    pulled_at=pulled_at,
                     failed=latest.error if latest is not None else None,
                     rejected=len(rejected.get((source.name, stream), ())),
+                    rescoped=pulled_at is None and (source.name, stream) in listings.former,
                 )
             )
     return facts

@@ -24,6 +24,7 @@ CONNECTION = Connection(
         "models": frozenset({"model_version", "run", "dataset"}),
     },
     sweeps=frozenset({"experiments", "models"}),
+    named={"experiments": "experiment", "models": "model_version"},
     along={"runs": frozenset({"dataset"}), "models": frozenset({"dataset"})},
     reader=_open_reader,
 )

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from mappings.change import Change, Note, Plan
+from sync.assess import unmatched_in
 from sync.cli.age import never_pulled
 from sync.cli.render_plan import summary
 from sync.cli.style import place
@@ -55,6 +56,7 @@ def _project(run: ProjectRun) -> Document:
             for result in results
         ],
         "notes": [note_document(note) for note in run.plan.notes] if run.plan is not None else [],
+        "unmatched": [{"where": one.where, "text": one.text} for one in unmatched_in(run.assessment)],
     }
 
 

@@ -8,6 +8,7 @@ from itertools import zip_longest
 from rich.text import Text
 
 from sync.apply import Applied, Result
+from sync.assess import unmatched_in
 from sync.cli.layout import Cell, columns, wrapped
 from sync.cli.streams import by_stream
 from sync.cli.style import change_words, link, plural
@@ -100,6 +101,14 @@ def problem_lines(where: str, text: str, fix: str | None, width: int) -> Iterato
     yield from wrapped(Text.assemble((f"✗ {where}: ", "bold red"), text), width, hanging=2)
     if fix:
         yield from wrapped(f"fix: {fix}", width, indent=2, hanging=7)
+
+
+def unmatched_lines(runs: Sequence[ProjectRun], width: int) -> Iterator[Text]:
+    """What each project's part of the file names and nothing that was read bears."""
+    for run in runs:
+        for one in unmatched_in(run.assessment):
+            text = Text(f"! {run.assessment.project.key}: {one.where}: {one.text}", style="yellow")
+            yield from wrapped(text, width, hanging=2)
 
 
 def applied_lines(runs: Sequence[ProjectRun], width: int) -> Iterator[Text]:

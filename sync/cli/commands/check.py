@@ -9,7 +9,7 @@ import msgspec
 from rich.text import Text
 
 from config.secrets import check_environment, check_secrets
-from sync.check import Checked, ScopedFinding, check_sources, watch_findings
+from sync.check import Checked, ScopedFinding, check_sources, stored_findings
 from sync.cli.asking import waiting_for
 from sync.cli.layout import columns, wrapped
 from sync.cli.options import Globals
@@ -30,7 +30,7 @@ def run(globals_: Globals) -> ExitCode:
         session.show_problems([problem for problem in check_secrets(name, model, os.environ) if problem.level == "warning"])
     with stoppable() as stop, session.workspace() as workspace:
         store, sources = str(workspace.database), list(workspace.sources.values())
-        known = watch_findings(workspace.database, workspace.projects)
+        known = stored_findings(workspace.database, workspace.projects)
         if not session.wants_json:
             session.show_all(_store_lines(store, session.width))
         answered: dict[str, Checked] = {}
