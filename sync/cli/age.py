@@ -11,13 +11,25 @@ from sync.cli.style import ago, listed
 
 def facts_age(assessment: Assessment) -> str:
     """One age where all sources were read at about the same time, else one for each source."""
-    ages = {source: ago(moment, assessment.now) for source, moment in pulled_at(assessment).items()}
+    rescoped = _rescoped(assessment)
+    ages = {
+        source: _RESCOPED if source in rescoped else ago(moment, assessment.now) for source, moment in pulled_at(assessment).items()
+    }
     if not ages:
         return "no source"
     if len(set(ages.values())) == 1:
         age = next(iter(ages.values()))
-        return "nothing was pulled yet" if age == "never" else f"facts from {age}"
+        return _AT_ALL.get(age, f"facts from {age}")
     return "facts: " + ", ".join(f"{source} {age}" for source, age in ages.items())
+
+
+_RESCOPED = "not yet under its new scope"
+_AT_ALL = {"never": "nothing was pulled yet", _RESCOPED: "nothing was pulled yet under the new scopes"}
+
+
+def _rescoped(assessment: Assessment) -> Sequence[str]:
+    """The sources with something that was read before their scope was changed, and not since."""
+    return list(dict.fromkeys(stream.source for stream in assessment.freshness.streams if stream.rescoped))
 
 
 def pulled_at(assessment: Assessment) -> Mapping[str, datetime | None]:
@@ -48,6 +60,9 @@ def unread_words(assessment: Assessment) -> Iterator[str]:
         return
     if failed:
         yield f"{listed(failed)} could not be read, so what rests on that is not known: milepost status tells why"
-    new = [one for one in never_pulled(assessment) if one not in failed]
+    rescoped = [one for one in _rescoped(assessment) if one not in failed]
+    if rescoped:
+        yield f"{listed(rescoped)} was not read yet under its new scope, so what rests on that is not known: run milepost pull"
+    new = [one for one in never_pulled(assessment) if one not in (*failed, *rescoped)]
     if new:
         yield f"{listed(new)} was never pulled whole, so what rests on that is not known: run milepost pull"

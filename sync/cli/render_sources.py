@@ -52,7 +52,9 @@ def _troubles(assessments: Sequence[Assessment]) -> Iterator[Trouble]:
     for source, streams in by_source.items():
         concerned = f"; {counted_statuses(waiting[source])} not known without it" if source in waiting else ""
         failed = [stream for stream, _ in streams if stream.failed]
-        never = [stream for stream, _ in streams if not stream.failed and stream.pulled_at is None]
+        unread = [stream for stream, _ in streams if not stream.failed and stream.pulled_at is None]
+        never = [stream for stream in unread if not stream.rescoped]
+        rescoped = [stream for stream in unread if stream.rescoped]
         old = [stream for stream, assessment in streams if not stream.failed and _is_old(stream, assessment)]
         if failed:
             last = min((one.pulled_at for one in failed if one.pulled_at is not None), default=None)
@@ -61,6 +63,9 @@ def _troubles(assessments: Sequence[Assessment]) -> Iterator[Trouble]:
             yield Trouble(source=source, sign="✗", color="red", says=says, more=_why(source, failed))
         if never:
             says = f"was never read{_which(never, streams)}; run milepost pull"
+            yield Trouble(source=source, sign="!", color="yellow", says=says)
+        if rescoped:
+            says = f"its new scope was not read yet{_which(rescoped, streams)}; milepost sync reads it"
             yield Trouble(source=source, sign="!", color="yellow", says=says)
         if old:
             within = in_words(assessments[0].freshness.within)

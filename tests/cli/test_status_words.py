@@ -202,3 +202,22 @@ def test_an_alert_that_reaches_nobody_is_told_with_what_is_wrong_with_the_watch_
     assert len(told) == 1
     assert told[0].startswith("this alert reaches nobody: churn-classifier v3 has drifted")
     assert told[0].endswith(what)
+
+
+def test_a_source_whose_scope_was_changed_is_not_said_to_have_never_been_read(office: Office) -> None:
+    office.jira.add_project("EU", "Europe")
+    assert office.desk.call("sync").code == 0
+    text = office.desk.config.read_text(encoding="utf-8")
+    office.desk.config.write_text(text.replace("[OPS]", "[OPS, EU]"), encoding="utf-8")
+
+    status, plan = words(office.desk.call("status").out), words(office.desk.call("plan").out)
+    missing = {one for status in statuses(office).values() for one in status["missing"]}
+    assert office.desk.call("sync").code == 0
+    after = words(office.desk.call("status").out)
+
+    assert "! jira its new scope was not read yet; milepost sync reads it" in status
+    assert "Operations ops facts: jira not yet under its new scope, github just now" in status
+    assert "! jira was not read yet under its new scope, so what rests on that is not known: run milepost pull" in plan
+    assert "jira/issues (its new scope was not read yet)" in missing
+    assert not any(word in f"{status} {plan}" for word in ("never read", "was never"))
+    assert "new scope" not in after
