@@ -31,7 +31,8 @@ log = structlog.get_logger(__name__)
 
 
 DOWN_AFTER = 2
-"""Streams in a row without any answer, each after its retries, and the source is down for this run."""
+"""Streams in a row without any answer, each after its retries, and the source is down for this run. Those that asked nothing, as
+for what the scope does not name, are passed over."""
 
 
 class PullLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,7 +170,8 @@ class _StreamPull:
             deleted = self._confirm_deletions() if complete else 0
             self._finish(complete=complete)
             self._tell(state="done", deleted=deleted)
-            self.pull.unanswered = 0
+            if self.event.requests > 0:
+                self.pull.unanswered = 0
         except SourceError as error:
             with self.database.write() as tx:
                 streams.fail(tx, self.key, str(error), self.database.now(tx))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 from sqlalchemy import update
 
+from connectors.base import Batch, Options, SourceContext
 from connectors.errors import RateLimited, Unavailable
 from mappings.model import Dataset, Ref
 from sandbox.faults import Fault, html_page
@@ -98,6 +100,29 @@ def test_a_source_that_is_down_leaves_the_others_and_what_it_told_before(office:
     assert {event.state for event in result.pulled["github"].events} == {"failed"}
     assert office.field(ticket) == "Bad"
     assert all(state.complete_at is not None and state.error for state in states(office, "github"))
+
+
+def test_a_stream_that_asks_nothing_is_no_sign_of_life(office: Office) -> None:
+    """As where the scope names nothing that it could read."""
+    office.only_the_shelf()
+    office.shelf.lose()
+
+    class Reader:
+        def __init__(self, context: SourceContext) -> None:
+            self._reader = office.shelf.connection().reader(context)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._reader, name)
+
+        def pull(self, stream: str, scope: Options, cursor: str | None) -> Iterator[Batch]:
+            return iter([Batch(complete=True)]) if stream == "quiet" else self._reader.pull(stream, scope, cursor)
+
+    streams = ("first", "quiet", "second", "third")
+    office.connection = office.shelf.connection(streams=dict.fromkeys(streams, office.shelf.KINDS), reader=Reader)
+    events = office.pull().pulled["shelf"].events
+
+    assert [event.state for event in events] == ["failed", "done", "failed", "failed"]
+    assert len(office.shelf.pulls) == 2
 
 
 def test_a_revoked_token_fails_every_stream_once(office: Office) -> None:
