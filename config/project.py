@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
 
 from config.explain import Invalid, described
 from config.problems import Problem, nearest, quoted
@@ -18,6 +18,7 @@ from config.storeurl import checked_store_url
 from config.textref import TextRefField
 from mappings.conditions import Bound, Duration
 from mappings.rules import StatusRule
+from mappings.tags import OWN, Named
 
 NAME_PATTERN = r"[a-z][a-z0-9-]*"
 """What a source may be called."""
@@ -211,6 +212,45 @@ class Compliance(Section):
     )
 
 
+def _tag(name: str) -> str:
+    if any(character in name for character in "*?"):
+        raise Invalid(f"{quoted(name)} is no name of a tag", "write each tag out: * and ? do not match here")
+    return name.strip()
+
+
+TagName: TypeAlias = Annotated[Name, AfterValidator(_tag)]
+
+
+class Tags(Section):
+    """Which tags name what a run, model version or deployment belongs to, beside those that are always read."""
+
+    ticket: tuple[TagName, ...] = Field(
+        (), description="Tags that hold keys of tickets, such as CHURN-42.", examples=[["work-item", "story"]]
+    )
+    commit: tuple[TagName, ...] = Field((), description="Tags that hold the sha of a commit.", examples=[["build.sha"]])
+    run: tuple[TagName, ...] = Field(
+        (), description="Tags of model versions and deployments that hold the id of a run.", examples=[["mlflow.run_id"]]
+    )
+    model_version: tuple[TagName, ...] = Field(
+        (), description="Tags of deployments that hold a model version as <name>/<version>.", examples=[["model"]]
+    )
+
+    @model_validator(mode="after")
+    def _each_names_one_thing(self) -> Tags:
+        seen: dict[str, Named] = {name: named for named, names in OWN.items() for name in names}
+        for named in OWN:
+            for name in getattr(self, named):
+                other = seen.setdefault(name.casefold(), named)
+                if other != named:
+                    message = f"{quoted(name)} names a {_in_words(named)} here, and a {_in_words(other)} elsewhere"
+                    raise Invalid(message, "a tag names one kind of thing: keep one of the two")
+        return self
+
+
+def _in_words(named: Named) -> str:
+    return named.replace("_", " ")
+
+
 class DeclaredLink(Section):
     """A link that no source shows, declared by hand."""
 
@@ -244,6 +284,7 @@ class ProjectBody(Section):
     bias: Bias = Bias()
     retrain: Retrain = Retrain()
     compliance: Compliance = Compliance()
+    tags: Tags = Tags()
     links: tuple[DeclaredLink, ...] = Field((), description="Links declared by hand.")
     owners: tuple[Name, ...] = Field((), description="Who answers for the project.", examples=[["Ada Example"]])
     publish: Mapping[str, SerializeAsAny[BaseModel]] = Field(

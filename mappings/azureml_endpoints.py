@@ -82,6 +82,7 @@ def _share(site: Site, endpoint: EndpointProperties, record: DeploymentRecord) -
         share=_percent(endpoint.traffic, record.name) if endpoint.defaults is None else _default(endpoint, record.name),
         mirror=_percent(endpoint.mirror_traffic, record.name),
         state=state_of(said.provisioning_state),
+        changed_at=times(record.system_data)[1],
         cloud_id=asset.cloud_id if asset is not None else None,
         artifact_uri=public(address) if address and asset is None else None,
         tags=texts(record.tags),

@@ -254,7 +254,7 @@ class TrafficShare(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     `cloud_id` names the model version where another source holds it (an ARN, an Azure resource id). `artifact_uri` and `images`
     tell which model it is where no version is named; an image bears its digest where that is known. `mirror` is the share of the
     traffic that it only gets copies of: it answers nobody with that. `state` is its own, where the source tells it apart from the
-    endpoint's.
+    endpoint's, and `changed_at` when that last changed.
     """
 
     model: Ref | None = None
@@ -262,6 +262,7 @@ class TrafficShare(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     share: float = 1.0
     mirror: float = 0.0
     state: DeploymentState | None = None
+    changed_at: datetime | None = None
     cloud_id: str | None = None
     artifact_uri: str | None = None
     images: tuple[str, ...] = ()

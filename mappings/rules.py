@@ -91,6 +91,9 @@ class RunPattern(Pattern):
         None, description="has every metric that the project's thresholds name, and each within its limits"
     )
     merged: bool | None = Field(None, description="its commit reached the default branch through a merged change request")
+    serving: bool | None = Field(None, description="a deployment in service serves what it made, which nobody registered")
+    traffic: Bound | None = Field(None, description="the share of a production endpoint's traffic that this answers, 0 to 1")
+    deploy_failed: bool | None = Field(None, description="an endpoint that was to serve this failed, or goes back")
     framework: Text | None = None
     age: Age | None = Field(None, description="since it ended, or started while it runs")
 

@@ -29,10 +29,11 @@ _STATES: Mapping[str, DeploymentState] = {
 class Behind(msgspec.Struct, frozen=True, kw_only=True):
     """What stands behind an endpoint, as far as it is still there: a configuration or model may be deleted while it serves.
 
-    `models` and `model_tags` are by the models' names.
+    `models` and `model_tags` are by the models' names; `pending` is the configuration that it is being changed to.
     """
 
     config: records.EndpointConfig | None = None
+    pending: records.EndpointConfig | None = None
     models: Mapping[str, records.Model] = {}
     model_tags: Mapping[str, Sequence[records.Tag]] = {}
     tags: Sequence[records.Tag] = ()
@@ -42,7 +43,11 @@ def endpoint(site: Site, found: records.Endpoint, behind: Behind) -> Deployment:
     """A failed update leaves an endpoint in service as it was, with the reason beside it."""
     tags = tags_of(behind.tags)
     config = behind.config or records.EndpointConfig(endpoint_config_name="")
+    state = _STATES.get(found.endpoint_status, "unknown")
     served = (*_shares(site, found, config.production_variants, behind), *_mirrors(site, found, config, behind))
+    to_come = tuple(_to_come(site, found, behind, state))
+    if to_come:
+        served = (*(msgspec.structs.replace(one, state="in_service") for one in served), *to_come)
     capture = found.data_capture_config
     return Deployment(
         ref=site.ref("deployment", found.endpoint_arn),
@@ -52,7 +57,7 @@ def endpoint(site: Site, found: records.Endpoint, behind: Behind) -> Deployment:
         endpoint=found.endpoint_name,
         platform="sagemaker",
         environment=next((tags[tag] for tag in ENVIRONMENT_TAGS if tags.get(tag)), None),
-        state=_STATES.get(found.endpoint_status, "unknown"),
+        state=state,
         models=served,
         instance=next((variant.instance_type for variant in config.production_variants if variant.instance_type), None),
         tags=tags,
@@ -81,6 +86,14 @@ def _mirrors(site: Site, found: records.Endpoint, config: records.EndpointConfig
     for variant in found.shadow_production_variants:
         mirror = min(1.0, _weight(variant, by_name) / total) if total > 0 else 0.0
         yield from _served(site, found, variant, by_name.get(variant.variant_name), behind, share=0.0, mirror=mirror)
+
+
+def _to_come(site: Site, found: records.Endpoint, behind: Behind, state: DeploymentState) -> Iterator[TrafficShare]:
+    """What an endpoint is being changed to: it answers nobody yet, and the endpoint's state is that of the change."""
+    for variant in behind.pending.production_variants if behind.pending is not None else ():
+        running = records.RunningVariant(variant_name=variant.variant_name)
+        for share in _served(site, found, running, variant, behind, share=0.0, mirror=0.0):
+            yield msgspec.structs.replace(share, state=state)
 
 
 def _weight(variant: records.RunningVariant, configured: Mapping[str, records.ConfiguredVariant]) -> float:

@@ -252,6 +252,12 @@ class DataCapture(Record, frozen=True):
     capture_status: str | None = None
 
 
+class PendingDeployment(Record, frozen=True):
+    """What an endpoint is being changed to."""
+
+    endpoint_config_name: str | None = None
+
+
 class Endpoint(Record, frozen=True):
     endpoint_name: str
     endpoint_arn: str
@@ -259,6 +265,7 @@ class Endpoint(Record, frozen=True):
     endpoint_config_name: str | None = None
     production_variants: Sequence[RunningVariant] = ()
     shadow_production_variants: Sequence[RunningVariant] = ()
+    pending_deployment_summary: PendingDeployment | None = None
     data_capture_config: DataCapture | None = None
     failure_reason: str | None = None
     creation_time: float | None = None

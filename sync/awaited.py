@@ -1,7 +1,8 @@
 """What the commits that are still to be looked up could bring onto a subject's way.
 
-A commit that is not known may name any ticket and belong to any change request; it can join these to nothing but the runs and model
-versions that name it, and to what hangs on them. What a subject has of these already, it has whatever the commit turns out to be.
+A commit that is not known may name any ticket and belong to any change request; it can join these to nothing but the runs, model
+versions and deployments that name it, and to what hangs on them. What a subject has of these already, it has whatever the commit
+turns out to be.
 """
 
 from __future__ import annotations
@@ -38,15 +39,15 @@ def awaited(rule: StatusRule, subject: Ref, reached: Collection[Ref], view: View
     via = frozenset(rule.via)
     if rule.subject == "project":
         return Awaited(commits=True, missing=missing)
-    if not via & {"implements", "built_from", "follows"}:
+    if not via & {"implements", "built_from", "deploys", "follows"}:
         return NOTHING
     if _may_join_others(via, view):
         return Awaited(commits=True, anything=True, missing=missing)
     if subject.kind not in INTENTIONS:
         # From effects the way leads through what names the commit, or not at all.
-        waits = "built_from" in via and not view.awaiting.isdisjoint({subject, *reached})
+        waits = bool(via & {"built_from", "deploys"}) and not view.awaiting.isdisjoint({subject, *reached})
         return Awaited(commits=True, anything=True, missing=missing) if waits else NOTHING
-    joins = "built_from" in via and (subject.kind == "change_request" or "implements" in via)
+    joins = bool(via & {"built_from", "deploys"}) and (subject.kind == "change_request" or "implements" in via)
     return Awaited(refs=view.hanging_on_look_ups(via) if joins else {}, commits=True, missing=missing)
 
 

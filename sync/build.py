@@ -23,6 +23,7 @@ from connectors.base import Connection, Options, PublishOptions
 from mappings.change import Limits, Owned
 from mappings.conditions import Bound
 from mappings.rules import StatusRule
+from mappings.tags import OWN, TagNames
 from sync.listings import ScopedProject
 from sync.project import Baseline, DeclaredLink, ProjectView
 from sync.pull import PullLimits
@@ -180,6 +181,7 @@ def _project_view(file: ProjectFile, entry: ProjectEntry, rules: Sequence[Status
             DeclaredLink(source=str(one.source), relation=one.relation, target=str(one.target), note=one.note or "")
             for one in entry.links
         ),
+        tags=TagNames.with_further({named: getattr(entry.tags, named) for named in OWN}),
         watch=entry.watch,
         owned={name: options.owned(badges) for name, options in published.items()},
         label_rules={name: _label_rules(options, rules) for name, options in published.items()},

@@ -1,7 +1,8 @@
-"""Which model versions a deployment serves: what it names its model by, held against what each version is called by.
+"""What a deployment serves: what it names its model by, held against what model versions are called by, and runs.
 
-The surest sign that names anything counts alone: a ref, the name all over a cloud, a registry address, the address that MLflow's
-own deployment plugin leaves in a tag, the address of the files, and last the container, which many models may share.
+The surest sign that names anything counts alone: a ref, the name all over a cloud, a registry address, the project's own tags, the
+address that MLflow's own deployment plugin leaves in a tag, the address of the files, and last the container, which many models may
+share. A model that nobody registered is known by the run that made it.
 """
 
 from __future__ import annotations
@@ -12,57 +13,77 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from mappings.model import ModelVersion, Ref, TrafficShare
+from mappings.model import Deployment, ModelVersion, Ref, Run, TrafficShare
+from mappings.tags import TagNames, said_by
 from sync.makers import place
 
-Sign: TypeAlias = Literal["ref", "cloud id", "address", "tag", "files", "image"]
+Sign: TypeAlias = Literal["ref", "cloud id", "address", "run", "logged model", "files", "image"]
+Key: TypeAlias = tuple[Sign, str]
 
 MODEL_URI_TAG = "model_uri"
 """Where `mlflow.sagemaker` keeps the address of what it deployed (`mlflow/sagemaker/__init__.py`, `_create_sagemaker_model`)."""
 
-_RUN = re.compile(r"runs:/([^/]+)(?:/|$)")
-_LOGGED_MODEL = re.compile(r"models:/(m-[0-9a-f]+)(?:/|$)")
+_RUN = re.compile(r"runs:/([^/]+)(?:/|$)|.+/([0-9a-f]{32})/artifacts(?:/|$)")
+_LOGGED_MODEL = re.compile(r"models:/(m-[0-9a-f]+)(?:/|$)|.+/models/(m-[0-9a-f]{32})/artifacts(?:/|$)")
 _DIGEST = re.compile(r"@(sha256:[0-9a-f]{64})$")
 
 
 class Served(msgspec.Struct, frozen=True, kw_only=True):
-    """One model version that a deployment serves, and what shows it. `sure`: no other version that is known bears the same sign.
-    `named`: none ever could."""
+    """One model version that a deployment serves, or the run that made what it serves, and what shows it. `sure`: nothing else that
+    is known bears the same sign. `named`: nothing else ever could."""
 
-    version: Ref
+    what: Ref
     because: str
     sure: bool
     named: bool
 
 
+class ServedShare(msgspec.Struct, frozen=True, kw_only=True):
+    """A share of a deployment's traffic with everything that it may serve."""
+
+    share: TrafficShare
+    served: tuple[Served, ...]
+
+    def surely(self) -> Sequence[Served]:
+        return [one for one in self.served if one.sure]
+
+
 class Registry:
-    """The model versions of one project by every sign of theirs; built once."""
+    """The model versions and runs of one project by every sign of theirs; built once."""
 
-    def __init__(self, versions: Iterable[ModelVersion]) -> None:
-        self._bearers: dict[tuple[Sign, str], list[ModelVersion]] = {}
+    def __init__(self, versions: Iterable[ModelVersion], runs: Iterable[Run], names: TagNames) -> None:
+        self._names = names
+        self._versions: dict[Key, list[Ref]] = {}
+        self._runs: dict[Key, list[Ref]] = {}
         for version in versions:
-            for sign in set(_signs_of(version)):
-                self._bearers.setdefault(sign, []).append(version)
+            for key in set(_keys_of_version(version)):
+                self._versions.setdefault(key, []).append(version.ref)
+        for run in runs:
+            for key in set(_keys_of_run(run)):
+                self._runs.setdefault(key, []).append(run.ref)
 
-    def served_by(self, share: TrafficShare, tags: Mapping[str, str]) -> Sequence[Served]:
-        """What a share serves, by ref. `tags` are the deployment's own; those of the share go before them."""
-        for sign, texts in _signs_on(share, {**tags, **share.tags}):
-            found = {version.ref: version for text in texts for version in self._bearers.get((sign, text), ())}
+    def served_by(self, deployment: Deployment) -> Sequence[ServedShare]:
+        """What each share of a deployment serves. The deployment's own tags speak of what answers, where that is one model."""
+        answering = [one for one in deployment.models if one.share > 0] or deployment.models
+        general = deployment.tags if len(answering) == 1 else {}
+        return [
+            ServedShare(share=one, served=tuple(self._served(one, {**(general if one in answering else {}), **one.tags})))
+            for one in deployment.models
+        ]
+
+    def _served(self, share: TrafficShare, tags: Mapping[str, str]) -> Iterator[Served]:
+        what = f"serves {share.name} with {share.share:.0%} of the traffic"
+        for keys, by in _signs_on(share, tags, self._names):
+            sign = keys[0][0] if keys else None
+            versions = {ref for key in keys for ref in self._versions.get(key, ())}
+            runs = {ref for key in keys for ref in self._runs.get(key, ())} if not versions else set()
+            found = sorted(versions or runs)
+            because = f"{what}{by}" if versions else f"{what}, made by the run{by}"
+            for ref in found:
+                named = bool(versions) and sign in ("ref", "cloud id")
+                yield Served(what=ref, because=because, sure=_is_sure(sign, ref, found), named=named)
             if found:
-                because = f"serves {share.name} with {share.share:.0%} of the traffic{_BECAUSE[sign]}"
-                named = sign in ("ref", "cloud id")
-                return [Served(version=ref, because=because, sure=_is_sure(sign, ref, found), named=named) for ref in sorted(found)]
-        return ()
-
-
-_BECAUSE: Mapping[Sign, str] = {
-    "ref": "",
-    "cloud id": "",
-    "address": "",
-    "tag": f", by the address in its tag {MODEL_URI_TAG}",
-    "files": ", by the address of its files",
-    "image": ", by the digest of its image",
-}
+                return
 
 
 def _addresses(version: ModelVersion) -> Sequence[str]:
@@ -70,51 +91,66 @@ def _addresses(version: ModelVersion) -> Sequence[str]:
     return [f"models:/{version.name}/{version.version}", *([place(version.artifact_uri)] if version.artifact_uri else [])]
 
 
-def _signs_of(version: ModelVersion) -> Iterator[tuple[Sign, str]]:
+def _keys_of_version(version: ModelVersion) -> Iterator[Key]:
     yield "ref", str(version.ref)
     if version.cloud_id:
         yield "cloud id", version.cloud_id.casefold()
     for address in _addresses(version):
         yield "address", address
-        yield "tag", address
     if version.run is not None:
-        yield "tag", f"run {version.run.id}"
+        yield "run", version.run.id
     if version.model_id:
-        yield "tag", f"model {version.model_id}"
+        yield "logged model", version.model_id
     if version.artifact_uri:
         yield "files", place(version.artifact_uri)
-    for image in version.images:
+    yield from _keys_of_images(version.images)
+
+
+def _keys_of_run(run: Run) -> Iterator[Key]:
+    yield "run", run.ref.id
+    yield "run", run.run_id
+    for address in run.artifacts:
+        yield "files", place(address)
+
+
+def _keys_of_images(images: Iterable[str]) -> Iterator[Key]:
+    for image in images:
         digest = _DIGEST.search(image)
         if digest is not None:
             yield "image", digest[1]
 
 
-def _signs_on(share: TrafficShare, tags: Mapping[str, str]) -> Iterator[tuple[Sign, Sequence[str]]]:
-    """What a share names its model by, the surest first."""
+def _signs_on(share: TrafficShare, tags: Mapping[str, str], names: TagNames) -> Iterator[tuple[Sequence[Key], str]]:
+    """What a share names its model by, the surest first, each with the words for it."""
     if share.model is not None:
-        yield "ref", [str(share.model)]
+        yield [("ref", str(share.model))], ""
     if share.cloud_id:
-        yield "cloud id", [share.cloud_id.casefold()]
-    yield "address", [place(share.name)]
-    if tags.get(MODEL_URI_TAG):
-        yield "tag", list(_meant_by(tags[MODEL_URI_TAG]))
+        yield [("cloud id", share.cloud_id.casefold())], ""
+    yield [("address", place(share.name))], ""
+    for tag, text in said_by(tags, names.model_version):
+        yield [("address", text if text.startswith("models:/") else f"models:/{text}"), ("ref", text)], f", by its tag {tag}"
+    for tag, text in said_by(tags, names.run):
+        yield [("run", text.removeprefix("runs:/").rstrip("/"))], f", by its tag {tag}"
+    for key in _meant_by(tags.get(MODEL_URI_TAG, "")):
+        yield [key], f", by the address in its tag {MODEL_URI_TAG}"
     if share.artifact_uri:
-        yield "files", [place(share.artifact_uri)]
+        yield [("files", place(share.artifact_uri))], ", by the address of its files"
     else:
         # Where the files lie outside of it, a container is only what runs them, the same for many models.
-        yield "image", [digest[1] for image in share.images if (digest := _DIGEST.search(image)) is not None]
+        yield list(_keys_of_images(share.images)), ", by the digest of its image"
 
 
-def _meant_by(address: str) -> Iterator[str]:
+def _meant_by(address: str) -> Iterator[Key]:
+    """An address of MLflow's: of a registered version, of a run's or a logged model's files, or wherever the files are stored."""
     run, logged = _RUN.match(address), _LOGGED_MODEL.match(address)
-    if run is not None:
-        yield f"run {run[1]}"
+    yield "address", place(address)
     if logged is not None:
-        yield f"model {logged[1]}"
-    yield place(address)
+        yield "logged model", logged[1] or logged[2]
+    if run is not None:
+        yield "run", run[1] or run[2]
 
 
-def _is_sure(sign: Sign, version: Ref, found: Collection[Ref]) -> bool:
+def _is_sure(sign: Sign | None, what: Ref, found: Collection[Ref]) -> bool:
     """Two registries may hold the same model; two versions of one registry are two."""
-    rivals = [ref for ref in found if ref != version and (sign == "image" or ref.source == version.source)]
+    rivals = [ref for ref in found if ref != what and (sign == "image" or ref.source == what.source)]
     return not rivals

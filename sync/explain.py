@@ -24,16 +24,17 @@ from mappings.model import (
     Run,
     WorkItem,
 )
+from mappings.tags import TagNames
 from sync.assess import Assessment
 from sync.chain import MAX_BRANCHES, Node, chain, title_of
 from sync.derive import Standing
 from sync.graph import Graph
 from sync.known import Known
-from sync.lineage import named_shas
 from sync.link import resolve
 from sync.names import name_of
 from sync.recipients import Delivery, deliver, why_untold
 from sync.showing import shown_on, state_seen
+from sync.tagged import named_shas
 from sync.truth import Evidence
 
 K = TypeVar("K", bound=Hashable)
@@ -97,17 +98,18 @@ def find_subjects(assessment: Assessment, text: str) -> Sequence[Entity]:
         return [assessment.graph.entities[declared]]
     if len(wanted) < SHORTEST_PREFIX:
         return []
+    names = assessment.project.view.tags
     begun = [one for one in entities if isinstance(one, Commit | Run) and one.ref.id.rpartition("/")[2].startswith(wanted)]
-    return begun or [one for one in entities if any(sha.startswith(wanted) or wanted.startswith(sha) for sha in _shas(one))]
+    return begun or [one for one in entities if any(sha.startswith(wanted) or wanted.startswith(sha) for sha in _shas(one, names))]
 
 
-def _shas(entity: Entity) -> Sequence[str]:
+def _shas(entity: Entity, names: TagNames) -> Sequence[str]:
     """The commits that an entity names, lower-case."""
     match entity:
         case ChangeRequest():
             return [sha.lower() for sha in (entity.head_sha, entity.merge_sha) if sha]
-        case Run() | ModelVersion():
-            return named_shas(entity)
+        case Run() | ModelVersion() | Deployment():
+            return named_shas(entity, names)
     return ()
 
 

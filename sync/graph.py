@@ -35,7 +35,7 @@ RELATION_KINDS: Mapping[Relation, frozenset[str]] = {
     "follows": frozenset({"change_request", "commit", "run"}),
     "trained_on": frozenset({"run", "dataset"}),
     "registered_from": frozenset({"run", "model_version"}),
-    "deploys": frozenset({"model_version", "deployment"}),
+    "deploys": frozenset({"change_request", "commit", "run", "model_version", "deployment"}),
     "observes": frozenset({"observation", "run", "model_version"}),
     "blocks": frozenset({"work_item"}),
 }

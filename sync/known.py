@@ -22,6 +22,7 @@ from mappings.model import (
     Run,
     WorkItem,
 )
+from mappings.tags import TagNames
 from sync.ancestry import merges_of
 from sync.bearers import bearers
 from sync.makers import makers
@@ -33,7 +34,7 @@ KEY = re.compile(r"(?<![A-Za-z0-9])([A-Za-z][A-Za-z0-9_]{1,64})-([1-9][0-9]{0,8}
 class Known:
     """An index, built once for each linking."""
 
-    def __init__(self, entities: Iterable[Entity]) -> None:
+    def __init__(self, entities: Iterable[Entity], names: TagNames | None = None) -> None:
         self.items: list[WorkItem] = []
         self.changes: list[ChangeRequest] = []
         self.commits: list[Commit] = []
@@ -68,7 +69,7 @@ class Known:
                 self.changes_by_sha.setdefault(str(sha).lower(), []).append(change)
         self._shas = sorted(self.commits_by_sha.keys() | self.changes_by_sha.keys())
         self.changes_by_ref = {change.ref: change for change in self.changes}
-        self.makers = makers(self.versions, self.runs)
+        self.makers = makers(self.versions, self.runs, names or TagNames())
 
     def keyed(self, text: str) -> Iterator[tuple[str, Sequence[WorkItem]]]:
         """The issue keys in `text` whose prefix the project's scopes know, each with the items that bear it or bore it before."""

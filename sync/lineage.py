@@ -1,11 +1,10 @@
-"""What runs and model versions were built from: the tickets that their tags declare, the commits and change requests of their shas.
+"""What runs, model versions and deployments were built from: the commits and change requests of the shas that they name.
 
 Where several compete, a declared ticket goes before an exact sha; a run that merely contains an earlier ticket's work *follows* it.
 """
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -13,51 +12,24 @@ from typing import TypeVar
 
 import msgspec
 
-from mappings.model import ChangeRequest, Commit, Confidence, Link, ModelVersion, Ref, Run
-from sync.known import Known, repository_of, to_items
-
-ISSUE_TAG = "milepost.issue"
-COMMIT_TAGS = ("mlflow.source.git.commit", "git_sha", "git_commit")
-
-_SHA = re.compile(r"[0-9a-f]{7,40}")
+from mappings.model import ChangeRequest, Commit, Confidence, Deployment, Link, Ref, Run
+from mappings.tags import TagNames
+from sync.known import Known, repository_of
+from sync.tagged import Built, built, named_shas, relation_of
 
 C = TypeVar("C", Commit, ChangeRequest)
 
 
-def tagged(known: Known) -> Iterator[Link]:
-    for entity in _built(known):
-        named = entity.tags.get(ISSUE_TAG, "")
-        for key in re.split(r"[\s,;]+", named):
-            if not key:
-                continue
-            items = known.by_key.get(key.upper(), ())
-            for link_ in to_items(entity.ref, "built_from", key.upper(), items, f"tag {ISSUE_TAG}"):
-                declared = len(items) == 1
-                yield msgspec.structs.replace(link_, confidence="declared") if declared else link_
-
-
-def _built(known: Known) -> Iterator[Run | ModelVersion]:
-    yield from known.runs
-    yield from known.versions
-
-
-def named_shas(entity: Run | ModelVersion) -> Sequence[str]:
-    """The commit shas that a run or a version names, lower-case, full or short."""
-    named = [entity.git_commit] if isinstance(entity, Run) else []
-    named += [entity.tags.get(tag) for tag in COMMIT_TAGS]
-    return sorted({sha.lower() for sha in named if sha is not None and _SHA.fullmatch(sha.lower())})
-
-
-def by_sha(known: Known) -> Iterator[Link]:
-    """From runs and versions to the commits and change requests that their sha names."""
-    for entity in _built(known):
-        for sha in named_shas(entity):
+def by_sha(known: Known, names: TagNames) -> Iterator[Link]:
+    """To the commits and change requests that a sha names."""
+    for entity in built(known):
+        for sha in named_shas(entity, names):
             full = known.with_sha(sha)
             for one in full:
                 yield from _built_from(known, entity, one, exact=len(full) == 1)
 
 
-def _built_from(known: Known, entity: Run | ModelVersion, sha: str, *, exact: bool) -> Iterator[Link]:
+def _built_from(known: Known, entity: Built, sha: str, *, exact: bool) -> Iterator[Link]:
     commits = _of_its_repository(known.commits_by_sha.get(sha, ()), entity)
     foreign = {commit.ref for commit in commits if known.is_strangers(commit)}
     changes = _of_its_repository(known.changes_by_sha.get(sha, ()), entity)
@@ -79,7 +51,7 @@ def _built_from(known: Known, entity: Run | ModelVersion, sha: str, *, exact: bo
     for target, because in targets.items():
         is_word = target in foreign or _is_no_way_in(known.changes_by_ref.get(target))
         weight: Confidence = "textual" if is_word else confidence
-        yield Link(source=entity.ref, relation="built_from", target=target, because=because, confidence=weight)
+        yield Link(source=entity.ref, relation=relation_of(entity), target=target, because=because, confidence=weight)
 
 
 def _is_no_way_in(change: ChangeRequest | None) -> bool:
@@ -87,10 +59,14 @@ def _is_no_way_in(change: ChangeRequest | None) -> bool:
     return change is not None and (change.state == "closed" or change.is_strangers)
 
 
-def _of_its_repository(found: Sequence[C], entity: Run | ModelVersion) -> Sequence[C]:
-    """Those in the repository that the run names, or all where it names none of theirs."""
-    url = (entity.git_repository or "") if isinstance(entity, Run) else ""
+def _of_its_repository(found: Sequence[C], entity: Built) -> Sequence[C]:
+    """Those in the repository that it names, or all where it names none of theirs."""
+    url = _repository_named(entity) or ""
     return [one for one in found if is_address_of(url, one.repository)] or found
+
+
+def _repository_named(entity: Built) -> str | None:
+    return None if isinstance(entity, Deployment) else entity.git_repository
 
 
 def is_address_of(url: str, repository: str) -> bool:
@@ -195,15 +171,15 @@ class LooseEnd(msgspec.Struct, frozen=True, kw_only=True):
     places: frozenset[tuple[str, str]] = frozenset()
 
 
-def loose_ends(known: Known) -> Sequence[LooseEnd]:
+def loose_ends(known: Known, names: TagNames) -> Sequence[LooseEnd]:
     """What a source may know more of than its listings tell, now or later: a commit is pushed, and proposed, after it was built."""
     ends: dict[str, LooseEnd] = {}
-    for entity in _built(known):
-        for sha in named_shas(entity):
+    for entity in built(known):
+        for sha in named_shas(entity, names):
             if len(sha) == 40 and _is_loose(known, sha):
                 end = ends.get(sha) or _loose_end(known, sha)
                 times = [time for time in (end.since, _built_at(entity)) if time is not None]
-                addresses = {entity.git_repository} if isinstance(entity, Run) and entity.git_repository else frozenset()
+                addresses = {address} if (address := _repository_named(entity)) else frozenset()
                 ends[sha] = msgspec.structs.replace(end, since=min(times, default=None), addresses=end.addresses | addresses)
     return [ends[sha] for sha in sorted(ends)]
 
@@ -224,5 +200,5 @@ def _is_proposed(known: Known, commit: Commit) -> bool:
     return bool(unread) or any(not change.is_strangers for change in known.changes_of(commit))
 
 
-def _built_at(entity: Run | ModelVersion) -> datetime | None:
+def _built_at(entity: Built) -> datetime | None:
     return (entity.started_at if isinstance(entity, Run) else None) or entity.created_at

@@ -11,12 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from mappings.model import Confidence, Entity, Link, Ref
+from mappings.tags import TagNames
 from sync.deployed import Registry
 from sync.graph import Graph
 from sync.known import Known
-from sync.lineage import LooseEnd, by_sha, followed, implemented_by, loose_ends, tagged, weigh
+from sync.lineage import LooseEnd, by_sha, followed, implemented_by, loose_ends, weigh
 from sync.mentions import mentions
 from sync.project import DeclaredLink, ProjectView
+from sync.tagged import tagged
 
 
 class Linked(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +36,8 @@ class Linked(msgspec.Struct, frozen=True, kw_only=True):
 
 def link(entities: Iterable[Entity], project: ProjectView, *, known_missing: frozenset[str] = frozenset()) -> Linked:
     """All links of one project's entities. `known_missing` are shas that were looked up and do not exist anywhere."""
-    known = Known(entities)
+    names = project.tags
+    known = Known(entities, names)
     findings: list[str] = []
     links = [
         *mentions(known),
@@ -42,17 +45,17 @@ def link(entities: Iterable[Entity], project: ProjectView, *, known_missing: fro
         *_milestones(known),
         *_datasets(known),
         *_registrations(known),
-        *_deployments(known),
+        *_deployments(known, names),
         *_observations(known),
         *_declared(known, project.links, findings),
     ]
-    declared = list(tagged(known))
+    declared = list(tagged(known, names))
     tickets = implemented_by([*links, *declared])
-    built, merges = weigh(known, list(by_sha(known)), declared, tickets)
+    built, merges = weigh(known, list(by_sha(known, names)), declared, tickets)
     links += declared
     links += built
     links += followed(known, merges, tickets)
-    loose = loose_ends(known)
+    loose = loose_ends(known, names)
     return Linked(
         links=sorted(set(links)),
         merges=merges,
@@ -111,15 +114,12 @@ def _registrations(known: Known) -> Iterator[Link]:
             yield Link(source=version, relation="registered_from", target=one.run, because=one.because, confidence=confidence)
 
 
-def _deployments(known: Known) -> Iterator[Link]:
-    registry = Registry(known.versions)
+def _deployments(known: Known, names: TagNames) -> Iterator[Link]:
+    registry = Registry(known.versions, known.runs, names)
     for deployment in known.deployments:
-        for share in deployment.models:
-            for one in registry.served_by(share, deployment.tags):
-                confidence: Confidence = "exact" if one.sure else "textual"
-                yield Link(
-                    source=deployment.ref, relation="deploys", target=one.version, because=one.because, confidence=confidence
-                )
+        for one in (one for share in registry.served_by(deployment) for one in share.served):
+            confidence: Confidence = "exact" if one.sure else "textual"
+            yield Link(source=deployment.ref, relation="deploys", target=one.what, because=one.because, confidence=confidence)
 
 
 def _observations(known: Known) -> Iterator[Link]:

@@ -1,4 +1,5 @@
-"""Which run made a model version: the one that it names, else the one that made its files, else that of another version of them."""
+"""Which run made a model version: the one that it names itself or in a tag, else the one that made its files, else that of another
+version of them."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from mappings.model import ModelVersion, Ref, Run
+from mappings.tags import TagNames, said_by
 
 
 class Maker(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,7 +19,7 @@ class Maker(msgspec.Struct, frozen=True, kw_only=True):
     sure: bool = True
 
 
-def makers(versions: Sequence[ModelVersion], runs: Iterable[Run]) -> Mapping[Ref, Sequence[Maker]]:
+def makers(versions: Sequence[ModelVersion], runs: Iterable[Run], names: TagNames) -> Mapping[Ref, Sequence[Maker]]:
     """By version, the runs that may have made it; versions of which nothing is known are left out."""
     known = {run.ref: run for run in runs}
     found = {
@@ -26,14 +28,26 @@ def makers(versions: Sequence[ModelVersion], runs: Iterable[Run]) -> Mapping[Ref
         if one.run is not None and one.run in known
     }
     of_files: dict[str, list[Ref]] = {}
+    of_ids: dict[str, list[Ref]] = {}
     for run in known.values():
+        of_ids.setdefault(run.run_id, []).append(run.ref)
         for address in run.artifacts:
             of_files.setdefault(place(address), []).append(run.ref)
     for version in versions:
+        said = {} if version.run is not None else _said(version, of_ids, names)
+        if said:
+            found[version.ref] = [Maker(run=run, because=why, sure=len(said) == 1) for run, why in sorted(said.items())]
+            continue
         made = of_files.get(place(version.artifact_uri), []) if version.run is None and version.artifact_uri else []
         if made:
             found[version.ref] = [Maker(run=run, because="the run made its files", sure=len(made) == 1) for run in sorted(made)]
     return {**found, **_of_the_same_files(versions, found)}
+
+
+def _said(version: ModelVersion, of_ids: Mapping[str, Sequence[Ref]], names: TagNames) -> Mapping[Ref, str]:
+    """The runs that a version names in its tags."""
+    said = said_by(version.tags, names.run)
+    return {run: f"tag {tag}" for tag, text in said for run in of_ids.get(text.removeprefix("runs:/").rstrip("/"), ())}
 
 
 def _of_the_same_files(versions: Sequence[ModelVersion], found: Mapping[Ref, Sequence[Maker]]) -> Mapping[Ref, Sequence[Maker]]:

@@ -11,6 +11,7 @@ import msgspec
 from mappings.change import Owned, Slot
 from mappings.conditions import Bound
 from mappings.model import Ref, Relation
+from mappings.tags import TagNames
 
 
 class DeclaredLink(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,8 +37,9 @@ class ProjectView(msgspec.Struct, frozen=True, kw_only=True):
     `quality`, `drift`, `performance` and `bias` map a glob of metric or tag names to the limits of their values; a quality limit of
     None means that the value itself says it (1 or `passed`, 0 or `failed`). `baselines` are limits of performance that move with
     the model. `environments` are those of production, `oversight` is who watches over the model's decisions, `review_labels` are
-    those of the data-protection review. By source: `watch` is the key of its watch ticket, `owned` what Milepost may write there,
-    `label_rules` which rule each of its labels shows. `sources` are those that the project scopes.
+    those of the data-protection review, `tags` those that name what a thing belongs to. By source: `watch` is the key of its watch
+    ticket, `owned` what Milepost may write there, `label_rules` which rule each of its labels shows. `sources` are those that the
+    project scopes.
     """
 
     key: str
@@ -61,6 +63,7 @@ class ProjectView(msgspec.Struct, frozen=True, kw_only=True):
     oversight: str | None = None
     review_labels: tuple[str, ...] = ()
     links: tuple[DeclaredLink, ...] = ()
+    tags: TagNames = TagNames()
     watch: Mapping[str, str] = {}
     owned: Mapping[str, Owned] = {}
     label_rules: Mapping[str, Mapping[str, str]] = {}

@@ -11,14 +11,14 @@ from typing import TypeAlias
 import msgspec
 
 from mappings.model import Dataset, Deployment, Link, ModelVersion, ObservationKind, Ref, Relation, Run
-from sync.deployed import Registry
+from sync.deployed import Registry, ServedShare
 from sync.freshness import Freshness
 from sync.graph import Graph
-from sync.lineage import named_shas
 from sync.moments import day_in, is_ahead
 from sync.monitors import Monitor, monitors
 from sync.names import name_of
 from sync.project import ProjectView
+from sync.tagged import Built, named_shas
 
 FactValue: TypeAlias = bool | float | str | tuple[str, ...] | tuple[float, ...] | datetime | None
 
@@ -52,6 +52,7 @@ class View:
         self.freshness = freshness
         self.now = freshness.now
         self._monitors: dict[tuple[Ref, ObservationKind, int, int], Sequence[Monitor]] = {}
+        self._served: dict[Ref, Sequence[ServedShare]] = {}
         self.holding: dict[Hashable, frozenset[Ref]] = {}
         self.looked_at: dict[Hashable, frozenset[Ref]] = {}
         self._hanging: dict[frozenset[Relation], Mapping[str, frozenset[Ref]]] = {}
@@ -65,15 +66,24 @@ class View:
         return self.freshness.reliance_lacks(ref)
 
     def deploys_lacks(self, link: Link) -> Sequence[str]:
-        """Why it may not be relied on that a deployment serves a version. What is recognised by its files or its container may turn
-        out to be one of several as long as there may be versions that were not read."""
+        """Why it may not be relied on that a deployment serves something. What is recognised by its files or its container may turn
+        out to be one of several as long as there may be versions, or runs, that were not read."""
         lacks = self.lacks(link.source)
         deployment = self.graph.get(link.source, Deployment)
-        if link.confidence == "declared" or deployment is None:
+        if link.confidence == "declared" or deployment is None or link.target.kind not in ("model_version", "run"):
             return lacks
-        served = (one for share in deployment.models for one in self.registry.served_by(share, deployment.tags))
-        named = any(one.named for one in served if one.version == link.target)
-        return lacks if named else [*lacks, *self.freshness.absent_proof_lacks(("model_version",))]
+        named = any(one.named for share in self.served_by(deployment) for one in share.served if one.what == link.target)
+        return lacks if named else [*lacks, *self.unregistered_lacks(link.target)]
+
+    def unregistered_lacks(self, served: Ref) -> Sequence[str]:
+        """Why something that is recognised by a sign of it may not be the only one that bears it."""
+        return self.freshness.absent_proof_lacks(("model_version", "run") if served.kind == "run" else ("model_version",))
+
+    def served_by(self, deployment: Deployment) -> Sequence[ServedShare]:
+        """What each share of a deployment serves; worked out once for all who ask."""
+        if deployment.ref not in self._served:
+            self._served[deployment.ref] = self._registry.served_by(deployment)
+        return self._served[deployment.ref]
 
     def _called(self, ref: Ref) -> str:
         entity = self.graph.entities.get(ref)
@@ -97,10 +107,11 @@ class View:
 
     @cached_property
     def awaiting(self) -> frozenset[Ref]:
-        """The runs and model versions that name a commit which is still to be looked up."""
+        """The runs, model versions and deployments that name a commit which is still to be looked up."""
         shas = self.open_look_ups
-        built: Sequence[Run | ModelVersion] = [*self.graph.of(Run), *self.graph.of(ModelVersion)] if shas else []
-        return frozenset(one.ref for one in built if any(_begins_one(sha, shas) for sha in named_shas(one)))
+        graph = self.graph
+        built: Sequence[Built] = [*graph.of(Run), *graph.of(ModelVersion), *graph.of(Deployment)] if shas else []
+        return frozenset(one.ref for one in built if any(_begins_one(sha, shas) for sha in named_shas(one, self.project.tags)))
 
     def hanging_on_look_ups(self, via: frozenset[Relation]) -> Mapping[str, frozenset[Ref]]:
         """Those, and what hangs on them along `via`, by kind; worked out once for all who ask."""
@@ -121,9 +132,9 @@ class View:
         return {model: sorted(versions, key=_number_of) for model, versions in found.items()}
 
     @cached_property
-    def registry(self) -> Registry:
-        """The model versions by what deployments may call them."""
-        return Registry(self.graph.of(ModelVersion))
+    def _registry(self) -> Registry:
+        """The model versions and runs by what deployments may call them."""
+        return Registry(self.graph.of(ModelVersion), self.graph.of(Run), self.project.tags)
 
     @cached_property
     def has_deployments(self) -> bool:

@@ -39,19 +39,28 @@ class Describer:
         return each([raw], "deployment", records.Endpoint, self._whole)
 
     def _whole(self, found: records.Endpoint) -> Iterable[Deployment]:
-        config = self._config(found.endpoint_config_name)
-        variants = (*config.production_variants, *config.shadow_production_variants) if config else ()
+        config, pending = self._config(found.endpoint_config_name), self._pending(found)
+        variants = [
+            variant for one in (config, pending) if one for variant in (*one.production_variants, *one.shadow_production_variants)
+        ]
         behind = {name: model for name in {one.model_name for one in variants if one.model_name} if (model := self._model(name))}
         yield endpoint(
             self._site,
             found,
             Behind(
                 config=config,
+                pending=pending,
                 models={name: model for name, (model, _) in behind.items()},
                 model_tags={name: tags for name, (_, tags) in behind.items()},
                 tags=self._tags(found.endpoint_arn),
             ),
         )
+
+    def _pending(self, found: records.Endpoint) -> records.EndpointConfig | None:
+        """What the endpoint is being changed to. One that is being made only becomes what it is."""
+        summary = found.pending_deployment_summary
+        name = summary.endpoint_config_name if summary else None
+        return None if name == found.endpoint_config_name else self._config(name)
 
     def _config(self, name: str | None) -> records.EndpointConfig | None:
         if not name:

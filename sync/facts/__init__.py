@@ -8,10 +8,11 @@ from typing import Any, TypeAlias
 from mappings.model import ChangeRequest, Commit, Dataset, Deployment, Entity, Milestone, ModelVersion, Run, WorkItem
 from sync.facts.data import data_time, fresh, is_current, unless_runs_lack
 from sync.facts.evidence import checks_passed, evidence_missing
+from sync.facts.failing import deploy_failed
 from sync.facts.merges import change_merged, merged
-from sync.facts.production import deploy_failed, is_production, latest, traced, traffic
+from sync.facts.production import is_production, latest, traced, traffic
 from sync.facts.saying import listed, text, when, yes
-from sync.facts.serving import approval, in_service, released, serving
+from sync.facts.serving import approval, deployed, in_service, released, serving
 from sync.facts.training import RUN_WORDS, meets_thresholds, run_status, version_meets, version_merged
 from sync.facts.upkeep import training_due
 from sync.facts.work import about_data, overdue
@@ -46,6 +47,9 @@ FACTS: Mapping[type[Entity], Mapping[str, FactOf]] = {
         "status": lambda run, _: Fact(run.status, RUN_WORDS.get(run.status, "is in no known state")),
         "meets_thresholds": meets_thresholds,
         "merged": lambda run, view: merged([run.ref], view),
+        "serving": deployed,
+        "traffic": traffic,
+        "deploy_failed": deploy_failed,
         "framework": lambda run, _: Fact(run.framework, f"used {run.framework}" if run.framework else ""),
         "age": lambda run, view: when(run.ended_at or run.started_at, "ended" if run.ended_at else "started", view),
     },

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mappings.model import ChangeRequest, Commit, ModelVersion, Ref, Run
 from sync.facts.saying import yes
-from sync.lineage import named_shas
+from sync.tagged import named_shas
 from sync.view import Fact, Unknown, View
 
 
@@ -62,7 +62,7 @@ def _merge_lacks(change: ChangeRequest, view: View) -> Sequence[str]:
 
 def _shas(ref: Ref, view: View) -> Sequence[str]:
     entity = view.graph.entities.get(ref)
-    return named_shas(entity) if isinstance(entity, Run | ModelVersion) else ()
+    return named_shas(entity, view.project.tags) if isinstance(entity, Run | ModelVersion) else ()
 
 
 def change_merged(change: ChangeRequest, view: View) -> Fact | Unknown:

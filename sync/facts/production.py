@@ -1,16 +1,15 @@
-"""What production serves: who answers how much of it, what failed to get there, and what nobody can trace."""
+"""What production serves: who answers how much of it, and what nobody can trace."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from mappings.conditions import matches
-from mappings.model import Deployment, Link, ModelVersion
+from mappings.model import Deployment, ModelVersion, TrafficShare
+from mappings.tags import said_by
 from sync.deployed import Served
-from sync.facts.serving import in_service, serving_links, share_of, traffic_to
+from sync.facts.serving import Deployable, deployments_of, in_service, traffic_to
 from sync.view import Fact, Unknown, View
-
-_FAILING = frozenset({"failed", "rolling_back"})
 
 
 def is_production(deployment: Deployment, view: View) -> bool:
@@ -19,13 +18,13 @@ def is_production(deployment: Deployment, view: View) -> bool:
     return deployment.environment is None or matches(deployment.environment, view.project.environments)
 
 
-def traffic(version: ModelVersion, view: View) -> Fact | Unknown:
-    """Which share of each production endpoint's traffic a version answers."""
+def traffic(model: Deployable, view: View) -> Fact | Unknown:
+    """Which share of each production endpoint's traffic a model answers."""
     shares: list[float] = []
     words: list[str] = []
     lacks: list[str] = []
-    for link, deployment in _deployed(version, view):
-        share = traffic_to(version, deployment, view, declared=link.confidence == "declared")
+    for link, deployment in deployments_of(model, view):
+        share = traffic_to(model, deployment, view, declared=link.confidence == "declared")
         if share > 0 and is_production(deployment, view):
             doubts = view.deploys_lacks(link)
             lacks.extend(doubts)
@@ -35,25 +34,6 @@ def traffic(version: ModelVersion, view: View) -> Fact | Unknown:
     lacks.extend(view.freshness.absent_proof_lacks(("deployment",)))
     fact = Fact(tuple(shares), " and ".join(words) or "answers nobody in production")
     return Unknown(tuple(dict.fromkeys(lacks)), so_far=fact) if lacks else fact
-
-
-def deploy_failed(version: ModelVersion, view: View) -> Fact | Unknown:
-    """Whether an endpoint that was to serve a version has failed, or goes back to what it served before."""
-    lacks: list[str] = []
-    for link, deployment in _deployed(version, view):
-        share = share_of(version, deployment, view, declared=link.confidence == "declared")
-        state = share.state if share is not None and share.state is not None else deployment.state
-        if state in _FAILING:
-            doubts = view.deploys_lacks(link)
-            if not doubts:
-                why = f": {deployment.reason}" if deployment.reason else ""
-                return Fact(True, f"was to be served by {deployment.endpoint}, which {_FAILED[state]}{why}")
-            lacks.extend(doubts)
-    lacks.extend(view.freshness.absent_proof_lacks(("deployment",)))
-    return Unknown(tuple(dict.fromkeys(lacks))) if lacks else Fact(False, "failed at no endpoint")
-
-
-_FAILED = {"failed": "failed", "rolling_back": "goes back to what it served before"}
 
 
 def latest(version: ModelVersion, view: View) -> Fact | Unknown:
@@ -73,11 +53,11 @@ def traced(deployment: Deployment, view: View) -> Fact | Unknown:
         return Fact(True, "can be traced back")
     lost: list[str] = []
     doubts: list[str] = []
-    for share in (one for one in deployment.models if one.share > 0):
-        served = [one for one in view.registry.served_by(share, deployment.tags) if one.sure]
-        known = [lacks for one in served if (lacks := _origin_lacks(one, view)) is not None]
+    for one in (one for one in view.served_by(deployment) if one.share.share > 0):
+        found = [*(_origin_lacks(served, view) for served in one.surely()), _commit_lacks(one.share, deployment, view)]
+        known = [lacks for lacks in found if lacks is not None]
         if not known:
-            lost.append(share.name)
+            lost.append(one.share.name)
         elif all(known):
             doubts.extend(lack for lacks in known for lack in lacks)
     if not lost:
@@ -87,20 +67,27 @@ def traced(deployment: Deployment, view: View) -> Fact | Unknown:
 
 
 def _origin_lacks(served: Served, view: View) -> Sequence[str] | None:
-    """What is lacking to rely on where a version comes from: a link to a run, a commit, a change request or a ticket that is more
-    than a mention. None: it has none."""
-    version = view.graph.get(served.version, ModelVersion)
-    if version is None:
+    """What is lacking to rely on where a model comes from: from a run, or by a link of its version to a run, a commit, a change
+    request or a ticket that is more than a mention. None: it has none."""
+    unread = () if served.named else view.unregistered_lacks(served.what)
+    if served.what.kind == "run":
+        return [*unread, *view.lacks(served.what)]
+    behind = [link.target for link in view.graph.links_from(served.what) if link.confidence != "textual"]
+    if not behind and served.what in view.awaiting:
+        return _look_ups(view)
+    return min(([*unread, *view.lacks(served.what), *view.lacks(ref)] for ref in behind), key=len, default=None)
+
+
+def _commit_lacks(share: TrafficShare, deployment: Deployment, view: View) -> Sequence[str] | None:
+    """What is lacking to rely on a commit that a tag of the share, or of the whole deployment, names. None: there is none."""
+    if not any(any(said_by(tags, view.project.tags.commit)) for tags in (deployment.tags, share.tags)):
         return None
-    behind = [link.target for link in view.graph.links_from(version.ref) if link.confidence != "textual"]
-    if not behind and version.ref in view.awaiting:
-        return [f"look-up of commit {sha[:9]}" for sha in view.open_look_ups]
-    unread = () if served.named else view.freshness.absent_proof_lacks(("model_version",))
-    return min(([*unread, *view.lacks(version.ref), *view.lacks(ref)] for ref in behind), key=len, default=None)
+    links = (link for link in view.graph.links_from(deployment.ref) if link.confidence != "textual")
+    named = [link.target for link in links if link.target.kind in ("commit", "change_request")]
+    if not named and deployment.ref in view.awaiting:
+        return _look_ups(view)
+    return min((view.lacks(ref) for ref in named), key=len, default=None)
 
 
-def _deployed(version: ModelVersion, view: View) -> Iterator[tuple[Link, Deployment]]:
-    for link in serving_links(version, view):
-        deployment = view.graph.get(link.source, Deployment)
-        if deployment is not None:
-            yield link, deployment
+def _look_ups(view: View) -> Sequence[str]:
+    return [f"look-up of commit {sha[:9]}" for sha in view.open_look_ups]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
-from mappings.model import Deployment, Link, ModelVersion, Ref, TrafficShare
+from mappings.model import Deployment, Link, ModelVersion, Ref, Run, TrafficShare
 from sync.facts.saying import yes
 from sync.view import Fact, Unknown, View
+
+Deployable: TypeAlias = ModelVersion | Run
+"""What serves behind a deployment: a registered version, or what a run made and nobody registered."""
 
 _ANSWERING = frozenset({"in_service", "updating", "rolling_back"})
 
@@ -33,10 +37,14 @@ def serving(version: ModelVersion, view: View) -> Fact | Unknown:
     """Behind a deployment in service; where no source could tell of deployments, the released version counts as serving."""
     if not view.has_deployments:
         return released(version, view)
+    return deployed(version, view)
+
+
+def deployed(model: Deployable, view: View) -> Fact | Unknown:
+    """Behind a deployment in service."""
     lacks: list[str] = []
-    for link in serving_links(version, view):
-        deployment = view.graph.get(link.source, Deployment)
-        if deployment is not None and traffic_to(version, deployment, view, declared=link.confidence == "declared") > 0:
+    for link, deployment in deployments_of(model, view):
+        if traffic_to(model, deployment, view, declared=link.confidence == "declared") > 0:
             doubts = view.deploys_lacks(link)
             if not doubts:
                 return Fact(True, f"serves behind {deployment.endpoint}")
@@ -45,9 +53,21 @@ def serving(version: ModelVersion, view: View) -> Fact | Unknown:
     return Unknown(tuple(dict.fromkeys(lacks))) if lacks else Fact(False, "serves nowhere")
 
 
-def serving_links(version: ModelVersion, view: View) -> Sequence[Link]:
-    """The links of the deployments that are known to serve a version, or are to."""
-    return [one for one in view.graph.links_to(version.ref) if one.relation == "deploys" and one.confidence != "textual"]
+def deployments_of(model: Deployable, view: View) -> Iterator[tuple[Link, Deployment]]:
+    """Each deployment that is known to serve a model, or is to, with the link that shows it best."""
+    best: dict[Ref, Link] = {}
+    for link in serving_links(model, view):
+        if link.source not in best or link.confidence == "declared":
+            best[link.source] = link
+    for source, link in best.items():
+        deployment = view.graph.get(source, Deployment)
+        if deployment is not None:
+            yield link, deployment
+
+
+def serving_links(model: Deployable, view: View) -> Sequence[Link]:
+    """The links of the deployments that are known to serve a model, or are to."""
+    return [one for one in view.graph.links_to(model.ref) if one.relation == "deploys" and one.confidence != "textual"]
 
 
 def in_service(deployment: Deployment) -> bool:
@@ -55,20 +75,17 @@ def in_service(deployment: Deployment) -> bool:
     return deployment.state in _ANSWERING and any(share.share > 0 for share in deployment.models)
 
 
-def traffic_to(version: ModelVersion, deployment: Deployment, view: View, *, declared: bool) -> float:
-    """Which share of what a deployment answers, 0 to 1, comes from `version`. Of one that was `declared` to serve it, any."""
-    share = share_of(version, deployment, view, declared=declared) if deployment.state in _ANSWERING else None
+def traffic_to(model: Deployable, deployment: Deployment, view: View, *, declared: bool) -> float:
+    """Which share of what a deployment answers, 0 to 1, comes from `model`. Of one that was `declared` to serve it, any."""
+    share = share_of(model, deployment, view, declared=declared) if deployment.state in _ANSWERING else None
     return share.share if share is not None else 0
 
 
-def share_of(version: ModelVersion, deployment: Deployment, view: View, *, declared: bool) -> TrafficShare | None:
-    """What a deployment says of `version`; where it says several things, that with the most traffic."""
-    its = (one for one in deployment.models if declared or _is_of(one, version, deployment, view))
+def share_of(model: Deployable, deployment: Deployment, view: View, *, declared: bool) -> TrafficShare | None:
+    """What a deployment says of `model`; where it says several things, that with the most traffic."""
+    shares = view.served_by(deployment)
+    its = (one.share for one in shares if declared or any(found.what == model.ref for found in one.surely()))
     return max(its, key=lambda one: one.share, default=None)
-
-
-def _is_of(share: TrafficShare, version: ModelVersion, deployment: Deployment, view: View) -> bool:
-    return any(one.version == version.ref and one.sure for one in view.registry.served_by(share, deployment.tags))
 
 
 def serves(ref: Ref, view: View) -> Fact | Unknown:

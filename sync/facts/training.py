@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from mappings.conditions import matches
 from mappings.model import ModelVersion, Run
+from mappings.tags import said_by
 from sync.facts.merges import merged
 from sync.view import Fact, Unknown, View
 
@@ -37,7 +38,8 @@ def made_by(version: ModelVersion, view: View) -> Run | Unknown | None:
     if run is not None:
         lacks = view.lacks(run.ref)
         return Unknown(tuple(lacks)) if lacks else run
-    may_have_one = version.run is not None or version.artifact_uri is not None
+    tagged = any(said_by(version.tags, view.project.tags.run))
+    may_have_one = version.run is not None or version.artifact_uri is not None or tagged
     lacks = view.freshness.absent_proof_lacks(("run",)) if may_have_one else ()
     return Unknown(tuple(lacks)) if lacks else None
 

@@ -57,6 +57,12 @@ def test_what_is_left_out_has_the_documented_defaults(load: Load, small: str, fu
     assert file.projects["churn"].publish == {}
 
 
+def test_tags_of_a_project_come_beside_those_of_every_project(load: Load, small: str) -> None:
+    tags = load(f"{small}    tags: {{ticket: [Work-Item, jira], run: [mlflow.run_id]}}\n").projects["churn"].tags
+    assert (tags.ticket, tags.commit, tags.run, tags.model_version) == (("Work-Item", "jira"), (), ("mlflow.run_id",), ())
+    assert canonical_hash(load(small)) != canonical_hash(load(f"{small}    tags: {{commit: [build]}}\n"))
+
+
 def test_models_are_frozen(load: Load, small: str) -> None:
     file = load(small)
     with pytest.raises(ValidationError, match="frozen"):

@@ -197,6 +197,7 @@ run_facts: Drawn = st.fixed_dictionaries(
         ),
         "experiment": st.sampled_from(["one", "two"]),
         "started_at": st.sampled_from([NOW - DAY, NOW - 20 * DAY, NOW - 60 * DAY]),
+        "artifacts": st.sampled_from([(), (), (FILES,)]),
     }
 )
 version_facts: Drawn = st.fixed_dictionaries(
@@ -215,11 +216,17 @@ version_facts: Drawn = st.fixed_dictionaries(
 deployment_facts: Drawn = st.fixed_dictionaries(
     {
         "state": st.sampled_from(["in_service", "in_service", "stopped", "failed", "rolling_back"]),
+        "updated_at": st.sampled_from([None, NOW - DAY, NOW - 8 * DAY, NOW - 50 * DAY]),
+        "tags": st.sampled_from([{}, {"jira": "ML-1"}, {"git_sha": sha("cccc001")}, {"milepost.run": "r1"}]),
         "environment": st.sampled_from([None, "production", "staging"]),
     }
 )
 share_facts: Drawn = st.fixed_dictionaries(
-    {"share": st.sampled_from([0.0, 0.1, 1.0])}, optional={"state": st.sampled_from(["failed", "in_service"])}
+    {"share": st.sampled_from([0.0, 0.1, 1.0])},
+    optional={
+        "state": st.sampled_from(["failed", "in_service"]),
+        "tags": st.sampled_from([{"git_sha": sha("cccc000")}, {"milepost.model_version": "churn-classifier/1"}, {"jira": "ML-2"}]),
+    },
 )
 shas = st.sampled_from([None, *(sha(f"{letter * 4}{one:03}") for letter in "abc" for one in range(2))])
 FACTS: Mapping[str, Drawn] = {

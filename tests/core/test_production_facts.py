@@ -107,7 +107,7 @@ def test_what_is_known_to_serve_stays_so_while_others_are_not_read() -> None:
 )
 def test_a_deployment_that_failed(state: Any, of_share: Any, failed: bool) -> None:
     world = World(aws=True)
-    version = world.version()
+    version = world.version(created_at=NOW - 2 * DAY)
     serve(world, "churn", share(version, 0.0, state=of_share), state=state, reason="CapacityError")
     assert asked(world, version, deploy_failed=True) is failed
     if failed:

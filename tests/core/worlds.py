@@ -192,7 +192,7 @@ class World:
 
     def deployment(self, *models: ModelVersion, endpoint: str = "churn-prod", **facts: Any) -> Deployment:
         shares = tuple(TrafficShare(model=one.ref, name=one.name, share=1 / len(models)) for one in models)
-        given = {"platform": "sagemaker", "state": "in_service", "models": shares} | facts
+        given: dict[str, Any] = {"platform": "sagemaker", "state": "in_service", "models": shares, "updated_at": NOW - DAY} | facts
         deployment: Deployment = self.add(Deployment(ref=Ref("aws", "deployment", endpoint), endpoint=endpoint, **given))
         return deployment
 
