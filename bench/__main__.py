@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bench.cloud_pull import cloud_figures
 from bench.figures import Figure, show
 from bench.full_pull import SIZE, FullPull, growth
 from bench.quiet_sync import quiet_figures
@@ -29,12 +30,15 @@ def main() -> None:
             quiet = list(quiet_figures(pull.project, stand_ins))
         status.update("pulling a hundred thousand Jira issues")
         grown = list(growth(folder))
+        status.update("pulling an account of each cloud")
+        clouds = list(cloud_figures(folder, pull.cpu_a_record))
     pulled = list(pull.figures())
-    show(console, [*startup, *pulled, *grown, *quiet])
+    figures = [*startup, *pulled, *grown, *quiet, *clouds]
+    show(console, figures)
     if any("CPU" in figure.name and not figure.is_met for figure in pulled):
         console.print("Where the pull's CPU went (under cProfile, which inflates calls; waiting for answers is in `recv`):")
         console.print(pull.profile, markup=False, soft_wrap=True)
-    console.print(f"{_summary([*startup, *pulled, *grown, *quiet])} Took {time.monotonic() - began:.0f} s.")
+    console.print(f"{_summary(figures)} Took {time.monotonic() - began:.0f} s.")
 
 
 def _summary(figures: Sequence[Figure]) -> str:

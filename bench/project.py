@@ -13,22 +13,25 @@ import msgspec
 from bench.stand_ins import Addresses
 from bench.world import PROJECT, REPOSITORY, Size
 
+_CONFIGURING = ("MILEPOST_", "AWS_", "AZURE_", "IDENTITY_")
+ACCESS = {
+    "MILEPOST_JIRA__USER": "bot@example.com",
+    "MILEPOST_JIRA__TOKEN": "example-token",
+    "MILEPOST_GITHUB__TOKEN": "bench-token",
+}
+
 
 class Project(msgspec.Struct, frozen=True, kw_only=True):
-    """A folder with `milepost.yaml` and a fresh SQLite store as shipped."""
+    """A folder with `milepost.yaml` and a fresh SQLite store as shipped. `access` are the variables by which it is let in."""
 
     file: Path
+    access: Mapping[str, str]
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """Ours without what would configure another Milepost."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("MILEPOST_")}
-        return {
-            **kept,
-            "MILEPOST_JIRA__USER": "bot@example.com",
-            "MILEPOST_JIRA__TOKEN": "example-token",
-            "MILEPOST_GITHUB__TOKEN": "bench-token",
-        }
+        """Ours without what would configure another Milepost, or sign in to a cloud."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(_CONFIGURING)}
+        return {**kept, **self.access}
 
     def milepost(self, *arguments: str) -> bytes:
         """What the command prints on standard output. Raises `CalledProcessError`."""
@@ -38,15 +41,20 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
 
 def new_project(folder: Path, addresses: Addresses, size: Size) -> Project:
     """Of the sources, those that hold something. Its store is there and empty."""
+    return made_project(folder, _written(addresses, size), ACCESS)
+
+
+def made_project(folder: Path, text: str, access: Mapping[str, str]) -> Project:
+    """A project of this file, without the store, in a folder that is not there yet. Its store is there and empty."""
     folder.mkdir()
     file = folder / "milepost.yaml"
-    file.write_text(_written(folder / "milepost.db", addresses, size), encoding="utf-8")
-    project = Project(file=file)
+    file.write_text(f"store: {{url: 'sqlite:///{folder / 'milepost.db'}'}}\n{text}", encoding="utf-8")
+    project = Project(file=file, access=access)
     project.milepost("db", "upgrade")
     return project
 
 
-def _written(store: Path, addresses: Addresses, size: Size) -> str:
+def _written(addresses: Addresses, size: Size) -> str:
     sources: list[str] = []
     scopes: list[str] = []
     publish: list[str] = []
@@ -61,7 +69,6 @@ def _written(store: Path, addresses: Addresses, size: Size) -> str:
         publish.append("  github: {prefix: ml/}")
     return "\n".join(
         [
-            f"store: {{url: 'sqlite:///{store}'}}",
             "sources:",
             *sources,
             "projects:",

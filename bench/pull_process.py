@@ -32,6 +32,8 @@ class StreamCost(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     stream: str
     records: int
+    changed: int
+    rejected: int
     requests: int
 
 
@@ -77,39 +79,48 @@ def workspace_of(file: Path) -> Iterator[Workspace]:
 
 
 def _measured(workspace: Workspace) -> Cost:
-    loop = _loop()
+    loop = loop_time()
     modules = set(sys.modules)
     gc.collect()
     gc.freeze()  # as the command line does
     idle = _forget_peak()
-    before = _cpu()
+    before = cpu_time()
     run = Run(workspace, workspace.chosen(()), "pull", stop=threading.Event())
     run.pull()
     result = run.finish()
-    cpu = _cpu() - before
+    cpu = cpu_time() - before
     if result.exit_code is not ExitCode.DONE:
         raise RuntimeError(f"the pull ended with {result.exit_code.name}: {result.pulled}")
     return Cost(
         streams=[
-            StreamCost(source=event.source, stream=event.stream, records=event.records, requests=event.requests)
+            StreamCost(
+                source=event.source,
+                stream=event.stream,
+                records=event.records,
+                changed=event.changed,
+                rejected=event.rejected,
+                requests=event.requests,
+            )
             for pulled in result.pulled.values()
             for event in pulled.events
         ],
         cpu=cpu,
-        loop=(loop + _loop()) / 2,
+        loop=(loop + loop_time()) / 2,
         idle=idle,
         peak=_memory("VmHWM"),
         imported=sorted(set(sys.modules) - modules),
     )
 
 
-def _loop() -> float:
-    began = _cpu()
+def loop_time() -> float:
+    """The CPU time of a million squares: how fast the machine is just now."""
+    began = cpu_time()
     sum(number * number for number in range(1_000_000))
-    return _cpu() - began
+    return cpu_time() - began
 
 
-def _cpu() -> float:
+def cpu_time() -> float:
+    """User and system time of this process so far."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
 

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from bench.cloud_size import NAME, CloudSize
+from bench.sagemaker_world import fill_sagemaker, quiet_floors
 from config.textref import TextRef
 from connectors.conformance.faults import refuses
 from connectors.conformance.proxy import FaultProxy
 from connectors.sagemaker import CONNECTION
-from connectors.sagemaker.options import SageMakerOptions, SageMakerSecrets
+from connectors.sagemaker.options import SageMakerOptions, SageMakerScope, SageMakerSecrets
 from mappings.change import Owned
 from mappings.model import Deployment, Entity, ModelVersion, Observation
 from sandbox.sagemaker.server import AwsServer
@@ -25,22 +27,27 @@ from sync.store import entities
 from sync.store.connect import Database
 from tests.connectors.aws import Office
 
+SIZE = CloudSize(endpoints=24, versions=48, runs=96)
+PAGE = 22
+"""Only the monitors' processing jobs fit on one: moto cuts pages of those before it looks for what was asked for."""
+CROWDED = "eu-north-1"
+
 
 class Account:
     """A project's scope on SageMaker, pulled into a store."""
 
-    def __init__(self, database: Database, server: AwsServer, proxy: FaultProxy) -> None:
+    def __init__(self, database: Database, proxy: FaultProxy, office: Office, scope: SageMakerScope) -> None:
         self.database = database
-        self.office = Office(server)
+        self.office = office
         self.sagemaker = self.office.sagemaker
         self.proxy = proxy
         self.source = Source(
             name="aws",
             connection=CONNECTION,
-            options=SageMakerOptions(region="eu-west-1", endpoint_url=proxy.url),
+            options=SageMakerOptions(region=office.region.name, endpoint_url=proxy.url),
             secrets=SageMakerSecrets,
             owned=Owned(),
-            scopes=(Scope(options=self.office.scope(), hash="a.b", label="churn"),),
+            scopes=(Scope(options=scope, hash="a.b", label="churn"),),
         )
 
     def pull(self, *, anew: bool = False) -> Pulled:
@@ -65,8 +72,29 @@ class Account:
 
 @pytest.fixture
 def account(database: Database, aws_server: AwsServer) -> Iterator[Account]:
+    office = Office(aws_server)
     with FaultProxy(aws_server.url) as proxy:
-        yield Account(database, aws_server, proxy)
+        yield Account(database, proxy, office, office.scope())
+
+
+@pytest.fixture(scope="module")
+def crowd(aws_server: AwsServer) -> Office:
+    """A region of its own with more of everything than is told at once."""
+    office = Office(aws_server, CROWDED)
+    fill_sagemaker(office.region, SIZE)
+    return office
+
+
+@pytest.fixture
+def crowded(database: Database, aws_server: AwsServer, crowd: Office) -> Iterator[Account]:
+    """A project that reads all of that region, and has read it once."""
+    everything = {name: [f"{NAME}-*"] for name in SageMakerScope.model_fields if name != "metrics"}
+    with FaultProxy(aws_server.url) as proxy:
+        proxy.reshape = lambda asked: asked.having("MaxResults", PAGE)
+        account = Account(database, proxy, crowd, SageMakerScope.model_validate(everything))
+        assert not account.pull().failed
+        proxy.heal()
+        yield account
 
 
 def test_an_endpoint_an_approval_and_a_violation_are_there_after_one_pull(account: Account) -> None:
@@ -135,6 +163,40 @@ def test_a_pull_without_news_asks_once_a_stream_and_describes_nothing(account: A
     }
     assert not [target for target in asked if "Describe" in target]
     assert sum(event.changed for event in pulled.events) == 0
+
+
+def test_a_pull_without_news_asks_once_a_stream_however_much_there_is(crowded: Account) -> None:
+    pulled = crowded.pull()
+
+    assert {event.stream: event.requests for event in pulled.events} == {**quiet_floors(), "metrics": 0}
+    assert sum(event.changed for event in pulled.events) == 0
+    assert len(crowded.proxy.asked) == sum(quiet_floors().values())
+
+
+def test_of_many_only_what_changed_is_asked_for(crowded: Account) -> None:
+    before = crowded.known()
+    crowded.office.region.turn(f"{NAME}-007", "Failed", "no capacity")
+    try:
+        pulled = crowded.pull()
+    finally:
+        crowded.office.region.turn(f"{NAME}-007", "InService")
+
+    assert {event.stream: event.requests for event in pulled.events if event.requests > 1} == {"endpoints": 6}
+    assert {event.stream: event.changed for event in pulled.events if event.changed} == {"endpoints": 1}
+    assert [one.ref.id for one in crowded.known().values() if one != before[one.ref.id]] == [f"{NAME}-007"]
+
+
+def test_an_approval_among_many_is_there_after_one_pull(crowded: Account) -> None:
+    arn = crowded.the(f"{NAME}-00/11").cloud_id
+    assert crowded.the(f"{NAME}-00/11").approval == "pending"
+    crowded.sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
+    try:
+        pulled = crowded.pull()
+    finally:
+        crowded.sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="PendingManualApproval")
+
+    assert crowded.the(f"{NAME}-00/11").approval == "approved"
+    assert {event.stream: (event.requests, event.changed) for event in pulled.events if event.changed} == {"packages": (1, 1)}
 
 
 def test_a_deleted_endpoint_is_gone_after_a_whole_listing(account: Account) -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bench.azureml_world import fill_azureml, first_floors, quiet_floors
+from bench.cloud_size import CloudSize
 from connectors.azureml import CONNECTION
 from connectors.azureml.options import AzureMLScope, AzureMLSecrets
 from mappings.change import Owned
@@ -91,6 +93,27 @@ def test_a_pull_without_news_changes_nothing_and_describes_nothing(pulls: Pulls)
     }
     assert not [path for path in pulls.lab.asked(since=since) if path.endswith(("/deployments", "/children"))]
     assert pulls.known() == known
+
+
+def test_of_many_no_more_is_asked_than_can_tell_that_nothing_changed(lab: Lab, database: Database) -> None:
+    size = CloudSize(endpoints=40, versions=130, runs=260)
+    fill_azureml(lab.site, size)
+    pulls = Pulls(lab, database)
+    first = pulls()
+    assert not first.failed
+    assert {stream: event.requests for stream, event in by_stream(first).items()} == first_floors(size)
+    since = len(lab.site.requests)
+
+    again = by_stream(pulls())
+
+    assert {stream: (event.changed, event.requests) for stream, event in again.items()} == {
+        stream: (0, floor) for stream, floor in quiet_floors(size).items()
+    }
+    assert not [path for path in lab.asked(since=since) if path.endswith(("/deployments", "/children"))]
+
+    lab.site.put("onlineEndpoints/churn-007", documents.online_endpoint({"blue": 100}, state="Failed"))
+    changed = by_stream(pulls())["endpoints"]
+    assert (changed.changed, changed.requests) == (1, quiet_floors(size)["endpoints"] + 1)
 
 
 def test_people_who_use_the_sdk_are_seen_by_the_next_pull(pulls: Pulls, ml_client: Any) -> None:
