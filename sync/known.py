@@ -88,10 +88,8 @@ class Known:
 
     def run_of(self, version: ModelVersion) -> Ref | None:
         """The run that made a version, known or not; None where nothing shows it for certain."""
-        if version.run is not None:
-            return version.run
         sure = [one.run for one in self.makers.get(version.ref, ()) if one.sure]
-        return sure[0] if sure else None
+        return sure[0] if sure else version.run
 
     def brought_by(self, commit: Commit) -> Sequence[ChangeRequest]:
         """The change requests whose merge brought a commit onto the default branch."""

@@ -3,7 +3,7 @@ version of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -22,26 +22,28 @@ class Maker(msgspec.Struct, frozen=True, kw_only=True):
 def makers(versions: Sequence[ModelVersion], runs: Iterable[Run], names: TagNames) -> Mapping[Ref, Sequence[Maker]]:
     """By version, the runs that may have made it; versions of which nothing is known are left out."""
     known = {run.ref: run for run in runs}
-    found = {
-        one.ref: [Maker(run=one.run, because="the version names its run")]
-        for one in versions
-        if one.run is not None and one.run in known
-    }
     of_files: dict[str, list[Ref]] = {}
     of_ids: dict[str, list[Ref]] = {}
     for run in known.values():
         of_ids.setdefault(run.run_id, []).append(run.ref)
         for address in run.artifacts:
             of_files.setdefault(place(address), []).append(run.ref)
+    found: dict[Ref, Sequence[Maker]] = {}
     for version in versions:
-        said = {} if version.run is not None else _said(version, of_ids, names)
-        if said:
-            found[version.ref] = [Maker(run=run, because=why, sure=len(said) == 1) for run, why in sorted(said.items())]
-            continue
-        made = of_files.get(place(version.artifact_uri), []) if version.run is None and version.artifact_uri else []
+        made = _named(version, known, of_ids) if version.run is not None else _said(version, of_ids, names)
+        if not made and version.run is None and version.artifact_uri:
+            made = dict.fromkeys(of_files.get(place(version.artifact_uri), ()), "the run made its files")
         if made:
-            found[version.ref] = [Maker(run=run, because="the run made its files", sure=len(made) == 1) for run in sorted(made)]
+            found[version.ref] = [Maker(run=run, because=why, sure=len(made) == 1) for run, why in sorted(made.items())]
     return {**found, **_of_the_same_files(versions, found)}
+
+
+def _named(version: ModelVersion, known: Collection[Ref], of_ids: Mapping[str, Sequence[Ref]]) -> Mapping[Ref, str]:
+    """The run that a version names. A job of Azure's is known to MLflow by the same id, and may be read from there alone."""
+    assert version.run is not None, "the version names a run"
+    if version.run in known:
+        return {version.run: "the version names its run"}
+    return dict.fromkeys(of_ids.get(version.run.id, ()), f"the version names its run, which {version.run.source} does not show")
 
 
 def _said(version: ModelVersion, of_ids: Mapping[str, Sequence[Ref]], names: TagNames) -> Mapping[Ref, str]:

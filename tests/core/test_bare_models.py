@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from mappings import sagemaker_records as records
 from mappings.model import Deployment, Ref, TrafficShare, WorkItem
+from mappings.sagemaker import Site
+from mappings.sagemaker_endpoints import Behind, endpoint
+from mappings.sagemaker_runs import training_job
 from tests.core.worlds import NOW, World
 
 FILES = "s3://models.example/churn/output/churn-7/output/model.tar.gz"
@@ -32,8 +37,8 @@ def work(world: World) -> WorkItem:
 def test_the_run_that_made_the_files_is_behind_the_endpoint() -> None:
     world = World(aws=True)
     work(world)
-    endpoint = bare(world)
-    (link,) = [one for one in world.linked().links if one.source == endpoint.ref]
+    served = bare(world)
+    (link,) = [one for one in world.linked().links if one.source == served.ref]
     assert (link.relation, link.target, link.confidence) == ("deploys", RUN, "exact")
     assert link.because == "serves churn-2026-11 with 100% of the traffic, made by the run, by the address of its files"
 
@@ -42,10 +47,10 @@ def test_two_runs_of_the_same_files_leave_it_open() -> None:
     world = World(aws=True)
     item = work(world)
     world.run("other", artifacts=(FILES,))
-    endpoint = bare(world)
-    assert world.links(endpoint) == []
-    assert len(world.links(endpoint, sure=False)) == 2
-    assert (world.truth("deployed", item), world.truth("lineage-gap", endpoint)) == (False, True)
+    served = bare(world)
+    assert world.links(served) == []
+    assert len(world.links(served, sure=False)) == 2
+    assert (world.truth("deployed", item), world.truth("lineage-gap", served)) == (False, True)
 
 
 def test_a_registered_version_of_the_files_goes_before_the_run() -> None:
@@ -70,10 +75,10 @@ def test_production_counts_without_a_registry(part: float, deployed: bool, canar
 def test_a_bare_model_whose_run_is_known_is_no_gap() -> None:
     world = World(aws=True)
     work(world)
-    endpoint = bare(world)
-    assert world.truth("lineage-gap", endpoint) is False
+    served = bare(world)
+    assert world.truth("lineage-gap", served) is False
     world.change_of(world.entities[RUN], artifacts=())
-    assert world.truth("lineage-gap", endpoint) is True
+    assert world.truth("lineage-gap", served) is True
 
 
 def test_a_failed_endpoint_of_a_bare_model_is_told() -> None:
@@ -97,9 +102,9 @@ def test_what_watches_the_endpoint_reaches_the_ticket() -> None:
 def test_while_something_was_not_read_nothing_is_certain(rule: str, stream: tuple[str, str]) -> None:
     world = World(aws=True)
     item = work(world)
-    endpoint = bare(world)
+    served = bare(world)
     world.set_stream(*stream, complete=False)
-    assert world.truth(rule, endpoint if rule == "lineage-gap" else item) is None
+    assert world.truth(rule, served if rule == "lineage-gap" else item) is None
 
 
 @pytest.mark.parametrize("rule", ["canary", "deploy-failed"])
@@ -111,3 +116,35 @@ def test_another_endpoint_may_serve_it_that_was_not_read(rule: str) -> None:
     world.set_stream("aws", "endpoints", complete=False)
     assert world.truth(rule, item) is None
     assert world.truth("deployed", item) is True
+
+
+def test_a_training_job_of_sagemakers_is_behind_its_model_whatever_the_console_calls_it() -> None:
+    """From the records themselves: endpoint, model, training job, commit, pull request, ticket."""
+    world = World(aws=True)
+    item = world.item("ML-42")
+    change = world.merged(branch="ML-42")
+    site, arn = Site("aws", "eu-west-1"), "arn:aws:sagemaker:eu-west-1:111122223333"
+    job = {
+        "TrainingJobName": "churn-7",
+        "TrainingJobArn": f"{arn}:training-job/churn-7",
+        "TrainingJobStatus": "Completed",
+        "ModelArtifacts": {"S3ModelArtifacts": FILES},
+        "Tags": [{"Key": "git_sha", "Value": change.merge_sha}],
+    }
+    (run,) = training_job(site, msgspec.convert(job, records.TrainingJob))
+    model = {"ModelName": "m", "ModelArn": f"{arn}:model/m", "PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": FILES}}
+    found = {"EndpointName": "e", "EndpointArn": f"{arn}:endpoint/e", "EndpointStatus": "InService"}
+    variants = {"EndpointConfigName": "c", "ProductionVariants": [{"VariantName": "v", "ModelName": "m"}]}
+    behind = Behind(config=msgspec.convert(variants, records.EndpointConfig), models={"m": msgspec.convert(model, records.Model)})
+    world.add(run)
+    served = world.add(endpoint(site, msgspec.convert(found, records.Endpoint), behind))
+
+    way = world.graph().reach(item.ref, ["implements", "built_from", "deploys"])
+    links = world.graph().path(item.ref, served.ref, way)
+    assert [(one.relation, one.confidence) for one in links] == [
+        ("implements", "exact"),
+        ("built_from", "exact"),
+        ("deploys", "exact"),
+    ]
+    assert links[-1].because == "serves m with 100% of the traffic, made by the run, by the address of its files"
+    assert (world.truth("deployed", item), world.truth("lineage-gap", served)) == (True, False)

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from mappings.model import DatasetUse, Deployment, ModelCard, ModelVersion, Ref, Run, TrafficShare
+from mappings.rules import Item
 from sync.derive import Standing
 from sync.recipients import deliver
 from tests.core.worlds import DAY, NOW, World, shipped
@@ -426,6 +427,49 @@ def test_one_share_that_nobody_can_trace_is_enough_for_a_gap() -> None:
     assert "serves shadow, and nothing is known behind it" in standing(world, "lineage-gap").says
     world.change_of(endpoint, models=(*endpoint.models, TrafficShare(name="shadow", share=0.0, mirror=0.5)))
     assert standing(world, "lineage-gap").truth is False
+
+
+# Data that is captured
+
+
+@pytest.mark.parametrize(("days", "truth"), [(1, True), (6, True), (7, None), (40, None)])
+def test_a_violation_on_captured_data_blocks_for_a_week_unless_it_is_seen_again(days: int, truth: bool | None) -> None:
+    world = project()
+    watch_endpoint("failed", "data_quality", "capture", at=NOW - days * DAY)(world)
+    told = standing(world, "data-blocked")
+    assert told.truth is truth
+    if truth:
+        assert told.recheck_at is not None
+        assert told.recheck_at <= NOW - days * DAY + 7 * DAY
+    else:
+        assert "a result of capture from the last 7 days" in told.says
+    watch_endpoint("failed", "data_quality", "capture", at=NOW)(world)
+    assert standing(world, "data-blocked").truth is True
+
+
+def test_a_clean_execution_ends_what_a_violation_began() -> None:
+    world = project()
+    watch_endpoint("failed", "data_quality", "capture", at=NOW - 2 * DAY)(world)
+    opened = world.derive()
+    watch_endpoint("passed", "data_quality", "another", at=NOW - DAY)(world)
+    assert standing(world, "data-blocked").truth is True
+    watch_endpoint("passed", "data_quality", "capture", at=NOW - DAY)(world)
+    assert standing(world, "data-blocked", opened.standings).truth is False
+
+
+def test_a_project_chooses_how_long_a_violation_counts() -> None:
+    world = project()
+    watch_endpoint("failed", "data_quality", "capture", at=NOW - 10 * DAY)(world)
+    when = {"any": [{"observation.data_quality": {"outcome": "failed", "within": "30d", "serving": True}}]}
+    own = RULES["data-blocked"].model_copy(update={"when": Item.model_validate(when)})
+    assert world.truth(own, world.entities[TICKET]) is True
+
+
+def test_a_failed_check_of_the_data_that_a_model_was_trained_on_does_not_age() -> None:
+    world = project()
+    world.change_of(training(world), metrics={"val_auc": 0.9, "data_quality.rows": 0.0})
+    world.pass_time(20 * DAY)
+    assert standing(world, "data-blocked").truth is True
 
 
 # Upkeep

@@ -67,3 +67,10 @@ def test_a_package_is_ready_by_the_run_that_made_its_files() -> None:
     assert world.truth("model-ready", item) is True
     world.set_stream("mlflow", "runs", complete=False)
     assert world.truth("model-ready", item) is not False
+
+
+def test_the_same_run_may_be_read_from_another_source() -> None:
+    world = World(aws=True)
+    world.run("0a1b")
+    version = package(world, run=Ref("aws", "run", "0a1b"))
+    assert made(world, version) == [("0a1b", "exact", "the version names its run, which aws does not show")]

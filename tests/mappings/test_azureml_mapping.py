@@ -181,6 +181,16 @@ def test_an_endpoint_whose_traffic_goes_to_what_failed_has_failed() -> None:
     assert [(share.name, share.share) for share in one.models] == [("churn/3", 1.0), ("churn/4", 0.0)]
 
 
+def test_each_deployment_changed_at_a_time_of_its_own() -> None:
+    blue = {"name": "blue", "systemData": MADE, "properties": {"provisioningState": "Failed"}}
+    shares = endpoint({"properties": {}}, blue, {"name": "green", "properties": {}}).models
+
+    assert [(one.name, one.changed_at and one.changed_at.isoformat()) for one in shares] == [
+        ("blue", "2026-11-03T06:00:00+00:00"),
+        ("green", None),
+    ]
+
+
 def test_shares_stay_between_nothing_and_all() -> None:
     deployments: list[dict[str, Any]] = [{"name": name, "properties": {}} for name in ("a", "b", "c")]
     odd = {"a": 250, "b": -3, "nobody": 7}

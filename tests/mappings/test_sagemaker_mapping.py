@@ -329,6 +329,30 @@ class TestEndpoints:
     def test_states(self, word: str, state: str) -> None:
         assert endpoint(SITE, running(EndpointStatus=word), Behind()).state == state
 
+    @pytest.mark.parametrize(("word", "state"), [("Updating", "updating"), ("RollingBack", "rolling_back"), ("Failed", "failed")])
+    def test_what_it_is_being_changed_to_has_the_state_of_the_change(self, word: str, state: str) -> None:
+        found = running(
+            {"VariantName": "v", "CurrentWeight": 1},
+            EndpointStatus=word,
+            EndpointConfigName="c",
+            PendingDeploymentSummary={"EndpointConfigName": "d", "ProductionVariants": [{"VariantName": "v"}], "StartTime": T0},
+        )
+        behind = Behind(
+            config=configured({"VariantName": "v", "ModelName": "m2"}),
+            pending=configured({"VariantName": "v", "ModelName": "m3"}),
+            models={
+                name: model(name, ModelPackageName=f"{ARN}model-package/churn/{number}") for name, number in (("m2", 2), ("m3", 3))
+            },
+        )
+        deployment = endpoint(SITE, found, behind)
+
+        assert found.pending_deployment_summary == records.PendingDeployment(endpoint_config_name="d")
+        assert [(one.name, one.share, one.state) for one in deployment.models] == [
+            ("churn/2", 1.0, "in_service"),
+            ("churn/3", 0.0, state),
+        ]
+        assert deployment.state == state
+
     def test_tags_capture_and_reasons(self) -> None:
         found = running(
             FailureReason="no capacity",
