@@ -30,6 +30,9 @@ from sync.view import Fact, FactValue, Unknown, View
 OtherVerdicts: TypeAlias = Callable[[str, Ref], "Judged | None"]
 """What another rule says of a subject: None where it does not apply."""
 
+_UNSURE = "may no longer be as it was last read"
+"""Said of what is known, and of which nobody can say that it still is so."""
+
 
 def judge(rule: StatusRule, subject: Entity, view: View, others: OtherVerdicts) -> Judged | None:
     """The rule's truth for one subject, or None where it is not applicable: nothing that it speaks of is on the subject's way."""
@@ -235,7 +238,7 @@ class _Judge:
     def _member(self, entity: Entity, pattern: Pattern) -> Judged:
         lacks = self._doubts(entity.ref)
         if lacks:
-            return Judged(truth=None, evidence=(_evidence(entity, "known", Fact(None), holds=None),), missing=tuple(lacks))
+            return Judged(truth=None, evidence=(_evidence(entity, "known", Fact(None, _UNSURE), holds=None),), missing=tuple(lacks))
         facts = FACTS[type(entity)]
         conditions = pattern.conditions()
         if not conditions:

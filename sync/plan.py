@@ -17,7 +17,7 @@ from sync.display import Wanted, ending, evidence_document, gather, statuses_of,
 from sync.graph import Graph
 from sync.names import name_of
 from sync.project import ProjectView, Taken
-from sync.reasons import Leaving, adopted, conflict, plain, titles_in
+from sync.reasons import Leaving, adopted, by_hand, conflict, plain, titles_in
 from sync.recipients import Delivery, deliver
 from sync.unheard import unheard
 from sync.unknowns import gives_up, knows_again
@@ -206,7 +206,7 @@ class _Planner:
             case "keep":
                 if case.held is None or case.held.value != actual:
                     self._remember("override", slot, actual, decision)
-                self._note("override", slot, target, want, f"a person set it to {plain(actual)}; kept until released")
+                self._note("override", slot, target, want, f"{by_hand(slot, actual)}; kept until released")
             case "contest":
                 self._remember("contested", slot, actual, decision)
                 self._note("contested", slot, target, want, "rewritten twice within 24 hours and changed again; left alone now")
@@ -215,7 +215,7 @@ class _Planner:
             case "conflict":
                 if case.held is None:
                     self._remember("conflict", slot, actual, decision)
-                self._note("conflict", slot, target, want, conflict(actual, want.value))
+                self._note("conflict", slot, target, want, conflict(slot, actual, want.value))
             case "rest":
                 if want.withheld is not None:
                     self._note("skipped", slot, target, want, want.withheld)
@@ -289,8 +289,8 @@ class _Planner:
 
 
 def _why_shown(case: Situation, told: Wanted) -> str:
-    by_hand = f"taken over by --adopt from a person's value: {plain(case.actual)}" if case.is_anothers else ""
-    return "; ".join(filter(None, [told.reason, by_hand]))
+    taken = f"taken over by --adopt from a person's value: {plain(case.actual)}" if case.is_anothers else ""
+    return "; ".join(filter(None, [told.reason, taken]))
 
 
 def is_counted(project: ProjectView, slot: Slot) -> bool:

@@ -25,11 +25,19 @@ def plain(value: Value) -> str:
     return ", ".join(value) if isinstance(value, list) else "a document" if isinstance(value, dict) else str(value)
 
 
-def conflict(actual: Value, wanted: Value) -> str:
+def by_hand(slot: Slot, actual: Value) -> str:
+    """What a person did to a slot."""
+    if slot.kind == "label":
+        return "a person removed the label" if actual is None else "a person added the label"
+    return f"a person set it to {plain(actual)}"
+
+
+def conflict(slot: Slot, actual: Value, wanted: Value) -> str:
     """Why a slot that Milepost never wrote is left alone, and the command that ends that."""
-    text = f"holds {plain(actual)}, which Milepost never wrote"
+    text = "is there, which Milepost never added" if slot.kind == "label" else f"holds {plain(actual)}, which Milepost never wrote"
     if wanted is None:
-        return f"{text} and the facts do not support; look, then milepost apply --adopt empties it"
+        ends = "removes" if slot.kind == "label" else "empties"
+        return f"{text} and the facts do not support; look, then milepost apply --adopt {ends} it"
     return f"{text}; look, then milepost apply --adopt takes it over"
 
 

@@ -137,10 +137,16 @@ def _object(evidence: Sequence[Evidence], url: str | None, color: str) -> Branch
 def _fact(evidence: Evidence, color: str) -> Text:
     """A filled sign for what speaks for the status, an empty one for what speaks against it."""
     sign, style = {True: (STATES["on"], color), False: (STATES["off"], "dim"), None: (STATES["unknown"], "yellow")}[evidence.holds]
-    fact = Text.assemble((sign, style), f" {evidence.words or evidence.fact}")
+    fact = Text.assemble((sign, style), f" {_said(evidence)}")
     if evidence.observed_at is not None:
         fact.append(f"  {evidence.observed_at:%Y-%m-%d %H:%M} UTC", style="dim")
     return fact
+
+
+def _said(evidence: Evidence) -> str:
+    """In words, also where nobody knows what it is."""
+    named = evidence.fact.replace("_", " ")
+    return evidence.words or (f"{named}: not known" if evidence.holds is None else named)
 
 
 def explanation_document(explanation: Explanation) -> Document:

@@ -9,7 +9,7 @@ from rich.text import Text
 from mappings.change import Note
 from sync.cli.documents import Document, change_document, note_document
 from sync.cli.layout import wrapped
-from sync.cli.style import NOTES, SIGNS, change_words, distinct_reasons, place, shown_value
+from sync.cli.style import NOTES, SIGNS, change_words, distinct_reasons, held_value, place, shown_value
 from sync.showing import SlotState
 
 
@@ -20,7 +20,7 @@ def slot_lines(states: Sequence[SlotState], width: int) -> Iterator[Text]:
     yield Text()
     yield Text(f"On {states[0].slot.target.source} now", style="bold")
     for state in states:
-        yield from wrapped(f"{place(state.slot)}: {shown_value(state.value)}", width, indent=2, hanging=4)
+        yield from wrapped(f"{place(state.slot)}: {held_value(state.slot, state.value)}", width, indent=2, hanging=4)
         if state.change is not None:
             yield from _change(state, width)
         for note in state.notes:
@@ -50,8 +50,14 @@ def _change(state: SlotState, width: int) -> Iterator[Text]:
 def _note(note: Note) -> Text:
     text = Text.assemble((f"! {note.kind}", NOTES[note.kind]), f"  {note.text}")
     if note.kind in ("override", "contested") and note.desired != note.actual:
-        text.append(f"; the statuses ask for {shown_value(note.desired)}: milepost release {note.key} lets them")
+        text.append(f"; {_asked_for(note)}: milepost release {note.key} lets them")
     return text
+
+
+def _asked_for(note: Note) -> str:
+    if note.slot is not None and note.slot.kind == "label":
+        return "the statuses do not ask for it" if note.desired is None else "the statuses ask for it"
+    return f"the statuses ask for {shown_value(note.desired)}"
 
 
 def slot_document(state: SlotState) -> Document:

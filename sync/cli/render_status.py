@@ -16,7 +16,7 @@ from sync.cli.age import facts_age, is_unread
 from sync.cli.documents import Document
 from sync.cli.layout import Cell, columns, widths, wrapped
 from sync.cli.render_sources import counted_statuses, source_lines
-from sync.cli.style import NOTES, ago, link, listed, place, shown_value
+from sync.cli.style import NOTES, ago, held_value, link, listed, place
 from sync.cli.verdicts import is_only_unread, look_of, sources_of, words_of
 from sync.derive import Standing
 from sync.explain import named
@@ -25,7 +25,7 @@ from sync.names import name_of
 from sync.ownership import TARGETS, Ownership
 from sync.plan import is_owned
 from sync.project import Taken
-from sync.reasons import conflict
+from sync.reasons import by_hand, conflict
 from sync.recipients import Delivery, deliver, why_untold
 from sync.showing import can_show, shown_on, state_seen, wanted_in
 from sync.store import entities, publishing
@@ -189,14 +189,14 @@ def _hold(hold: Hold, assessment: Assessment) -> Sequence[Cell]:
 
 def _why_held(hold: Hold, name: str, assessment: Assessment) -> str:
     """Why a slot is left alone, and what ends that."""
-    value = shown_value(hold.value)
+    value = held_value(hold.slot, hold.value)
     match hold.kind:
         case "override":
-            return f"a person set it to {value}; kept until milepost release {name}"
+            return f"{by_hand(hold.slot, hold.value)}; kept until milepost release {name}"
         case "contested":
             return f"rewritten by both sides, left at {value} until milepost release {name}"
         case "conflict":
-            return conflict(hold.value, wanted_in(hold.slot, assessment))
+            return conflict(hold.slot, hold.value, wanted_in(hold.slot, assessment))
 
 
 def untold(project: ProjectStatus) -> Sequence[str]:

@@ -69,6 +69,13 @@ def shown_value(value: Value) -> str:
     return value
 
 
+def held_value(slot: Slot, value: Value) -> str:
+    """What a slot holds: a label is there or is not."""
+    if slot.kind == "label":
+        return "not there" if value is None else "there"
+    return shown_value(value)
+
+
 def link(text: str, url: str | None, style: str = "") -> Text:
     """Text that terminals which can will open. Only plain web addresses are handed to a terminal."""
     found = Style.parse(style)

@@ -146,7 +146,7 @@ def test_an_override_passes_to_the_new_owner(shared: Office) -> None:
     shared.sync()
     shared.projects = dict(reversed(shared.projects.items()))
     for _ in range(2):
-        assert notes(shared.sync()) == ["a person set it to nothing; kept until released"]
+        assert notes(shared.sync()) == ["a person removed the label; kept until released"]
     assert shared.labels(number) == {"bad"}
     with shared.database.read() as tx:
         assert len(publishing.held(tx, "second")) == 1

@@ -15,7 +15,7 @@ from sync.cli.documents import entry_document
 from sync.cli.layout import wrapped
 from sync.cli.options import Globals
 from sync.cli.session import Session, duration
-from sync.cli.style import SIGNS, change_words, distinct_reasons, place, shown_value
+from sync.cli.style import SIGNS, change_words, distinct_reasons, held_value, place, shown_value
 from sync.explain import all_names, find_subjects
 from sync.names import name_of
 from sync.outcome import ExitCode
@@ -85,8 +85,16 @@ def _entry(entry: Entry) -> Text:
         return Text.assemble((f"{sign} {words}", color), forced)
     if entry.action is not None:
         return Text(f"✗ {entry.kind}  {words}", style="red")
-    holding = f", holding {shown_value(entry.before)}" if entry.kind in _ABOUT_A_VALUE else ""
-    return Text(f"! {entry.kind}  {place(entry.slot)}{holding}: {entry.reason}", style="magenta")
+    return Text(f"! {entry.kind}  {place(entry.slot)}{_state(entry)}: {entry.reason}", style="magenta")
+
+
+def _state(entry: Entry) -> str:
+    """What the slot held, where that is what the entry is about."""
+    if entry.kind not in _ABOUT_A_VALUE:
+        return ""
+    if entry.slot.kind == "label":
+        return f", {held_value(entry.slot, entry.before)}"
+    return f", holding {shown_value(entry.before)}"
 
 
 _ABOUT_A_VALUE = ("adopted", "override", "contested", "conflict")

@@ -69,4 +69,4 @@ def _conflicts(database: Database, assessed: Assessment, targets: Sequence[Ref])
     for slot, hold in sorted(held.items()):
         if slot.target in targets and hold.kind == "conflict":
             name = name_of(assessed.graph.entities[slot.target])
-            yield f"Not released on {name}: {place(slot)} {conflict(hold.value, wanted_in(slot, assessed))}."
+            yield f"Not released on {name}: {place(slot)} {conflict(slot, hold.value, wanted_in(slot, assessed))}."
