@@ -41,6 +41,11 @@ def asks_to_wait(seconds: float | str, *, status: int = 429, headers: Mapping[st
     return answers(status, body, {"Retry-After": str(seconds), **(headers or {})})
 
 
+def out_of_service() -> Effect:
+    """Down for an hour, and says so: a client need not try again before."""
+    return asks_to_wait(3600, status=503)
+
+
 def html_page(status: int = 502) -> Effect:
     """What a proxy or gateway says when the service behind it does not."""
     page = b"<!DOCTYPE html><html><head><title>Bad gateway</title></head><body><h1>Something went wrong</h1></body></html>"

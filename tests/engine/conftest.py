@@ -27,7 +27,7 @@ from connectors.base import Batch, Connection, Connector, Finding, Options, Sour
 from connectors.errors import Unavailable
 from mappings.change import Note
 from mappings.model import Entity, Missing, ModelVersion, Ref, Run, RunStatus
-from sandbox.faults import Fault, html_page
+from sandbox.faults import Fault, out_of_service
 from sandbox.github import DEFAULT_TOKEN, GitHub
 from sandbox.jira import JiraCloud
 from sandbox.statuses import STATUSES as SHIPPED
@@ -247,7 +247,7 @@ class Office:
 
     def lose_jira(self) -> None:
         """Its tickets cannot be listed."""
-        self.jira.faults.append(Fault(html_page(503), path="*/search/*", times=1_000))
+        self.jira.faults.append(Fault(out_of_service(), path="*/search/*", times=1_000))
 
     def rename(self, former: str = "churn", key: str = "loyalty") -> None:
         """The project file calls a project otherwise."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sandbox.faults import Fault, answers, html_page
+from sandbox.faults import Fault, answers, out_of_service
 from sync.outcome import ExitCode
 from sync.store import resting
 
@@ -125,7 +125,7 @@ def test_one_stream_that_fails_takes_nothing_away(shown: Shown) -> None:
     """The tickets are listed, the fields are not."""
     office, *_ = shown
     office.scopes["jira"] = {"jql": "project = ML"}
-    fields = Fault(html_page(503), path="*/field*", times=1_000)
+    fields = Fault(out_of_service(), path="*/field*", times=1_000)
     office.jira.faults.append(fields)
     written = office.writes
     assert office.sync().exit_code is ExitCode.PARTIAL

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from sandbox.faults import Fault, html_page
+from sandbox.faults import Fault, out_of_service
 from sync.apply import lease_name
 from sync.engine import Run
 from sync.outcome import ExitCode
@@ -60,7 +60,7 @@ def test_while_a_source_is_away_alarms_stay_and_limits_still_count(shown: tuple[
     counted = rewrites(office, "churn")
     assert counted > 0
     office.rename()
-    office.jira.faults.append(Fault(html_page(503), path="*/search/*", times=1_000))
+    office.jira.faults.append(Fault(out_of_service(), path="*/search/*", times=1_000))
     assert office.sync().exit_code is ExitCode.PARTIAL
     assert office.field(ticket) == "Bad"
     assert rewrites(office, "loyalty") == counted
@@ -96,7 +96,7 @@ def test_there_and_back_again_writes_the_name_alone(shown: tuple[Office, str]) -
 def test_a_plan_knows_it_again_as_well(shown: tuple[Office, str]) -> None:
     office, ticket = shown
     office.rename()
-    office.jira.faults.append(Fault(html_page(503), path="*", times=1_000))
+    office.jira.faults.append(Fault(out_of_service(), path="*", times=1_000))
     (planned,) = office.plan().projects
     assert planned.plan is not None
     assert [(change.key, change.slot.kind) for change in planned.plan.changes] in ([], [(ticket, "property")])
