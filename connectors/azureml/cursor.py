@@ -11,14 +11,15 @@ MOST_REMEMBERED = 200
 """Jobs under way that are read again at each pull: those that were made last. What becomes of the others, a full pull shows."""
 
 OVERLAP = 3_600_000
-"""Milliseconds before the latest job's making that are read again: jobs show up late."""
+"""Milliseconds before that which are read again: jobs show up late."""
 
 T = TypeVar("T")
 
 
 class JobsCursor(msgspec.Struct, frozen=True):
-    """`since`: when the latest job that was seen was made, never in the future, in ms since 1970. `running`: the same of the jobs
-    under way, by name; `ended`: of those that were made within the overlap and have ended."""
+    """In ms since 1970. `since`: when the latest job that was seen was made, or `OVERLAP` before the last pull, if that is later;
+    never in the future. `running`: when those were made that are under way, by name; `ended`: those that have ended, of what was
+    made within the overlap."""
 
     since: int = 0
     running: Mapping[str, int] = {}

@@ -88,6 +88,7 @@ class _Memory:
         self._before = before
         self._running = dict(before.running)
         self._ended = dict(before.ended)
+        self._began = _now()
         self._latest = 0
         self.unseen = set(before.running)
 
@@ -112,7 +113,9 @@ class _Memory:
     def cursor(self) -> JobsCursor:
         """What was not met any more was deleted, or is not wanted now."""
         running = {name: made for name, made in self._running.items() if name not in self.unseen}
-        return self._before.remembering(min(self._latest, _now()), running, self._ended)
+        # An hour in which very many were made is not listed for ever, only because none was made since.
+        since = max(min(self._latest, self._began), self._began - OVERLAP)
+        return self._before.remembering(since, running, self._ended)
 
 
 def _pages(api: AzureApi, floor: int | None, stop: threading.Event) -> Iterator[_Read]:

@@ -66,8 +66,22 @@ def test_only_the_first_page_is_asked_for_when_nothing_is_new(lab: Lab) -> None:
 
     again = lab.pull("jobs", first.cursor)
 
-    assert (again.requests, again.complete) == (1, False)
-    assert again.ids == ["old-99"]
+    assert (again.requests, again.ids, again.complete) == (1, [], False)
+
+
+def test_an_hour_of_very_many_jobs_is_not_listed_for_ever(lab: Lab) -> None:
+    for number in range(100):
+        lab.job(f"job-{number}", hours_ago=5 - number / 200)
+    first = lab.pull("jobs")
+    assert first.requests == 4
+
+    again = lab.pull("jobs", first.cursor)
+    lab.job("late", hours_ago=1.5)
+    lab.job("new", hours_ago=0.1)
+    third = lab.pull("jobs", again.cursor)
+
+    assert (again.requests, again.ids) == (1, [])
+    assert third.ids == ["late", "new"]
 
 
 def test_a_job_is_read_again_until_it_has_ended_though_it_is_far_down_the_list(lab: Lab) -> None:
