@@ -86,10 +86,15 @@ def _in_words(error: Exception) -> tuple[ExitCode, str, str | None]:
 
 
 def _held(error: LeaseHeld) -> str:
-    job, _, rest = error.name.partition(":")
+    return f"{at_work(error.name, error.holder)}, until {error.until} unless it ends sooner or goes on"
+
+
+def at_work(lease: str, holder: str) -> str:
+    """What the holder of a lease is doing."""
+    job, _, rest = lease.partition(":")
     jobs = {
         "pull": f"{rest.partition(':')[0]} is being pulled by run",
         "apply": f"project {rest} is being written by run",
         "retention": "what is old is being dropped by",
     }
-    return f"{jobs.get(job, error.name)} {error.holder}, until {error.until} unless it ends sooner or goes on"
+    return f"{jobs.get(job, f'{lease} is held by')} {holder}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -94,6 +94,22 @@ def acquire(database: Database, name: str, *, holder: str, ttl: timedelta, wait:
         left = give_up_at - now
         if left <= timedelta(0) or stop.wait(min(_POLL, left).total_seconds()):
             raise LeaseHeld(name, there.holder or "nobody", there.expires_at, now)
+
+
+class Holding(msgspec.Struct, frozen=True, kw_only=True):
+    """Who has a lease now, and until when unless it is renewed or let go."""
+
+    name: str
+    holder: str
+    until: datetime
+
+
+def holdings(tx: Connection, now: datetime) -> Sequence[Holding]:
+    """The leases that somebody has now, by name. The rows of the others only keep their tokens growing."""
+    query = select(leases.c.name, leases.c.holder, leases.c.expires_at).where(
+        leases.c.holder.is_not(None), leases.c.expires_at > now, leases.c.expires_at <= now + LONGEST + CLOCK_SKEW
+    )
+    return [Holding(name=name, holder=holder, until=until) for name, holder, until in tx.execute(query.order_by(leases.c.name))]
 
 
 def renew(database: Database, lease: Lease, ttl: timedelta) -> Lease:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from sandbox.faults import Fault
+from tests.cli.gate import Gate
 from tests.cli.office import Office
+from tests.cli.process import PATIENCE
 
 YEARS_AGO = 365 * 3 * 86_400 * 1_000_000
 NO_SECRETS = dict.fromkeys(("MILEPOST_JIRA__USER", "MILEPOST_JIRA__TOKEN", "MILEPOST_GITHUB__TOKEN"))
@@ -43,6 +46,23 @@ def test_the_stores_state_is_told(synced: Office) -> None:
         assert abs((datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()) < 600
     shown = synced.desk.call("db", "status").out
     assert "kept: records of writes for 400d, personal data for 400d; last applied just now" in shown
+
+
+def test_only_leases_that_somebody_holds_are_told_with_their_holder(office: Office, gate: Gate) -> None:
+    assert office.desk.call("sync").code == 0
+    before = office.desk.call("db", "status", "-o", "json").json()
+    office.github.faults.append(Fault(gate, path="*/pulls"))
+    with office.desk.start("pull") as process:
+        assert gate.met.wait(PATIENCE)
+        said, shown = office.desk.call("db", "status", "-o", "json").json(), office.desk.call("db", "status").out
+        gate.opened.set()
+        process.communicate(timeout=PATIENCE)
+
+    (lease,) = [one for one in said["leases"] if one["name"].startswith("pull:github:")]
+    assert (before["leases"], before["rows"]["lease"]) == ([], 0)
+    assert said["rows"]["lease"] == len(said["leases"])
+    assert datetime.fromisoformat(lease["until"]) > datetime.now(UTC) - timedelta(minutes=1)
+    assert f"github is being pulled by run {lease['holder']}, until 20" in shown
 
 
 def test_a_new_store_has_nothing_to_tell(office: Office) -> None:

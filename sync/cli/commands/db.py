@@ -9,6 +9,7 @@ import msgspec
 
 from config.project import Retention
 from mappings.conditions import format_duration
+from sync.cli.errors import at_work
 from sync.cli.layout import columns
 from sync.cli.options import Globals
 from sync.cli.session import Session, duration
@@ -17,7 +18,7 @@ from sync.cli.style import ago, plural
 from sync.cli.tidying import tidy_now
 from sync.outcome import ExitCode
 from sync.retention import last_applied
-from sync.store import audit, migrate, statistics
+from sync.store import audit, leases, migrate, statistics
 from sync.store.connect import Database
 
 
@@ -54,7 +55,7 @@ def _status(session: Session) -> ExitCode:
     keep = _kept(session.file.retention)
     if session.wants_json:
         retention = {**keep, "last_applied": held.pop("last_applied", None)}
-        unread: dict[str, Any] = {"size_bytes": None, "oldest_audit_entry": None, "rows": {}}
+        unread: dict[str, Any] = {"size_bytes": None, "oldest_audit_entry": None, "rows": {}, "leases": []}
         session.answer({"store": place, "schema": msgspec.to_builtins(schema), **unread, **held, "retention": retention})
         return ExitCode.DONE
     needed = "" if schema.state == "current" else f" (this version's is {schema.head})"
@@ -67,17 +68,22 @@ def _status(session: Session) -> ExitCode:
         session.show(f"kept: records of writes for {keep['audit']}, personal data for {keep['personal_data']}; {applied}", "")
         rows = [(name.replace("_", " "), f"{count:,}", "") for name, count in held["rows"].items()]
         session.show_all(columns(rows, session.width, heads=("holds", ">rows", "")))
+        lines = [f"{at_work(one.name, one.holder)}, until {one.until:%Y-%m-%d %H:%M:%S} UTC" for one in held["leases"]]
+        session.show(*([""] if lines else []), *lines)
     return ExitCode.DONE
 
 
 def _held(database: Database) -> dict[str, Any]:
     with database.read() as tx:
+        now = database.now(tx)
+        at_the_moment = leases.holdings(tx, now)
         return {
-            "now": database.now(tx),
+            "now": now,
             "size_bytes": statistics.size(tx),
             "oldest_audit_entry": audit.oldest(tx),
             "last_applied": last_applied(tx),
-            "rows": dict(statistics.counts(tx)),
+            "rows": {**statistics.counts(tx), "lease": len(at_the_moment)},
+            "leases": at_the_moment,
         }
 
 
