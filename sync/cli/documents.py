@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 
 from mappings.change import Change, Note, Plan
+from sync.apply import Applied
 from sync.assess import unmatched_in
 from sync.cli.age import never_pulled
 from sync.cli.render_plan import summary
 from sync.cli.style import place
-from sync.engine import ProjectRun, RunResult
+from sync.engine import ProjectRun, RunResult, Withdrawn
 from sync.progress import StreamEvent
 from sync.pull import Pulled
 from sync.store.audit import Entry
@@ -45,19 +46,34 @@ def _stream(event: StreamEvent) -> Document:
 
 
 def _project(run: ProjectRun) -> Document:
-    results = run.applied.results if run.applied is not None else ()
     return {
         "project": run.assessment.project.key,
         "planned": len(run.plan.changes) if run.plan is not None else 0,
         "refused": run.refused,
         "failed": run.failed,
-        "results": [
-            {**change_document(result.change), "state": result.state, "why": result.why, "found": result.found}
-            for result in results
-        ],
+        "results": _results(run.applied),
         "notes": [note_document(note) for note in run.plan.notes] if run.plan is not None else [],
         "unmatched": [{"where": one.where, "text": one.text} for one in unmatched_in(run.assessment)],
     }
+
+
+def withdrawn_document(withdrawn: Withdrawn) -> Document:
+    """What was taken back of one project, or would be, and what stays."""
+    plan = withdrawn.plan
+    return {
+        "project": plan.project,
+        "failed": withdrawn.failed,
+        "changes": [change_document(change) for change in plan.changes],
+        "results": _results(withdrawn.applied),
+        "notes": [note_document(note) for note in plan.notes],
+    }
+
+
+def _results(applied: Applied | None) -> list[Document]:
+    return [
+        {**change_document(result.change), "state": result.state, "why": result.why, "found": result.found}
+        for result in (applied.results if applied is not None else ())
+    ]
 
 
 def plan_documents(runs: Sequence[ProjectRun]) -> list[Document]:

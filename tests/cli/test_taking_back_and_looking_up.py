@@ -40,7 +40,36 @@ def test_what_others_were_seen_to_change_is_told_once(office: Office) -> None:
 def test_a_run_that_nobody_disturbs_speaks_of_nobody(office: Office) -> None:
     assert office.desk.call("sync").code == 0
     ended = office.desk.call("unpublish", "--yes", "-o", "json")
-    assert (ended.code, ended.json()) == (0, {"planned": 2, "taken_back": 2, "left_to_others": 0, "failed": {}})
+    answer = ended.json()
+    (project,) = answer.pop("projects")
+
+    assert (ended.code, answer) == (0, {"planned": 2, "taken_back": 2, "left_to_others": 0, "failed": {}})
+    assert (project["project"], project["failed"], project["notes"]) == ("ops", None, [])
+
+
+def test_each_slot_is_told_in_json_with_what_became_of_it_and_why(office: Office) -> None:
+    assert office.desk.call("sync").code == 0
+    office.jira.set_property("OPS-2", "milepost.status", {"mine": 1})
+    assert office.desk.call("pull").code == 0
+    office.jira.edit("OPS-2", fields={FIELD: "Model ready"})
+
+    (planned,) = office.desk.run("unpublish", "-o", "json").json()["projects"]
+    (done,) = office.desk.run("unpublish", "--yes", "-o", "json").json()["projects"]
+
+    (change,) = planned["changes"]
+    assert (change["slot"], change["action"], change["before"]) == (f"field {FIELD}", "remove", "Data blocked")
+    assert change["reason"] == "taken back by milepost unpublish"
+    assert planned["results"] == []
+    (result,) = done["results"]
+    assert (result["key"], result["slot"], result["state"], result["found"]) == (
+        "OPS-2",
+        f"field {FIELD}",
+        "conflict",
+        "Model ready",
+    )
+    (note,) = done["notes"]
+    assert (note["kind"], note["slot"], note["actual"]) == ("override", "property milepost.status", {"mine": 1})
+    assert note["text"] == "a person changed it since we wrote it; it stays"
 
 
 def test_a_value_from_before_is_not_released_and_the_answer_says_what_takes_it_over(office: Office) -> None:

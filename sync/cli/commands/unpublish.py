@@ -10,6 +10,7 @@ from rich.text import Text
 
 from config.problems import suggestion
 from mappings.change import Plan, grouped
+from sync.cli.documents import withdrawn_document
 from sync.cli.errors import UsageProblem
 from sync.cli.options import Globals
 from sync.cli.render_plan import note_lines, target_lines
@@ -43,7 +44,9 @@ def run(globals_: Globals, *, yes: bool, wait: str) -> ExitCode:
     taken = sum(part.applied.count("done") for part in one.withdrawn if part.applied is not None)
     if session.wants_json:
         failed = {part.plan.project: part.failed for part in one.withdrawn if part.failed is not None}
-        session.answer({"planned": planned, "taken_back": taken, "left_to_others": left, "failed": failed})
+        projects = [withdrawn_document(part) for part in one.withdrawn]
+        counts = {"planned": planned, "taken_back": taken, "left_to_others": left}
+        session.answer({**counts, "failed": failed, "projects": projects})
         return result.exit_code
     for part in one.withdrawn:
         session.show_all(_plan_lines(part.plan, session.width))
