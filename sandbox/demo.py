@@ -1,4 +1,4 @@
-"""The sandbox that `milepost demo` runs on: two stand-ins on loopback, a real MLflow server, and the world in them."""
+"""The sandbox that `milepost demo` runs on: stand-ins on loopback, a real MLflow server, moto, and the world in them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from sandbox.jira import JiraCloud
 from sandbox.mlflow import server
 
 if TYPE_CHECKING:
-    from sandbox.world import Cast
+    from sandbox.azureml import AzureMLSite
+    from sandbox.world.cast import Cast
 
 MARK = ".milepost-demo"
-_PLOTS = "MPLCONFIGDIR"
+IRELAND, OREGON = "eu-west-1", "us-west-2"
 
 
 class FolderTaken(Exception):
@@ -39,30 +40,38 @@ class Sandbox:
 def running(folder: Path) -> Iterator[Sandbox]:
     """Starts everything, lets the people of the world work, and stops everything at the end.
 
-    `folder` is a `claimed` one. Raises `ServerFailed` when MLflow does not start.
+    `folder` is a `claimed` one. What SDKs look for in the environment is there meanwhile: they cannot be told otherwise. Raises
+    `ServerFailed` when MLflow does not start.
     """
     with ExitStack() as stack:
-        stack.enter_context(_plots_cached_in(folder / "matplotlib"))
+        # Matplotlib, which MLflow imports here and in its server, keeps its cache of fonts there instead of in the user's home.
+        stack.enter_context(_environment({"MPLCONFIGDIR": str(folder / "matplotlib")}))
         mlflow = stack.enter_context(server.launch(folder / "mlflow"))
-        jira, github = stack.enter_context(JiraCloud()), stack.enter_context(GitHub())
         # What imports for seconds does so now, while the server starts.
-        from sandbox import world
+        from sandbox.azureml import AzureMLSite
+        from sandbox.azureml.certificate import loopback_tls
         from sandbox.mlflow.session import tracking
+        from sandbox.sagemaker.server import AwsServer
+        from sandbox.world import places, story
+        from sandbox.world.cast import Cast
+        from sandbox.world.project_file import project_file
 
-        world.people_set_up(jira, github)
+        tls, authority = loopback_tls(folder)
+        jira, github = stack.enter_context(JiraCloud()), stack.enter_context(GitHub())
+        aws, azure = stack.enter_context(AwsServer()), stack.enter_context(AzureMLSite(tls=tls))
+        clouds = {**_aws_account(folder / "aws.ini"), **_azure_identity(azure, authority)}
+        stack.enter_context(_environment(clouds))
+        cast = Cast(jira, github, mlflow.url, aws.region(IRELAND), aws.region(OREGON), azure)
+        places.prepare(jira, github)
+        story.on_the_clouds(cast)
         with tracking(mlflow.url):
             pass
         mlflow.wait_until_ready()
-        cast = world.Cast(jira, github, mlflow.url)
-        for doing in world.people_work(cast):
-            doing()
+        story.with_mlflow(cast)
         config = folder / "milepost.yaml"
-        config.write_text(_project_file(cast, world.FIELD), encoding="utf-8")
-        yield Sandbox(
-            cast,
-            config,
-            {"MILEPOST_JIRA__USER": jira.user, "MILEPOST_JIRA__TOKEN": jira.token, "MILEPOST_GITHUB__TOKEN": DEFAULT_TOKEN},
-        )
+        config.write_text(project_file(cast), encoding="utf-8")
+        secrets = {"MILEPOST_JIRA__USER": jira.user, "MILEPOST_JIRA__TOKEN": jira.token, "MILEPOST_GITHUB__TOKEN": DEFAULT_TOKEN}
+        yield Sandbox(cast, config, {**secrets, **clouds})
 
 
 @contextmanager
@@ -91,55 +100,41 @@ def claimed(folder: Path) -> Iterator[None]:
         yield
 
 
+def _aws_account(file: Path) -> Mapping[str, str]:
+    """An account of nobody's, and a `file` of AWS's own in place of the user's, whose profiles are none of the demo's business."""
+    file.write_text("[default]\n", encoding="utf-8")
+    return {
+        "AWS_ACCESS_KEY_ID": "testing-key-id",
+        "AWS_SECRET_ACCESS_KEY": "testing-not-a-secret",
+        "AWS_SESSION_TOKEN": "",
+        "AWS_PROFILE": "default",
+        "AWS_CONFIG_FILE": str(file),
+        "AWS_SHARED_CREDENTIALS_FILE": str(file),
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def _azure_identity(azure: AzureMLSite, authority: Path) -> Mapping[str, str]:
+    """A managed identity, which alone is asked for tokens, and the certificate to trust."""
+    return {
+        **azure.identity_environment,
+        "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
+        "AZURE_CLIENT_ID": "",
+        "SSL_CERT_FILE": str(authority),
+        "REQUESTS_CA_BUNDLE": str(authority),
+    }
+
+
 @contextmanager
-def _plots_cached_in(folder: Path) -> Iterator[None]:
-    """Matplotlib, which MLflow imports here and in its server, keeps its cache of fonts there instead of in the user's home."""
-    before = os.environ.get(_PLOTS)
-    os.environ[_PLOTS] = str(folder)
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """The process has these variables inside, and afterwards those that it had."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[_PLOTS]
-        else:
-            os.environ[_PLOTS] = before
-
-
-_PROJECTS = (
-    ("churn", "Churn prediction", "churn-classifier", "val_auc: {gte: 0.75}"),
-    ("loan", "Loan default", "loan-default", "val_auc: {gte: 0.7}"),
-    ("demand", "Demand forecast", "*-forecast", "val_r2: {gte: 0.5}"),
-    ("triage", "Document triage", "document-triage", "val_accuracy: {gte: 0.7}"),
-)
-
-
-def _project_file(cast: Cast, field: str) -> str:
-    """The demo's configuration: what a person would write, with the sandbox's addresses."""
-    lines = [
-        "# yaml-language-server: $schema=./milepost.schema.json",
-        "# The demo's project file. Its addresses answer while `milepost demo --hold` runs.",
-        "# To go on with your own: put your sites' addresses under sources, your names under scopes, and run milepost check.",
-        'store: {url: "sqlite:///milepost.db"}',
-        "sources:",
-        f'  jira: {{type: jira, url: "{cast.jira.url}"}}',
-        f'  github: {{type: github, url: "{cast.github.url}", write_pause: 0}}',
-        f'  mlflow: {{type: mlflow, url: "{cast.mlflow_url}"}}',
-        "projects:",
-    ]
-    for key, name, models, threshold in _PROJECTS:
-        lines += [
-            f"  {key}:",
-            f"    name: {name}",
-            "    timezone: Europe/Berlin",
-            f"    watch: {{jira: {key.upper()}-1}}",
-            "    scopes:",
-            f"      jira: {{projects: [{key.upper()}]}}",
-            f"      github: {{repositories: [example/{key}]}}",
-            f'      mlflow: {{experiments: ["{key}-*"], models: ["{models}"]}}',
-            "    release: {alias: champion}",
-            f"    thresholds: {{{threshold}}}",
-            '    data: {labels: [data], components: [Data], quality: "data_quality.status", fresh_within: 30d}',
-            '    drift: {metrics: {"drift.psi": {lte: 0.2}}}',
-        ]
-    lines += ["publish:", f'  jira: {{field: "{field}"}}', '  github: {prefix: "ml/"}', ""]
-    return "\n".join(lines)
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -224,17 +224,26 @@ def signal(kind: str) -> dict[str, Any]:
     }
 
 
-def monitor_run(schedule: str, started: datetime, *, status: str = "Completed", breached: str | None = None) -> dict[str, Any]:
-    """A job that a monitor's schedule started. `breached` is the signal that passed its limits."""
-    tags = {BREACHED_TAG: breach_message(breached)} if breached else {}
+def monitor_run(
+    schedule: str,
+    started: datetime,
+    *,
+    status: str = "Completed",
+    breached: str | None = None,
+    feature: str = "tenure_months",
+    distance: float = 0.31,
+) -> dict[str, Any]:
+    """A job that a monitor's schedule started. `breached` is the signal that passed its limits, by the `distance` of a feature."""
+    tags = {BREACHED_TAG: breach_message(breached, feature, distance)} if breached else {}
     made = job(schedule, status=status, display_name=f"{schedule}-{started:%Y%m%dT%H%M%SZ}", tags=tags)
     made["properties"] |= {"jobType": "Pipeline", "jobs": {}, "settings": {}}
     return made
 
 
-def breach_message(signal_name: str) -> str:
+def breach_message(signal_name: str, feature: str = "tenure_months", distance: float = 0.31) -> str:
     """What Azure's monitor writes for people."""
-    metric = '{"group":"tenure_months","metric_value":0.31,"metric_name":"NormalizedWassersteinDistance","threshold_value":0.1}'
+    measured = f'"group":"{feature}","metric_value":{distance:.6g}'
+    metric = f'{{{measured},"metric_name":"NormalizedWassersteinDistance","threshold_value":0.1}}'
     return (
         f"The signal '{signal_name}' has failed due to one or more features violating metric thresholds.\n"
         f"The feature names and their corresponding computed metric values violating the threshold are \n['{metric}']\n"

@@ -1,4 +1,4 @@
-"""The four data sets of the sandbox: invented, small, and the same on every machine.
+"""The five data sets of the sandbox: invented, small, and the same on every machine.
 
 `python -m sandbox.mlflow.datasets` writes `sandbox/data/*.csv` anew; a test proves that this changes nothing. The numbers come from
 `random.Random` with a seed each, which Python keeps stable; no person or company stands behind any row.
@@ -117,17 +117,41 @@ def document_triage(random: Random) -> Sequence[Row]:
     return rows
 
 
+def candidate_ranking(random: Random) -> Sequence[Row]:
+    """900 applications; `invited` to an interview. People of group 1 have more often been away from work for some months, which
+    those who invited held against them: a model that learns from their decisions does so as well."""
+    rows = []
+    for _ in range(900):
+        group = int(random.random() < 0.4)
+        experience = round(min(30.0, random.expovariate(1 / 8)), 1)
+        score = round(min(100.0, max(0.0, random.gauss(62, 15))), 1)
+        away = _poisson(random, 9.0 if group else 2.0)
+        leaning = -0.2 + 0.05 * (experience - 8) + 0.07 * (score - 62) - 0.3 * (away - 4)
+        rows.append(
+            {
+                "experience_years": experience,
+                "test_score": "" if random.random() < 0.02 else score,
+                "months_away": away,
+                "referrals": _poisson(random, 0.4),
+                "group": group,
+                "invited": _happens(random, 1.2 * leaning),
+            }
+        )
+    return rows
+
+
 DATASETS: Mapping[str, tuple[int, Callable[[Random], Sequence[Row]]]] = {
     "customer_churn": (20251, customer_churn),
     "loan_default": (20252, loan_default),
     "demand_forecast": (20253, demand_forecast),
     "document_triage": (20254, document_triage),
+    "candidate_ranking": (20255, candidate_ranking),
 }
 """Seed and recipe by file name."""
 
 
 def write(folder: Path) -> None:
-    """Writes the four files, replacing what is there."""
+    """Writes the files, replacing what is there."""
     for name, (seed, recipe) in DATASETS.items():
         rows = recipe(Random(seed))
         with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:

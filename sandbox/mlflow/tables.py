@@ -32,9 +32,13 @@ def without_some(table: pd.DataFrame, target: str, share: float, seed: int) -> p
 
 def serving_sample(table: pd.DataFrame, target: str, *, rows: int, shift: float, seed: int) -> pd.DataFrame:
     """What a deployed model might be asked: rows drawn from the table, each feature moved by `shift` of its standard deviations."""
-    drawn = table.sample(n=rows, replace=True, random_state=seed, ignore_index=True)
-    features = drawn.drop(columns=[target])
+    features = _drawn(table, rows, seed).drop(columns=[target])
     return features + shift * table.drop(columns=[target]).std()
+
+
+def serving_truth(table: pd.DataFrame, target: str, *, rows: int, seed: int) -> pd.Series:
+    """What the model should have answered to that sample, as it turned out later."""
+    return _drawn(table, rows, seed)[target]
 
 
 def null_ratio(table: pd.DataFrame) -> float:
@@ -65,6 +69,22 @@ def population_stability(expected: Numbers, actual: Numbers) -> float:
     edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1]))
     shares = [_shares(np.searchsorted(edges, values, side="right"), len(edges) + 1) for values in (known, seen)]
     return float(np.sum((shares[1] - shares[0]) * np.log(shares[1] / shares[0])))
+
+
+def distance_by_feature(training: pd.DataFrame, serving: pd.DataFrame) -> Mapping[str, float]:
+    """The Wasserstein distance of each column that both tables have, in standard deviations of the first."""
+    from scipy.stats import wasserstein_distance  # type: ignore[import-untyped]  # ships no types
+
+    pairs = {
+        column: (_finite(training[column].to_numpy("float64")), _finite(serving[column].to_numpy("float64")))
+        for column in training.columns
+        if column in serving.columns
+    }
+    return {column: float(wasserstein_distance(known, seen) / known.std()) for column, (known, seen) in pairs.items()}
+
+
+def _drawn(table: pd.DataFrame, rows: int, seed: int) -> pd.DataFrame:
+    return table.sample(n=rows, replace=True, random_state=seed, ignore_index=True)
 
 
 def _finite(values: Numbers) -> Numbers:

@@ -7,28 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd  # type: ignore[import-untyped]  # ships no types
 import sklearn  # type: ignore[import-untyped]  # ships no types
-from sklearn.ensemble import RandomForestClassifier  # type: ignore[import-untyped]
-from sklearn.impute import SimpleImputer  # type: ignore[import-untyped]
-from sklearn.linear_model import LogisticRegression, Ridge  # type: ignore[import-untyped]
-from sklearn.metrics import accuracy_score, mean_absolute_error, r2_score, roc_auc_score  # type: ignore[import-untyped]
-from sklearn.model_selection import train_test_split  # type: ignore[import-untyped]
 from sklearn.pipeline import Pipeline  # type: ignore[import-untyped]
-from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
 
+from sandbox.mlflow.fitting import Algorithm, Data, fit, ranking
 from sandbox.mlflow.session import tracking
-from sandbox.mlflow.tables import digest, drift_by_feature, null_ratio, read_table, serving_sample, without_some
+from sandbox.mlflow.tables import digest, drift_by_feature, null_ratio, read_table, serving_sample, serving_truth
 
 _TRUSTED = ("numpy.dtype", "sklearn.tree._tree.Tree")
 """Skops runs no code when a model is loaded, unlike pickle. These two it must be told to trust; the files are our own."""
-
-Algorithm: TypeAlias = Literal["logistic", "forest", "ridge"]
 
 
 @dataclass(frozen=True)
@@ -40,21 +31,6 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Data:
-    """The data of a run. `origin` is the address that MLflow shows for it, `as_of` the day that it describes.
-
-    `lost` is the share of cells that get lost before training; more missing cells than `max_null_ratio` fail the quality check.
-    """
-
-    csv: Path
-    target: str
-    origin: str
-    as_of: date | None = None
-    lost: float = 0.0
-    max_null_ratio: float = 0.05
-
-
-@dataclass(frozen=True)
 class TrainedModel:
     """`name` and `version` as the registry has them."""
 
@@ -62,6 +38,7 @@ class TrainedModel:
     name: str
     version: str
     model_id: str
+    model: Pipeline
     metrics: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -86,24 +63,26 @@ def train(
     The tag `data_quality.status` is `passed` or `failed`. `features` restricts what the model may see. `alias` is moved to the new
     version.
     """
-    table = read_table(data.csv)
-    table = without_some(table, data.target, data.lost, seed) if data.lost else table
-    columns = list(features or [column for column in table.columns if column != data.target])
-    fitted_on, judged_on = train_test_split(table, test_size=0.25, random_state=seed)
     with tracking(url):
         import mlflow
 
         mlflow.set_experiment(experiment)
         with mlflow.start_run(run_name=run_name, tags=_run_tags(source, issue, data), log_system_metrics=False) as run:
-            mlflow.log_input(_dataset(table, data, data.csv.stem), context="training", tags=_as_of(data))
-            model = _pipeline(algorithm, seed).fit(fitted_on[columns], fitted_on[data.target])
-            metrics = _validation(model, judged_on[columns], judged_on[data.target])
-            quality = null_ratio(table)
-            mlflow.log_metrics({**metrics, "data_quality.null_ratio": quality})
+            fitted = fit(data, algorithm, features=features, seed=seed)
+            mlflow.log_input(_dataset(fitted.table, data, data.csv.stem), context="training", tags=_as_of(data))
+            quality = null_ratio(fitted.table)
+            mlflow.log_metrics({**fitted.metrics, "data_quality.null_ratio": quality})
             mlflow.set_tag("data_quality.status", "passed" if quality <= data.max_null_ratio else "failed")
-            model_id = _log_model(model)
+            model_id = _log_model(fitted.model)
         version = _register(registered_name, model_id, run.info.run_id, alias, approval)
-    return TrainedModel(run_id=run.info.run_id, name=registered_name, version=version, model_id=model_id, metrics=metrics)
+    return TrainedModel(
+        run_id=run.info.run_id,
+        name=registered_name,
+        version=version,
+        model_id=model_id,
+        model=fitted.model,
+        metrics=fitted.metrics,
+    )
 
 
 def monitor(
@@ -112,6 +91,7 @@ def monitor(
     experiment: str,
     data: Data,
     model_version: str,
+    judged: Pipeline | None = None,
     shift: float = 0.0,
     rows: int = 500,
     run_name: str | None = None,
@@ -120,8 +100,8 @@ def monitor(
     """Compares a serving sample with the training data and logs the run, whose id it answers.
 
     `model_version` is `<name>/<version>`, the tag that binds the run to it. `shift` moves the sample, in standard deviations of
-    each feature. Logged metrics: `drift.psi` (the largest population stability index of a feature, computed) and
-    `data_quality.null_ratio` of the sample.
+    each feature. Logged metrics: `drift.psi` (the largest population stability index of a feature, computed),
+    `data_quality.null_ratio` of the sample, and `live.auc` of the classifier that is `judged` on it.
     """
     table = read_table(data.csv)
     sample = serving_sample(table, data.target, rows=rows, shift=shift, seed=seed)
@@ -136,6 +116,8 @@ def monitor(
             mlflow.log_input(_dataset(sample, data, f"{data.csv.stem}-serving"), context="serving")
             mlflow.log_params({"reference_rows": len(table), "serving_rows": len(sample)})
             mlflow.log_metrics({"drift.psi": drift[worst], "data_quality.null_ratio": null_ratio(sample)})
+            if judged is not None:
+                mlflow.log_metric("live.auc", ranking(judged, sample, serving_truth(table, data.target, rows=rows, seed=seed)))
         return str(run.info.run_id)
 
 
@@ -150,29 +132,6 @@ def unreadable_monitor(url: str, *, experiment: str, model_version: str) -> str:
             mlflow.log_params({"serving_rows": 0})
             mlflow.log_metric("drift.psi", float("nan"))
         return str(run.info.run_id)
-
-
-def _pipeline(algorithm: Algorithm, seed: int) -> Pipeline:
-    match algorithm:
-        case "logistic":
-            estimator: Any = LogisticRegression(max_iter=500)
-        case "forest":
-            estimator = RandomForestClassifier(n_estimators=40, max_depth=7, random_state=seed, n_jobs=1)
-        case "ridge":
-            estimator = Ridge(alpha=1.0)
-    return Pipeline([("fill", SimpleImputer(strategy="median")), ("scale", StandardScaler()), ("model", estimator)])
-
-
-def _validation(model: Pipeline, features: pd.DataFrame, truth: pd.Series) -> dict[str, float]:
-    guess = model.predict(features)
-    if not hasattr(model, "predict_proba"):
-        return {"val_r2": float(r2_score(truth, guess)), "val_mae": float(mean_absolute_error(truth, guess))}
-    chances = model.predict_proba(features)
-    ranked = chances[:, 1] if chances.shape[1] == 2 else chances
-    return {
-        "val_auc": float(roc_auc_score(truth, ranked, multi_class="ovr")),
-        "val_accuracy": float(accuracy_score(truth, guess)),
-    }
 
 
 def _dataset(table: pd.DataFrame, data: Data, name: str) -> Any:

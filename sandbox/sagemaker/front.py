@@ -30,10 +30,11 @@ class Violation(Exception):
 
 
 class Front:
-    """A WSGI application before another one."""
+    """A WSGI application before another one. `refused` are the accounts and regions where nobody may do anything."""
 
     def __init__(self, behind: Callable[[Environ, Respond], Iterable[bytes]]) -> None:
         self._behind = behind
+        self.refused: set[tuple[str, str]] = set()
         self._monitoring: dict[tuple[str, str], Monitoring] = {}
         self._searcher = Searcher()
 
@@ -43,9 +44,14 @@ class Front:
     def __call__(self, environ: Environ, respond: Respond) -> Iterable[bytes]:
         operation = environ.get("HTTP_X_AMZ_TARGET", "").partition("SageMaker.")[2]
         signed = _SIGNED.search(environ.get("HTTP_AUTHORIZATION", ""))
-        if signed is None or operation not in (SEARCH, *_OURS, *_OF_MONITORING, *_CHANGING):
+        if signed is None:
             return self._behind(environ, respond)
         account, region = get_account_id_from(signed[1]), signed[2]
+        if (account, region) in self.refused:
+            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            return _answer(respond, "400 Bad Request", _denial(account, operation))
+        if operation not in (SEARCH, *_OURS, *_OF_MONITORING, *_CHANGING):
+            return self._behind(environ, respond)
         backend = sagemaker_backends[account][region]
         if operation in _CHANGING:
             return self._changed(operation, backend, environ, respond)
@@ -92,6 +98,12 @@ def _answer(respond: Respond, status: str, document: Mapping[str, Any]) -> Itera
     body = msgspec.json.encode(document)
     respond(status, [*_JSON, ("Content-Length", str(len(body)))])
     return [body]
+
+
+def _denial(account: str, operation: str) -> Mapping[str, Any]:
+    who, what = f"arn:aws:iam::{account}:user/milepost", f"sagemaker:{operation}"
+    why = f"is not authorized to perform: {what} because no identity-based policy allows the {what} action"
+    return {"__type": "AccessDeniedException", "message": f"User: {who} {why}"}
 
 
 def _update_endpoint(backend: SageMakerModelBackend, asked: Mapping[str, Any]) -> Mapping[str, Any]:

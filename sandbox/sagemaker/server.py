@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import closing
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,7 +19,6 @@ from moto.sagemaker.models import sagemaker_backends
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from sandbox.sagemaker.front import Front
-from sandbox.sagemaker.monitoring import Monitoring
 
 ACCOUNT = "123456789012"
 """Whose everything is that is done with the credentials of `environment`."""
@@ -49,7 +50,7 @@ class AwsServer:
         self._server.server_close()
 
     def region(self, name: str, account: str = ACCOUNT) -> AwsRegion:
-        return AwsRegion(self.url, self._front.monitoring(account, name), account, name)
+        return AwsRegion(self.url, self._front, account, name)
 
 
 class _Quiet(MotoRequestHandler):
@@ -60,11 +61,12 @@ class _Quiet(MotoRequestHandler):
 class AwsRegion:
     """What happens in one account and region. What AWS's users do goes through boto3; what AWS itself does is done here."""
 
-    def __init__(self, url: str, monitoring: Monitoring, account: str, name: str) -> None:
+    def __init__(self, url: str, front: Front, account: str, name: str) -> None:
         self.url = url
         self.account = account
         self.name = name
-        self._monitoring = monitoring
+        self._front = front
+        self._monitoring = front.monitoring(account, name)
         self._backend = sagemaker_backends[account][name]
 
     def client(self, service: str) -> Any:
@@ -84,6 +86,27 @@ class AwsRegion:
         found.endpoint_status = status
         found.failure_reason = reason  # type: ignore[assignment]  # moto has None there at first
         found.last_modified_time = utcnow()
+
+    def end_training(self, job: str, metrics: Mapping[str, float], *, at: datetime | None = None) -> None:
+        """A training job has ended: AWS read these metrics from its log. `at` is when, if not just now."""
+        found = self._backend.training_jobs[job]
+        moment = found.creation_time if at is None else _as_moto_has_it(at)
+        found.creation_time = found.training_start_time = found.training_end_time = found.last_modified_time = moment
+        found.final_metric_data_list = [
+            {"MetricName": name, "Value": value, "Timestamp": moment} for name, value in sorted(metrics.items())
+        ]
+
+    def date_package(self, arn: str, at: datetime) -> None:
+        """The model package was registered then, and not just now."""
+        self._backend.model_packages[arn].creation_time = _as_moto_has_it(at)
+
+    def refuse(self) -> None:
+        """SageMaker's operations are allowed to nobody from now on, as when the policy of a role was narrowed."""
+        self._front.refused.add((self.account, self.name))
+
+    def admit(self) -> None:
+        """They are allowed again."""
+        self._front.refused.discard((self.account, self.name))
 
     def run_monitor(
         self,
@@ -155,6 +178,11 @@ class AwsRegion:
             if bucket not in {one["Name"] for one in s3.list_buckets()["Buckets"]}:
                 s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": self.name})
             s3.put_object(Bucket=bucket, Key=key, Body=content)
+
+
+def _as_moto_has_it(moment: datetime) -> datetime:
+    """UTC, and silent about it."""
+    return moment.astimezone(UTC).replace(tzinfo=None)
 
 
 def _drop(objects: list[dict[str, Any]], schedule: str, field: str, milliseconds: int) -> bool:

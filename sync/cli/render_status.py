@@ -44,7 +44,7 @@ class ProjectStatus(msgspec.Struct, frozen=True, kw_only=True):
     taken: Sequence[Taken] = ()
 
 
-class _Row(msgspec.Struct, frozen=True, kw_only=True):
+class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One status: whose it is, where it is told, and where people see it now."""
 
     standing: Standing
@@ -81,12 +81,12 @@ def look_at(database: Database, project: ScopedProject, in_order: Sequence[Scope
 
 def status_lines(projects: Sequence[ProjectStatus], width: int, *, everything: bool) -> Iterator[Text]:
     """Every project: its statuses, what is left alone, whom an alert does not reach; then what is wrong with the sources."""
-    rows = {one.assessment.project.key: _rows(one) for one in projects}
+    rows = {one.assessment.project.key: rows_of(one) for one in projects}
     chosen = {key: [row for row in some if everything or row.is_worth_a_line] for key, some in rows.items()}
     tables = {
         one.assessment.project.key: [
             *(cells for row in chosen[one.assessment.project.key] for cells in _cells(row, one.assessment)),
-            *(_hold(hold, one.assessment) for hold in one.holds),
+            *(hold_cells(hold, one.assessment) for hold in one.holds),
         ]
         for one in projects
     }
@@ -114,7 +114,7 @@ def _rules(assessment: Assessment) -> Mapping[str, StatusRule]:
     return {rule.id: rule for rule in assessment.project.rules}
 
 
-def _rows(project: ProjectStatus) -> Sequence[_Row]:
+def rows_of(project: ProjectStatus) -> Sequence[Row]:
     """Every status, the highest rank first."""
     assessment, rules = project.assessment, _rules(project.assessment)
     rows = []
@@ -123,7 +123,7 @@ def _rows(project: ProjectStatus) -> Sequence[_Row]:
         seen = shown_on(assessment.project.view, rule, one.targets, project.slots)
         state = state_seen(standing, rule, assessment.project.view, seen, now=assessment.now)
         rows.append(
-            _Row(
+            Row(
                 standing=standing,
                 rule=rule,
                 state=state,
@@ -135,7 +135,7 @@ def _rows(project: ProjectStatus) -> Sequence[_Row]:
     return sorted(rows, key=lambda row: (-row.rule.rank, row.standing.subject))
 
 
-def _cells(row: _Row, assessment: Assessment) -> Iterator[Sequence[Cell]]:
+def _cells(row: Row, assessment: Assessment) -> Iterator[Sequence[Cell]]:
     """The sign and title, whose it is, since when, why; below it where people see it, where that is not plain."""
     standing, rule = row.standing, row.rule
     sign, color = look_of(rule.kind, truth=standing.truth, state=row.state)
@@ -149,7 +149,7 @@ def _cells(row: _Row, assessment: Assessment) -> Iterator[Sequence[Cell]]:
         yield "", "", "", Text(where, style="dim")
 
 
-def _held(row: _Row, assessment: Assessment) -> str:
+def _held(row: Row, assessment: Assessment) -> str:
     """How long what is shown from before stays."""
     standing = row.standing
     if standing.truth is not None or row.state != "on":
@@ -160,7 +160,7 @@ def _held(row: _Row, assessment: Assessment) -> str:
     return f"; what is shown stays until {until:%Y-%m-%d %H:%M} UTC"
 
 
-def _where(row: _Row, assessment: Assessment) -> str:
+def _where(row: Row, assessment: Assessment) -> str:
     """Where people see it now, or that they do not, and why. Nothing where it is just on its own ticket."""
     if row.seen:
         return "" if list(row.seen) == [row.standing.subject] else f"shown on {_names(row.seen, assessment)}"
@@ -179,7 +179,8 @@ def _names(refs: Sequence[Ref], assessment: Assessment) -> str:
     return listed([name_of(assessment.graph.entities[ref]) for ref in refs])
 
 
-def _hold(hold: Hold, assessment: Assessment) -> Sequence[Cell]:
+def hold_cells(hold: Hold, assessment: Assessment) -> Sequence[Cell]:
+    """What is left alone, on which ticket, since when, and why."""
     target = assessment.graph.entities.get(hold.slot.target)
     name = link(name_of(target), target.url, "bold") if target is not None else Text(str(hold.slot.target))
     age = Text(ago(hold.since, assessment.now), style="dim")
@@ -231,7 +232,7 @@ def _document(project: ProjectStatus, *, everything: bool) -> Document:
                 "told_on": [name_of(assessment.graph.entities[target]) for target in row.told],
                 "shown_on": [name_of(assessment.graph.entities[target]) for target in row.seen],
             }
-            for row in _rows(project)
+            for row in rows_of(project)
             if everything or row.state != "off"
         ],
         "held": [_held_document(hold, assessment) for hold in project.holds],

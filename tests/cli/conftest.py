@@ -67,7 +67,7 @@ def held_demo() -> Iterator[HeldDemo]:
         with Desk(Path(outside)).start("demo", "--hold", "-o", "json", "--folder", str(folder)) as process:
             answer = _read_until(process.stdout, r"\}\n")
             told = _read_until(process.stderr, r"  .* explain LOAN-2\n")
-            exports = [shlex.split(line)[1] for line in told.splitlines() if line.startswith("  export ")]
+            exports = [shlex.split(line)[1] for line in (folder / "environment.sh").read_text(encoding="utf-8").splitlines()]
             yield HeldDemo(json.loads(answer), folder, dict(one.split("=", 1) for one in exports), told)
             ended = end(process, signal.SIGINT)
         assert ended == Ended(0, "", "\nStopping the sandbox.\n")
@@ -87,4 +87,4 @@ def _read_until(stream: IO[str] | None, last: str) -> str:
 
 
 def _addresses(folder: Path) -> list[str]:
-    return re.findall(r'url: "(http://127[^"]+)"', (folder / "milepost.yaml").read_text(encoding="utf-8"))
+    return re.findall(r'"(https?://127[^"]+)"', (folder / "milepost.yaml").read_text(encoding="utf-8"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import signal
+import stat
 import subprocess
 import time
 from collections import Counter
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from config.statuses import shipped_statuses
 from tests.cli.conftest import HeldDemo
 from tests.cli.process import Desk, end
 
@@ -26,12 +29,46 @@ def test_the_first_sync_writes_and_the_second_does_not(held_demo: HeldDemo) -> N
     assert held_demo.answer["writes_second"] == 0
 
 
-def test_four_projects_show_each_status_and_an_unknown(held_demo: HeldDemo) -> None:
-    projects = {one["project"]: one for one in held_demo.answer["statuses"]}
-    shown = Counter((one["rule"], one["state"]) for project in projects.values() for one in project["statuses"])
+def test_each_shipped_status_is_true_somewhere_and_not_known_elsewhere(held_demo: HeldDemo) -> None:
+    shown = Counter((one["rule"], one["truth"]) for project in held_demo.answer["statuses"] for one in project["statuses"])
 
-    assert set(projects) == {"churn", "loan", "demand", "triage"}
-    assert {("model-ready", "on"), ("data-blocked", "on"), ("drift-alert", "on"), ("drift-alert", "unknown")} <= set(shown)
+    assert [one["project"] for one in held_demo.answer["statuses"]] == ["churn", "loan", "demand", "hiring", "triage"]
+    assert {rule for rule, truth in shown if truth is True} == set(shipped_statuses())
+    assert {rule for rule, truth in shown if truth is None} == set(shipped_statuses())
+
+
+@pytest.mark.parametrize(
+    ("rule", "name", "told_on"),
+    [
+        ("deployed", "CHURN-2", "CHURN-2"),
+        ("model-ready", "CHURN-2", "CHURN-2"),
+        ("canary", "CHURN-3", "CHURN-3"),
+        ("approval-pending", "CHURN-4", "example/churn#3"),
+        ("drift-alert", "CHURN-5", "CHURN-5"),
+        ("lineage-gap", "endpoint churn-legacy", "CHURN-1"),
+        ("performance-drop", "LOAN-2", "example/loan#2"),
+        ("drift-alert", "DEMAND-2", "DEMAND-1"),
+        ("retrain-due", "DEMAND-2", "DEMAND-1"),
+        ("deploy-failed", "DEMAND-6", "DEMAND-6"),
+        ("bias-risk", "HIRING-2", "HIRING-2"),
+        ("compliance-gap", "candidate-ranking v1", "HIRING-1"),
+    ],
+)
+def test_what_happens_in_the_clouds_reaches_those_whom_it_concerns(held_demo: HeldDemo, rule: str, name: str, told_on: str) -> None:
+    standings = [one for project in held_demo.answer["statuses"] for one in project["statuses"]]
+    found = next(one for one in standings if (one["rule"], one["name"]) == (rule, name))
+
+    assert found["truth"] is True
+    assert told_on in found["told_on"]
+
+
+def test_a_region_that_is_shut_takes_nothing_back(held_demo: HeldDemo) -> None:
+    triage = next(one for one in held_demo.answer["statuses"] if one["project"] == "triage")
+    deployed = next(one for one in triage["statuses"] if (one["rule"], one["name"]) == ("deployed", "TRIAGE-4"))
+    failed = {one["source"] for project in held_demo.answer["statuses"] for one in project["streams"] if one["failed"]}
+
+    assert failed == {"aws-us"}
+    assert (deployed["truth"], deployed["state"], deployed["shown_on"]) == (None, "on", ["TRIAGE-4"])
 
 
 def test_a_persons_change_is_kept_and_a_foreign_value_left_alone(held_demo: HeldDemo) -> None:
@@ -57,20 +94,48 @@ def test_a_github_issue_and_a_pull_request_carry_labels(held_demo: HeldDemo) -> 
 
 
 def test_every_source_was_read_without_a_failure(held_demo: HeldDemo) -> None:
-    assert {one["source"] for one in held_demo.answer["sources"]} == {"jira", "github", "mlflow"}
+    assert {one["source"] for one in held_demo.answer["sources"]} == {"jira", "github", "mlflow", "aws-eu", "aws-us", "azure-ml"}
     assert {one["state"] for one in held_demo.answer["sources"]} == {"done"}
 
 
 def test_the_commands_that_it_tells_run_from_a_second_terminal_as_they_are(held_demo: HeldDemo, tmp_path: Path) -> None:
-    commands = [line.strip() for line in held_demo.told.splitlines() if line.endswith((" status", " explain LOAN-2"))]
-    shell = {"HOME": str(tmp_path), **held_demo.environ}
-    ended = [subprocess.run(["/bin/sh", "-c", one], cwd=tmp_path, env=shell, capture_output=True, check=False) for one in commands]
+    told = [line.strip() for line in held_demo.told.splitlines() if line.startswith("  ")]
+    script = "\n".join(["set -e", *told])
+    ended = subprocess.run(["/bin/sh", "-c", script], cwd=tmp_path, env={"HOME": str(tmp_path)}, capture_output=True, check=False)
 
-    assert [one.returncode for one in ended] == [0, 0]
-    assert [b"LOAN-2" in one.stdout for one in ended] == [True, True]
+    assert (ended.returncode, len(told)) == (0, 6)
+    assert all(name in ended.stdout for name in (b"CHURN-2", b"DEMAND-2", b"LOAN-2", b"nothing to write"))
     assert "milepost demo --hold" not in held_demo.told
-    assert set(held_demo.environ) == {"MILEPOST_JIRA__USER", "MILEPOST_JIRA__TOKEN", "MILEPOST_GITHUB__TOKEN"}
     assert (held_demo.folder / "milepost.schema.json").is_file()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_environment_of_the_sandbox_is_its_own_and_for_no_other_eyes(held_demo: HeldDemo) -> None:
+    file = held_demo.folder / "environment.sh"
+
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert {"MILEPOST_JIRA__USER", "MILEPOST_JIRA__TOKEN", "MILEPOST_GITHUB__TOKEN"} == {
+        name for name in held_demo.environ if name.startswith("MILEPOST_")
+    }
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+        assert Path(held_demo.environ[name]).parent == held_demo.folder
+
+
+def test_a_first_look_at_it_is_a_screen_or_two_and_names_the_figures(tmp_path: Path) -> None:
+    ended = Desk(tmp_path).run("demo", COLUMNS="100", HOME=str(tmp_path), AWS_PROFILE="of-somebody-else", AZURE_CLIENT_ID="of-hers")
+    lines = ended.out.splitlines()
+    figures = " ".join(ended.out.split())
+    chains = [line.strip() for line in lines if re.search(r" explain [A-Z]+-2$", line)]
+    looks = [subprocess.run(["/bin/sh", "-c", one], cwd=tmp_path, capture_output=True, check=False) for one in chains]
+
+    assert ended.code == 0
+    assert len(lines) <= 125
+    assert [line for line in lines if len(line) > 100 and str(tmp_path) not in line] == []
+    assert re.search(r"\d+ records from 6 sources with \d+ requests\.", figures)
+    assert re.search(r"(\d+) to add, 0 to update, 0 to remove\. \1 values written in \d+ requests", figures)
+    assert "It made 0 requests to write" in figures
+    assert [one.returncode for one in looks] == [0, 0, 0]
+    assert {one.name for one in tmp_path.iterdir()} == {"milepost-demo"}
 
 
 def test_what_it_finds_out_about_fonts_stays_in_its_folder(held_demo: HeldDemo) -> None:

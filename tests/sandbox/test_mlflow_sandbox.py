@@ -16,10 +16,11 @@ import numpy as np
 import pytest
 
 from sandbox.mlflow.datasets import DATASETS, FOLDER, write
+from sandbox.mlflow.fitting import Data
 from sandbox.mlflow.server import RunningServer, ServerFailed, launch
 from sandbox.mlflow.session import tracking
 from sandbox.mlflow.tables import drift_by_feature, null_ratio, population_stability, read_table, serving_sample, without_some
-from sandbox.mlflow.training import Data, Source, TrainedModel, monitor, train
+from sandbox.mlflow.training import Source, TrainedModel, monitor, train
 
 CHURN = Data(FOLDER / "customer_churn.csv", "churned", "https://data.example.com/churn.csv", as_of=date(2026, 10, 1))
 SOURCE = Source("c" * 40, "https://github.com/example/churn")

@@ -8,7 +8,7 @@ import shlex
 import shutil
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -23,11 +23,11 @@ from sync.cli.errors import UsageProblem
 from sync.cli.layout import heading, wrapped
 from sync.cli.options import Globals
 from sync.cli.progress import watching
-from sync.cli.render_plan import plan_lines
-from sync.cli.render_run import applied_lines, pulled_lines
-from sync.cli.render_status import ProjectStatus, look_at, status_documents, status_lines
+from sync.cli.render_demo import planned_lines, read_lines, standing_lines
+from sync.cli.render_status import ProjectStatus, look_at, status_documents
 from sync.cli.session import Session
 from sync.cli.stopping import interruptible
+from sync.cli.style import plural
 from sync.engine import Permission, Run, RunResult
 from sync.outcome import ExitCode
 from sync.pull import PullLimits
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from sandbox.demo import Sandbox
 
 FOLDER = Path("milepost-demo")
+_STARTING = "Starting the sandbox: Jira, GitHub, MLflow, SageMaker and Azure ML; training the models …"
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
@@ -51,8 +52,9 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def exit_code(self) -> ExitCode:
-        """A demo whose second sync writes has failed."""
-        went_well = self.first.exit_code is self.second.exit_code is ExitCode.DONE and self.writes_second == 0
+        """The second sync must miss the one region that is shut, and write nothing."""
+        ended = self.first.exit_code, self.second.exit_code
+        went_well = ended == (ExitCode.DONE, ExitCode.PARTIAL) and self.writes_second == 0
         return ExitCode.DONE if went_well else ExitCode.ERROR
 
 
@@ -67,7 +69,7 @@ def run(globals_: Globals, *, hold: bool, folder: Path | None) -> ExitCode:
     place = (folder or FOLDER).absolute()
     try:
         with interruptible(), _loopback_without_proxy(), claimed(place):
-            session.err.print("Starting the sandbox: Jira, GitHub and MLflow; training the models …", style="dim")
+            session.err.print(_STARTING, style="dim")
             with running(place) as sandbox:
                 shown = _sync_twice(session, sandbox)
                 _show(session, shown, sandbox.config, holding=hold)
@@ -108,7 +110,7 @@ def _behind_a_proxy() -> bool:
 
 
 def _sync_twice(session: Session, sandbox: Sandbox) -> Shown:
-    from sandbox.world import people_disagree
+    from sandbox.world import story
 
     types = ConnectionTypes()
     file = read_project_file(sandbox.config, types)
@@ -119,8 +121,9 @@ def _sync_twice(session: Session, sandbox: Sandbox) -> Shown:
         workspace = build_workspace(file, types, sandbox.environ, database, limits=PullLimits(), wait=timedelta(seconds=60))
         first = _sync(session, workspace)
         writes_first = _writes(sandbox)
-        people_disagree(sandbox.cast)
+        story.after_the_first_sync(sandbox.cast)
         second = _sync(session, workspace)
+        story.in_the_end(sandbox.cast)
         return Shown(
             first=first,
             second=second,
@@ -166,43 +169,66 @@ def _show(session: Session, shown: Shown, config: Path, *, holding: bool) -> Non
 def _lines(shown: Shown, config: Path, width: int) -> Iterator[Text]:
     yield heading("1  What was read", width)
     yield Text()
-    yield from pulled_lines(shown.first.pulled, width)
+    yield from read_lines(shown.first.pulled, width)
     yield Text()
-    yield heading("2  The plan: what should be shown, less what is", width)
+    yield heading("2  The plan, and what was written", width)
     yield Text()
-    yield from plan_lines(shown.first.projects, width)
-    yield Text()
-    yield heading("3  What was written", width)
-    yield Text()
-    yield from applied_lines(shown.first.projects, width)
-    yield Text()
-    yield heading("4  The statuses, after somebody took an alert off a ticket", width)
-    yield Text()
-    yield from status_lines(shown.statuses, width, everything=False)
-    yield Text()
-    yield heading("5  The second sync", width)
-    yield Text()
-    yield from applied_lines(shown.second.projects, width)
-    yield Text()
+    yield from planned_lines(shown.first.projects, width)
     values = sum(run.applied.count("done") for run in shown.first.projects if run.applied is not None)
-    made = f"The first sync wrote {values} values in {shown.writes_first} requests, which also made the labels"
-    yield from wrapped(Text(f"{made}; the second made {shown.writes_second} requests to write.", style="bold"), width)
+    made = f"{plural(values, 'value')} written in {plural(shown.writes_first, 'request')}, which also made the labels."
+    yield from wrapped(made, width)
+    yield Text()
+    yield heading("3  Then somebody took an alert off LOAN-2, and AWS shut one region: the statuses", width)
+    yield Text()
+    yield from standing_lines(shown.statuses, width)
+    yield Text()
+    yield heading("4  The second sync", width)
+    yield Text()
+    why = "" if shown.writes_second else ": no fact has changed, and what is not known takes nothing back"
+    yield from wrapped(Text(f"It made {plural(shown.writes_second, 'request')} to write{why}.", style="bold"), width)
+    yield Text()
+    yield heading("5  Why, link by link", width)
+    yield Text()
+    for command, way in _chains(config):
+        yield Text(f"  {command}")
+        yield from wrapped(Text(way, style="dim"), width, indent=6)
+    yield Text()
     yield Text(f"The project file: {config}")
+
+
+def _chains(config: Path) -> Sequence[tuple[str, str]]:
+    """The commands that show a whole chain, one on each platform, and what they show."""
+    explain = f"{_program()} -c {shlex.quote(str(config))} explain"
+    return [
+        (f"{explain} CHURN-2", "SageMaker: ticket, pull request, commit, training job, model package, endpoint"),
+        (f"{explain} DEMAND-2", "Azure Machine Learning: ticket, pull request, commit, job, model, endpoint"),
+        (f"{explain} LOAN-2", "MLflow: ticket, pull request, commit, run, model version with its alias, monitor"),
+    ]
 
 
 def _hold(sandbox: Sandbox) -> None:
     """Keeps the sandbox running until Ctrl-C or SIGTERM."""
-    environ = {**sandbox.environ, **({"NO_PROXY": os.environ["NO_PROXY"]} if _behind_a_proxy() else {})}
-    exports = "".join(f"  export {name}={shlex.quote(value)}\n" for name, value in environ.items())
+    variables = _written_variables(sandbox)
     milepost = f"{_program()} -c {shlex.quote(str(sandbox.config))}"
+    explains = "".join(f"  {command}\n" for command, _ in _chains(sandbox.config))
     sys.stderr.write(
-        f"\nThe sandbox runs until Ctrl-C. In a second terminal:\n\n{exports}  {milepost} status\n  {milepost} explain LOAN-2\n\n"
+        "\nThe sandbox runs until Ctrl-C, and AWS has let Milepost in again. In a second terminal:\n\n"
+        f"  . {shlex.quote(str(variables))}\n  {milepost} status\n  {milepost} sync\n{explains}\n"
     )
     sys.stderr.flush()
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
         sys.stderr.write("\nStopping the sandbox.\n")
+
+
+def _written_variables(sandbox: Sandbox) -> Path:
+    """A file beside the project file that gives a shell what the commands need in their environment."""
+    environ = {**sandbox.environ, **({"NO_PROXY": os.environ["NO_PROXY"]} if _behind_a_proxy() else {})}
+    path = sandbox.config.with_name("environment.sh")
+    path.touch(mode=0o600)
+    path.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in environ.items()), encoding="utf-8")
+    return path
 
 
 def _program() -> str:
