@@ -19,12 +19,12 @@ _FORMS: tuple[tuple[Form, str], ...] = (
     ("run", r"run/(?P<a>[^/\s]+)"),
     ("model_version", r"model/(?P<a>[^\s]+)/(?P<b>[^/\s]+)"),
     ("dataset", r"dataset/(?P<a>[^\s]+)"),
-    ("deployment", r"deployment/(?P<a>[^\s]+)"),
+    ("deployment", r"(?:deployment|endpoint)/(?P<a>[^\s]+)"),
     ("item", r"(?P<a>[A-Z][A-Z0-9_]*)-(?P<b>[1-9]\d{0,9})"),
 )
 _FIX = (
     "write source:what, such as jira:ML-42, github:example/churn#12, github:example/churn@<sha>, mlflow:run/<id>, "
-    "mlflow:model/<name>/<version>, mlflow:dataset/<name> or aws-eu:deployment/<name>"
+    "mlflow:model/<name>/<version>, mlflow:dataset/<name> or aws-eu:endpoint/<name>"
 )
 
 

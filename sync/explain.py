@@ -19,10 +19,8 @@ from mappings.model import (
     Entity,
     ModelVersion,
     Observation,
-    Project,
     Ref,
     Run,
-    WorkItem,
 )
 from mappings.tags import TagNames
 from sync.assess import Assessment
@@ -30,8 +28,8 @@ from sync.chain import MAX_BRANCHES, Node, chain, title_of
 from sync.derive import Standing
 from sync.graph import Graph
 from sync.known import Known
-from sync.link import resolve
-from sync.names import name_of
+from sync.link import bearers_of
+from sync.names import models_named_by, name_of, names_of
 from sync.recipients import Delivery, deliver, why_untold
 from sync.showing import shown_on, state_seen
 from sync.tagged import named_shas
@@ -85,22 +83,36 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
 
 def find_subjects(assessment: Assessment, text: str) -> Sequence[Entity]:
     """The entities that a person may mean by a key, a name, an address or a ref, or as `links:` of the project file says it; else
-    by the beginning of a sha or run id; else those that name a commit of which nothing more is known."""
+    by what an endpoint calls the models behind it; else by the beginning of a sha or run id; else those that name a commit of which
+    nothing more is known. Of a monitor, its newest result on each subject."""
     wanted = text.strip().casefold()
     if not wanted:
         return []
     entities = sorted(assessment.graph.entities.values(), key=lambda entity: entity.ref)
-    exact = [one for one in entities if any(wanted == name.casefold() for name in _names(one))]
+    exact = [one for one in entities if any(wanted == name.casefold() for name in names_of(one))]
     if exact:
-        return exact
-    declared = resolve(text.strip(), Known(entities)) if ":" in wanted else None
-    if declared is not None:
-        return [assessment.graph.entities[declared]]
-    if len(wanted) < SHORTEST_PREFIX:
-        return []
+        return _newest(exact, wanted)
+    declared = bearers_of(text.strip(), Known(entities)) if ":" in wanted else ()
+    if declared:
+        return _newest([assessment.graph.entities[ref] for ref in declared], wanted)
+    serving = [one for one in entities if isinstance(one, Deployment) and wanted in map(str.casefold, models_named_by(one))]
+    if serving or len(wanted) < SHORTEST_PREFIX:
+        return serving
     names = assessment.project.view.tags
     begun = [one for one in entities if isinstance(one, Commit | Run) and one.ref.id.rpartition("/")[2].startswith(wanted)]
     return begun or [one for one in entities if any(sha.startswith(wanted) or wanted.startswith(sha) for sha in _shas(one, names))]
+
+
+def _newest(found: Sequence[Entity], wanted: str) -> Sequence[Entity]:
+    """Without the results of monitors that newer ones have replaced, unless one is named itself."""
+    newest: dict[Hashable, Observation] = {}
+    for one in found:
+        if isinstance(one, Observation) and wanted not in (str(one.ref).casefold(), one.ref.id.casefold()):
+            key = (one.subject, one.kind, one.monitor, one.ref.source)
+            if key not in newest or newest[key].observed_at <= one.observed_at:
+                newest[key] = one
+    kept = {one.ref for one in newest.values()}
+    return [one for one in found if not kept or not isinstance(one, Observation) or one.ref in kept]
 
 
 def _shas(entity: Entity, names: TagNames) -> Sequence[str]:
@@ -115,29 +127,9 @@ def _shas(entity: Entity, names: TagNames) -> Sequence[str]:
 
 def all_names(assessment: Assessment) -> Iterator[str]:
     """What the entities of a project are called, for suggestions."""
-    return (name_of(one) for one in assessment.graph.entities.values())
-
-
-def _names(entity: Entity) -> Iterator[str]:
-    """Everything that a person may call an entity."""
-    yield from (name_of(entity), str(entity.ref), entity.ref.id)
-    if entity.url is not None:
-        yield entity.url
-    match entity:
-        case Project():
-            yield entity.key
-        case WorkItem():
-            yield from entity.former_keys
-        case Commit():
-            yield entity.sha
-        case Run():
-            yield entity.name or entity.run_id
-        case ModelVersion():
-            yield from (entity.name, f"{entity.name}/{entity.version}", f"{entity.name} {entity.version}")
-        case Dataset():
-            yield from (entity.name, name_of(entity).removeprefix("dataset "))
-        case Deployment():
-            yield entity.endpoint
+    for one in assessment.graph.entities.values():
+        yield name_of(one)
+        yield from (one.endpoint,) if isinstance(one, Deployment) else (one.name,) if isinstance(one, Dataset) else ()
 
 
 class Explainer:

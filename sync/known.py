@@ -12,6 +12,7 @@ from mappings.model import (
     ChangeRequest,
     Commit,
     Confidence,
+    Dataset,
     Deployment,
     Entity,
     Link,
@@ -41,6 +42,7 @@ class Known:
         self.runs: list[Run] = []
         self.versions: list[ModelVersion] = []
         self.deployments: list[Deployment] = []
+        self.datasets: list[Dataset] = []
         self.observations: list[Observation] = []
         self.refs: set[Ref] = set()
         rooms: Mapping[type[Entity], Callable[..., None]] = {
@@ -50,6 +52,7 @@ class Known:
             Run: self.runs.append,
             ModelVersion: self.versions.append,
             Deployment: self.deployments.append,
+            Dataset: self.datasets.append,
             Observation: self.observations.append,
         }
         for entity in sorted(entities, key=lambda entity: entity.ref):

@@ -17,6 +17,7 @@ from sync.graph import Graph
 from sync.known import Known
 from sync.lineage import LooseEnd, by_sha, followed, implemented_by, loose_ends, weigh
 from sync.mentions import mentions
+from sync.names import forms_of
 from sync.project import DeclaredLink, ProjectView
 from sync.tagged import tagged
 
@@ -130,29 +131,47 @@ def _observations(known: Known) -> Iterator[Link]:
 
 def _declared(known: Known, declared: Sequence[DeclaredLink], findings: list[str]) -> Iterator[Link]:
     for one in declared:
-        ends = [resolve(text, known) for text in (one.source, one.target)]
-        for text, end in zip((one.source, one.target), ends, strict=True):
-            if end is None:
-                findings.append(f"links: {text} is nothing that is known (yet); the declared link is left out")
-        if ends[0] is not None and ends[1] is not None:
+        ends = [bearers_of(text, known) for text in (one.source, one.target)]
+        for text, found in zip((one.source, one.target), ends, strict=True):
+            if len(found) != 1:
+                findings.append(f"links: {text} {_misfit(found)}; the declared link is left out")
+        if len(ends[0]) == len(ends[1]) == 1:
             because = one.note or "declared in the project file"
-            yield Link(source=ends[0], relation=one.relation, target=ends[1], because=because, confidence="declared")
+            yield Link(source=ends[0][0], relation=one.relation, target=ends[1][0], because=because, confidence="declared")
+
+
+def _misfit(found: Sequence[Ref]) -> str:
+    if not found:
+        return "is nothing that is known (yet)"
+    return f"may mean {len(found)} things, such as {' or '.join(ref.id for ref in found[:2])}: write the whole of one after the /"
 
 
 def resolve(text: str, known: Known) -> Ref | None:
-    """What a text names, if exactly one known entity bears it: `jira:ML-42`, `github:example/churn#12`,
-    `github:example/churn@<sha>`, `mlflow:run/<id>`, `mlflow:model/<name>/<version>` or any ref as `source:kind:id`."""
+    """What a text names, if exactly one known entity bears it."""
+    found = bearers_of(text, known)
+    return found[0] if len(found) == 1 else None
+
+
+def bearers_of(text: str, known: Known) -> Sequence[Ref]:
+    """What a text may name: `jira:ML-42`, `github:example/churn#12`, `github:example/churn@<sha>`, `mlflow:run/<id>`,
+    `mlflow:model/<name>/<version>`, `mlflow:dataset/<name>`, `aws-eu:endpoint/<name>`, `aws-eu:deployment/<name>` or any ref as
+    `source:kind:id`. An id that is written whole means nothing else."""
     source, _, name = text.partition(":")
-    bearers = {ref for ref in _bearers(source, name, known) if ref.source == source}
-    return bearers.pop() if len(bearers) == 1 else None
+    whole = [ref for ref in _refs(source, name) if ref in known.refs]
+    return whole[:1] or sorted({ref for ref in _bearers(name, known) if ref.source == source})
 
 
-def _bearers(source: str, name: str, known: Known) -> Iterator[Ref]:
-    kind, _, ident = name.partition("/")
-    kinds = {"run": "run", "model": "model_version"}
-    for ref in (Ref(source, kinds.get(kind, ""), ident), Ref(source, *name.partition(":")[::2])):
-        if ref in known.refs:
-            yield ref
+def _refs(source: str, name: str) -> Iterator[Ref]:
+    form, _, ident = name.partition("/")
+    kinds = {"run": "run", "model": "model_version", "dataset": "dataset", "deployment": "deployment", "endpoint": "deployment"}
+    yield Ref(source, kinds.get(form, ""), ident)
+    yield Ref(source, *name.partition(":")[::2])
+
+
+def _bearers(name: str, known: Known) -> Iterator[Ref]:
+    wanted = name.casefold()
+    named: Sequence[Entity] = [*known.deployments, *known.datasets] if "/" in name else ()
+    yield from (one.ref for one in named if any(wanted == form.casefold() for form in forms_of(one)))
     yield from (item.ref for item in known.by_key.get(name.upper(), ()))
     if name.upper() in known.changes_by_key:
         yield known.changes_by_key[name.upper()].ref

@@ -1,6 +1,8 @@
-"""What people call an entity."""
+"""What people call an entity, and by what else it is found."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from mappings.model import (
     ChangeRequest,
@@ -40,3 +42,48 @@ def name_of(entity: Entity) -> str:
         case Project() | Milestone() | Experiment():
             return entity.name
     return str(entity.ref)
+
+
+def names_of(entity: Entity) -> Iterator[str]:
+    """Everything that a person may call an entity."""
+    yield from (name_of(entity), str(entity.ref), entity.ref.id)
+    if entity.url is not None:
+        yield entity.url
+    match entity:
+        case Project():
+            yield entity.key
+        case WorkItem():
+            yield from entity.former_keys
+        case Commit():
+            yield entity.sha
+        case Run():
+            yield entity.name or entity.run_id
+        case ModelVersion():
+            yield from (entity.name, f"{entity.name}/{entity.version}", f"{entity.name} {entity.version}")
+        case Dataset():
+            yield from (entity.name, name_of(entity).removeprefix("dataset "))
+        case Deployment():
+            yield from (entity.endpoint, f"deployment {entity.endpoint}")
+    yield from forms_of(entity)
+
+
+def forms_of(entity: Entity) -> Iterator[str]:
+    """What follows the source and a colon in `links:` of the project file, of what has no key and no number."""
+    match entity:
+        case Run():
+            yield f"run/{entity.run_id}"
+        case ModelVersion():
+            yield f"model/{entity.name}/{entity.version}"
+        case Dataset():
+            yield from (f"dataset/{entity.name}", f"dataset/{entity.ref.id}")
+        case Deployment():
+            called = dict.fromkeys((entity.endpoint, entity.ref.id))
+            yield from (f"{word}/{name}" for word in ("endpoint", "deployment") for name in called)
+        case Observation():
+            yield f"monitor/{entity.monitor}"
+
+
+def models_named_by(deployment: Deployment) -> Iterator[str]:
+    """What the source calls the models behind a deployment, alone and after its endpoint."""
+    for share in deployment.models:
+        yield from (share.name, f"{deployment.endpoint}/{share.name}")

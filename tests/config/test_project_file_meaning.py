@@ -180,6 +180,10 @@ def test_a_text_ref_reads_back(text: str, ref: TextRef) -> None:
     assert str(ref) == text
 
 
+def test_an_endpoint_is_a_deployment() -> None:
+    assert TextRef.parse("aws-eu:endpoint/churn-prod") == TextRef.parse("aws-eu:deployment/churn-prod")
+
+
 @pytest.mark.parametrize(
     "text", ["", "jira", "jira:", "ML-42", "Jira:ML-42", "jira:ml-42", "jira:ML-0", "github:a/b#0", "github:a/b@xyz", "x:run/"]
 )

@@ -114,5 +114,6 @@ def unknown_subject(text: str, names: Iterable[str]) -> UsageProblem:
     close = nearest(text, names)
     meant = f"did you mean {close}? Else " if close is not None else ""
     return UsageProblem(
-        f"nothing known is called {text!r}", f"{meant}pull first, or name it as CHURN-42, example/churn#12 or by its address"
+        f"nothing known is called {text!r}",
+        f"{meant}pull first, or name it as CHURN-42, example/churn#12, endpoint/churn-prod, dataset/customers or by its address",
     )
