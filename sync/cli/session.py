@@ -22,8 +22,9 @@ from sync.build import ConnectionTypes, build_workspace, open_store, read_projec
 from sync.cli.consoles import Paper, write_out
 from sync.cli.errors import UsageProblem, problem_lines
 from sync.cli.installed import require_extras
-from sync.cli.layout import clean, show
+from sync.cli.layout import clean, show, wrapped
 from sync.cli.options import Globals, Output
+from sync.cli.style import plural
 from sync.listings import ScopedProject
 from sync.logging import configure_logging
 from sync.pull import PullLimits
@@ -31,6 +32,9 @@ from sync.renaming import as_remembered
 from sync.savedplan import may_hold_plan
 from sync.store.connect import Database
 from sync.workspace import Workspace
+
+MANY_ALIKE = 3
+"""Of so many warnings that ask for the same, each is shown; the rest is counted."""
 
 
 class Session:
@@ -71,9 +75,13 @@ class Session:
 
     @cached_property
     def file(self) -> ProjectFile:
-        """The project file; its warnings are shown once."""
+        """The project file. Its warnings are shown once, of many alike the first ones; `milepost rules lint` shows all."""
         file = read_project_file(self.path, self.types)
-        self.show_problems(file.findings)
+        few = first_of_each(file.findings)
+        self.show_problems(few)
+        if more := len(file.findings) - len(few):
+            text = Text(f"{plural(more, 'more warning')} asking for the same: milepost rules lint shows all", style="yellow")
+            show(self.err, wrapped(text, self.err.width, hanging=2))
         return file
 
     def show_problems(self, problems: Sequence[Problem]) -> None:
@@ -122,6 +130,17 @@ class Session:
         """The same, by what the store knows of them now: for commands that only look."""
         with workspace.database.read() as tx:
             return as_remembered(tx, self.chosen(workspace), workspace.projects)
+
+
+def first_of_each(problems: Sequence[Problem]) -> Sequence[Problem]:
+    """The first `MANY_ALIKE` of those that have the same fix."""
+    alike: dict[str | None, int] = {}
+    found: list[Problem] = []
+    for problem in problems:
+        alike[problem.fix] = alike.get(problem.fix, 0) + 1
+        if alike[problem.fix] <= MANY_ALIKE:
+            found.append(problem)
+    return found
 
 
 def duration(option: str, text: str) -> timedelta:

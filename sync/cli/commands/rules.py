@@ -13,7 +13,7 @@ from config.problems import ConfigError
 from config.statuses import effective_statuses
 from mappings.rules import StatusRule
 from sync.assess import assess
-from sync.build import project_file_schema
+from sync.build import project_file_schema, read_project_file
 from sync.cli.age import is_unread
 from sync.cli.consoles import write_out
 from sync.cli.layout import columns, wrapped
@@ -40,7 +40,8 @@ def run(globals_: Globals, command: str) -> ExitCode:
 def _lint(session: Session) -> ExitCode:
     """Errors are the answer here, so JSON holds them as well."""
     try:
-        file = session.file
+        file = read_project_file(session.path, session.types)
+        session.show_problems(file.findings)
     except ConfigError as error:
         if not session.wants_json:
             raise
