@@ -26,10 +26,9 @@ class SystemData(_Record, frozen=True):
 
 
 class _Resource(_Record, frozen=True):
-    """A version's `name` is the version; whose it is, the `id` tells."""
+    """A version's `name` is the version."""
 
     name: str
-    id: str = ""
     system_data: SystemData | None = None
 
 
