@@ -54,6 +54,23 @@ def test_what_was_pruned_does_not_come_back(office: Office) -> None:
     assert stored(office) == ["late/1"]
 
 
+def test_what_a_deleted_run_has_found_stays_history(office: Office) -> None:
+    office.only_the_shelf()
+    office.list_all_each_time()
+    office.projects["churn"]["drift"] = {"metrics": {"drift.*": {"lte": 0.2}}}
+    with office.database.read() as tx:
+        now = office.database.now(tx)
+    watched(office, "churn", now - timedelta(days=1))
+    office.sync()
+    del office.shelf.things[Ref("shelf", "run", "churn-watch")]
+
+    (run,) = office.sync().projects
+
+    graph = run.assessment.graph
+    assert graph.of(Run) == []
+    assert [(one.monitor, one.outcome) for one in graph.of(Observation)] == [("drift.psi", "failed")]
+
+
 def test_what_the_project_no_longer_goes_by_counts_no_longer(office: Office) -> None:
     office.only_the_shelf()
     with office.database.read() as tx:
