@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -16,8 +17,9 @@ from mappings.rules import StatusRule, lint
 AT = "statuses"
 
 
+@cache
 def shipped_statuses() -> Mapping[str, Mapping[str, Any]]:
-    """The rules of `mappings/statuses.yaml` as written, by id, in their order."""
+    """The rules of `mappings/statuses.yaml` as written, by id, in their order; read once in a process."""
     raw = files("mappings").joinpath("statuses.yaml").read_bytes()
     rules: Sequence[Mapping[str, Any]] = parse_any_yaml(raw, "statuses.yaml").root.plain()
     return {rule["id"]: rule for rule in rules}

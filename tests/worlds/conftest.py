@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import gc
 import json
 import sqlite3
 import sys
@@ -17,7 +15,6 @@ from sqlalchemy import event
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from config.statuses import shipped_statuses
 from mappings.rules import StatusRule
 from sandbox.github import GitHub
 from sandbox.jira import JiraCloud
@@ -54,24 +51,6 @@ NewWorld = Callable[[str], AbstractContextManager[World]]
 @pytest.fixture(autouse=True)
 def _trust_one_authority(one_authority: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811 - asks for the fixture
     monkeypatch.setenv("SSL_CERT_FILE", str(one_authority))
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _what_was_imported_is_no_garbage() -> Iterator[None]:
-    """Looking through every imported module again and again takes a tenth of a world's time."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _what_is_shipped_is_read_once() -> Iterator[None]:
-    """To read the shipped statuses again for every project file takes some hundredths of a world's time."""
-    read_once = functools.cache(shipped_statuses)
-    with pytest.MonkeyPatch.context() as patch:
-        for reader in ("config.statuses", "config.load"):
-            patch.setattr(f"{reader}.shipped_statuses", read_once)
-        yield
 
 
 def _need_not_survive(connection: sqlite3.Connection, _: object) -> None:
