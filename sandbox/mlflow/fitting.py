@@ -44,8 +44,9 @@ class Data:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model, the whole table that three quarters of it was fitted on, and what it is worth on the rest."""
+    """A model, its data as the whole table of which it was fitted on three quarters, and what it is worth on the rest."""
 
+    data: Data
     model: Pipeline
     table: pd.DataFrame
     columns: Sequence[str]
@@ -60,7 +61,7 @@ def fit(data: Data, algorithm: Algorithm, *, features: Sequence[str] | None = No
     columns = list(features or [column for column in table.columns if column != data.target])
     fitted_on, judged_on = train_test_split(table, test_size=0.25, random_state=seed)
     model = _pipeline(algorithm, seed).fit(fitted_on[columns], fitted_on[data.target])
-    return Fitted(model, table, columns, _validation(model, judged_on[columns], judged_on[data.target]))
+    return Fitted(data, model, table, columns, _validation(model, judged_on[columns], judged_on[data.target]))
 
 
 def ranking(model: Pipeline, features: pd.DataFrame, truth: pd.Series) -> float:

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sandbox.mlflow.fitting import Data, Fitted, packed
+from sandbox.mlflow.fitting import Fitted, packed
 from sandbox.sagemaker.server import AwsRegion
 from sandbox.world.cast import Work
 
 IMAGE = "123456789012.dkr.ecr.example.com/sklearn:1"
 PRODUCTION = ({"Key": "environment", "Value": "production"},)
 
-_MACHINE = {"InstanceCount": 1, "InstanceType": "ml.m5.large"}
-_WITH_DISK = {**_MACHINE, "VolumeSizeInGB": 20}
+_JOB = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 20}
+_VARIANT = {"InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
 
 
 class Studio:
@@ -33,18 +33,18 @@ class Studio:
     def __exit__(self, *_error: object) -> None:
         self._sagemaker.close()
 
-    def train(self, job: str, work: Work, data: Data, fitted: Fitted, *, at: datetime | None = None) -> str:
+    def train(self, job: str, work: Work, fitted: Fitted, *, at: datetime | None = None) -> str:
         """A training job that made the fitted model from the work's last commit, and its files. The job's ARN."""
-        table, output = f"data/{data.csv.name}", "models"
+        table, output = f"data/{fitted.data.csv.name}", "models"
         source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{self._bucket}/{table}", "S3DataDistributionType": "FullyReplicated"}
-        self.region.put(self._bucket, table, data.csv.read_bytes())
+        self.region.put(self._bucket, table, fitted.data.csv.read_bytes())
         arn: str = self._sagemaker.create_training_job(
             TrainingJobName=job,
             AlgorithmSpecification={"TrainingImage": IMAGE, "TrainingInputMode": "File"},
             RoleArn=self._role,
             InputDataConfig=[{"ChannelName": "train", "DataSource": {"S3DataSource": source}}],
             OutputDataConfig={"S3OutputPath": f"s3://{self._bucket}/{output}"},
-            ResourceConfig=_WITH_DISK,
+            ResourceConfig=_JOB,
             StoppingCondition={"MaxRuntimeInSeconds": 3600},
             Tags=[{"Key": "git_sha", "Value": work.head}],
         )["TrainingJobArn"]
@@ -88,7 +88,7 @@ class Studio:
             "MonitoringOutputConfig": {
                 "MonitoringOutputs": [{"S3Output": {"S3Uri": f"s3://{self._bucket}/monitors", "LocalPath": "/opt/output"}}]
             },
-            "MonitoringResources": {"ClusterConfig": _WITH_DISK},
+            "MonitoringResources": {"ClusterConfig": _JOB},
             "MonitoringAppSpecification": {"ImageUri": IMAGE},
             "RoleArn": self._role,
         }
@@ -103,6 +103,3 @@ class Studio:
         status = "CompletedWithViolations" if violations else "Completed"
         self.region.run_monitor(schedule, status, list(violations), bucket=self._bucket)
         self.region.alert(schedule, "InAlert" if violations else "OK")
-
-
-_VARIANT = {"InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}

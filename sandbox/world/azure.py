@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from sandbox.azureml import AzureMLSite, documents
-from sandbox.mlflow.fitting import Data, Fitted
+from sandbox.mlflow.fitting import Fitted
 from sandbox.mlflow.tables import distance_by_feature, serving_sample
 from sandbox.world.cast import Work
 
@@ -20,9 +20,9 @@ class Workspace:
         self._site = site
         self._host = repository_host
 
-    def train(self, job: str, work: Work, data: Data, fitted: Fitted, *, at: datetime | None = None) -> None:
+    def train(self, job: str, work: Work, fitted: Fitted, *, at: datetime | None = None) -> None:
         """A job that made the fitted model from the work's last commit."""
-        asset = data.csv.stem.replace("_", "-")
+        asset = fitted.data.csv.stem.replace("_", "-")
         self._site.put(f"data/{asset}/versions/1", documents.data_version(f"azureml://datastores/example/paths/{asset}"), at=at)
         self._site.put(
             f"jobs/{job}",
@@ -52,10 +52,10 @@ class Workspace:
             state = "Failed" if name == failed else "Succeeded"
             self._site.put(f"onlineEndpoints/{endpoint}/deployments/{name}", documents.online_deployment(model, state=state))
 
-    def watch(self, endpoint: str, deployment: str, data: Data, fitted: Fitted, *, shift: float) -> None:
+    def watch(self, endpoint: str, deployment: str, fitted: Fitted, *, shift: float) -> None:
         """A monitor that has just compared what a deployment was asked with its training data; the sample is moved by `shift`."""
         schedule = f"{endpoint}-watch"
-        sample = serving_sample(fitted.table, data.target, rows=500, shift=shift, seed=11)
+        sample = serving_sample(fitted.table, fitted.data.target, rows=500, shift=shift, seed=11)
         distances = distance_by_feature(fitted.table, sample)
         worst = max(distances, key=lambda feature: distances[feature])
         target = f"{self._site.workspace.root}/onlineEndpoints/{endpoint}/deployments/{deployment}"

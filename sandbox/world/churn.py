@@ -3,12 +3,11 @@ business customers, and an endpoint that nobody can trace."""
 
 from __future__ import annotations
 
-from sandbox.mlflow.fitting import fit
+from sandbox.mlflow.fitting import Data, fit
 from sandbox.mlflow.tables import drift_by_feature, read_table, serving_sample
 from sandbox.world.aws import IMAGE, Studio
 from sandbox.world.cast import Cast, data_of, propose
 
-_DATA = data_of("customer_churn", "churned")
 _REPOSITORY = "example/churn"
 _MODEL = "churn-classifier"
 
@@ -38,7 +37,7 @@ def happen(cast: Cast) -> None:
 def _released(cast: Cast, studio: Studio, ticket: str, what: str, group: str, features: list[str] | None = None) -> str:
     """A merged pull request, a training job from it, and its approved package."""
     work = propose(cast.github, _REPOSITORY, f"feature/{ticket.lower()}-{what}", f"{ticket} Train for {what.replace('-', ' ')}")
-    job = studio.train(f"churn-{what}", work, _DATA, fit(_DATA, "logistic", features=features))
+    job = studio.train(f"churn-{what}", work, fit(_data(), "logistic", features=features))
     cast.github.merge(_REPOSITORY, work.number, "squash")
     return studio.register(group, job)
 
@@ -47,14 +46,15 @@ def _waits(cast: Cast, studio: Studio, ticket: str) -> None:
     """A package that nobody has approved for nine days, from a pull request that is still open."""
     with cast.on_the_day(9) as then:
         work = propose(cast.github, _REPOSITORY, f"feature/{ticket.lower()}-forest", f"{ticket} Try a forest", reviewed=False)
-        job = studio.train("churn-forest", work, _DATA, fit(_DATA, "forest"), at=then)
+        job = studio.train("churn-forest", work, fit(_data(), "forest"), at=then)
         studio.region.date_package(studio.register(_MODEL, job, approved=False), then)
 
 
 def _drift(*, shift: float) -> list[dict[str, str]]:
     """What Model Monitor reports of each feature that moved too far in a sample of what the endpoint was asked."""
-    table = read_table(_DATA.csv)
-    moved = drift_by_feature(table, serving_sample(table, _DATA.target, rows=500, shift=shift, seed=11))
+    data = _data()
+    table = read_table(data.csv)
+    moved = drift_by_feature(table, serving_sample(table, data.target, rows=500, shift=shift, seed=11))
     return [
         {
             "feature_name": feature,
@@ -64,3 +64,7 @@ def _drift(*, shift: float) -> list[dict[str, str]]:
         for feature, distance in moved.items()
         if distance > 0.2
     ]
+
+
+def _data() -> Data:
+    return data_of("customer_churn", "churned")

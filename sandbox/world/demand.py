@@ -5,11 +5,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sandbox.mlflow.fitting import fit
+from sandbox.mlflow.fitting import Data, fit
 from sandbox.world.azure import Workspace
 from sandbox.world.cast import Cast, data_of, propose, train_with_mlflow
 
-_DATA = data_of("demand_forecast", "units_sold")
 _REPOSITORY = "example/demand"
 
 
@@ -27,13 +26,13 @@ def happen(cast: Cast) -> None:
 
 
 def _in_production(cast: Cast, workspace: Workspace, ticket: str, then: datetime) -> None:
-    fitted = fit(_DATA, "ridge")
+    fitted = fit(_data(), "ridge")
     work = propose(cast.github, _REPOSITORY, f"{ticket.lower()}-weekly", f"{ticket} Weekly forecast")
-    workspace.train("weekly-forecast", work, _DATA, fitted, at=then)
+    workspace.train("weekly-forecast", work, fitted, at=then)
     cast.github.merge(_REPOSITORY, work.number, "rebase")
     model = workspace.register("demand-forecast", 1, "weekly-forecast", at=then)
     workspace.deploy("demand-production", {"blue": model}, {"blue": 100})
-    workspace.watch("demand-production", "blue", _DATA, fitted, shift=0.9)
+    workspace.watch("demand-production", "blue", fitted, shift=0.9)
 
 
 def _spoiled(cast: Cast, ticket: str) -> None:
@@ -46,7 +45,11 @@ def _spoiled(cast: Cast, ticket: str) -> None:
 
 def _not_served(cast: Cast, workspace: Workspace, ticket: str) -> None:
     work = propose(cast.github, _REPOSITORY, f"{ticket.lower()}-stores", f"{ticket} Forecast by store")
-    workspace.train("store-forecast", work, _DATA, fit(_DATA, "ridge", seed=3))
+    workspace.train("store-forecast", work, fit(_data(), "ridge", seed=3))
     cast.github.merge(_REPOSITORY, work.number, "squash")
     model = workspace.register("store-forecast", 1, "store-forecast")
     workspace.deploy("demand-stores", {"green": model}, {}, failed="green")
+
+
+def _data() -> Data:
+    return data_of("demand_forecast", "units_sold")

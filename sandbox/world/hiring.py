@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from sandbox.mlflow.fitting import Fitted, fit
+from sandbox.mlflow.fitting import Data, Fitted, fit
 from sandbox.world.aws import Studio
 from sandbox.world.cast import Cast, data_of, propose, without
 
-_DATA = data_of("candidate_ranking", "invited")
 _REPOSITORY = "example/hiring"
 _GROUP = "group"
 _MOST_APART = 0.1
@@ -16,9 +15,9 @@ def happen(cast: Cast) -> None:
     ticket = cast.jira.add_issue("HIRING", "Rank applications", status="In Progress", assignee="Grace Sample")
     cast.jira.add_issue("HIRING", "Review of data protection", labels=["data-protection-review"], assignee="Ada Example")
     work = propose(cast.github, _REPOSITORY, f"{ticket.lower()}-rank", f"{ticket} Rank applications")
-    fitted = fit(_DATA, "logistic", features=without(_DATA, _GROUP))
+    fitted = fit(_data(), "logistic", features=without(_data(), _GROUP))
     with Studio(cast.ireland, "hiring") as studio:
-        job = studio.train("hiring-ranking", work, _DATA, fitted)
+        job = studio.train("hiring-ranking", work, fitted)
         cast.github.merge(_REPOSITORY, work.number, "merge")
         studio.deploy("hiring-production", [{"ModelPackageName": studio.register("candidate-ranking", job)}])
         studio.watch("hiring-production", "ModelBias", _unfairness(fitted))
@@ -36,3 +35,7 @@ def _unfairness(fitted: Fitted) -> list[dict[str, str]]:
         "description": f"Value {apart:.6g} does not meet the constraint [-{_MOST_APART}, {_MOST_APART}]",
     }
     return [violation] if apart > _MOST_APART else []
+
+
+def _data() -> Data:
+    return data_of("candidate_ranking", "invited")

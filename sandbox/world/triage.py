@@ -3,13 +3,12 @@ number, and a field that somebody filled before Milepost came."""
 
 from __future__ import annotations
 
-from sandbox.mlflow.fitting import fit
+from sandbox.mlflow.fitting import Data, fit
 from sandbox.mlflow.training import unreadable_monitor
 from sandbox.world.aws import IMAGE, Studio
 from sandbox.world.cast import Cast, data_of, propose, train_with_mlflow
 from sandbox.world.places import FIELD
 
-_DATA = data_of("document_triage", "queue")
 _REPOSITORY = "example/triage"
 
 
@@ -26,7 +25,7 @@ def happen(cast: Cast) -> None:
 def _letters(cast: Cast, studio: Studio, ticket: str) -> None:
     """Trained and served by SageMaker."""
     work = propose(cast.github, _REPOSITORY, f"{ticket.lower()}-letters", f"{ticket} Sort letters")
-    job = studio.train("triage-letters", work, _DATA, fit(_DATA, "logistic"))
+    job = studio.train("triage-letters", work, fit(_data(), "logistic"))
     cast.github.merge(_REPOSITORY, work.number, "squash")
     studio.deploy("triage-letters", [{"ModelPackageName": studio.register("letter-triage", job)}])
 
@@ -34,9 +33,13 @@ def _letters(cast: Cast, studio: Studio, ticket: str) -> None:
 def _documents(cast: Cast, studio: Studio, ticket: str) -> None:
     """Trained and registered with MLflow, and served by SageMaker as MLflow's deployment plugin does, with its address in a tag."""
     work = propose(cast.github, _REPOSITORY, f"{ticket.lower()}-sort", f"{ticket} Sort documents")
-    made = train_with_mlflow(cast, work, "forest", _DATA, "document-triage", alias="champion")
+    made = train_with_mlflow(cast, work, "forest", _data(), "document-triage", alias="champion")
     cast.github.merge(_REPOSITORY, work.number, "squash")
     version = f"{made.name}/{made.version}"
     tags = [{"Key": "model_uri", "Value": f"models:/{version}"}]
     studio.deploy("triage-documents", [{"Image": IMAGE, "ModelDataUrl": "s3://example-triage/mlflow/model.tar.gz"}], Tags=tags)
     unreadable_monitor(cast.mlflow_url, experiment="triage-monitoring", model_version=version)
+
+
+def _data() -> Data:
+    return data_of("document_triage", "queue")

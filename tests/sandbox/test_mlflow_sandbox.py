@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sqlite3
+import tarfile
 import warnings
 from contextlib import closing
 from datetime import date
@@ -16,10 +18,18 @@ import numpy as np
 import pytest
 
 from sandbox.mlflow.datasets import DATASETS, FOLDER, write
-from sandbox.mlflow.fitting import Data
+from sandbox.mlflow.fitting import Data, fit, packed
 from sandbox.mlflow.server import RunningServer, ServerFailed, launch
 from sandbox.mlflow.session import tracking
-from sandbox.mlflow.tables import drift_by_feature, null_ratio, population_stability, read_table, serving_sample, without_some
+from sandbox.mlflow.tables import (
+    distance_by_feature,
+    drift_by_feature,
+    null_ratio,
+    population_stability,
+    read_table,
+    serving_sample,
+    without_some,
+)
 from sandbox.mlflow.training import Source, TrainedModel, monitor, train
 
 CHURN = Data(FOLDER / "customer_churn.csv", "churned", "https://data.example.com/churn.csv", as_of=date(2026, 10, 1))
@@ -149,6 +159,28 @@ def test_monitoring_finds_the_drift_that_is_there_and_no_other(mlflow_server: Ru
     assert [tags(used)["mlflow.data.context"] for used in run["inputs"]["dataset_inputs"]] == ["serving"]
 
 
+def test_what_is_judged_while_it_serves_does_worse_on_data_that_moved(mlflow_server: RunningServer, trained: TrainedModel) -> None:
+    version = f"{trained.name}/{trained.version}"
+    steady, moved = (
+        monitor(mlflow_server.url, experiment="churn-live", data=CHURN, model_version=version, judged=trained.model, shift=shift)
+        for shift in (0.0, -2.5)
+    )
+    assert metrics(mlflow_server, steady)["live.auc"] == pytest.approx(trained.metrics["val_auc"], abs=0.05)
+    assert metrics(mlflow_server, moved)["live.auc"] < metrics(mlflow_server, steady)["live.auc"]
+
+
+def test_a_packed_model_answers_as_before() -> None:
+    from skops.io import loads  # type: ignore[import-untyped]  # ships no types
+
+    fitted = fit(CHURN, "logistic")
+    with tarfile.open(fileobj=io.BytesIO(packed(fitted.model)), mode="r:gz") as archive:
+        content = archive.extractfile("model.skops")
+        assert content is not None
+        again = loads(content.read(), trusted=["numpy.dtype"])
+    features = fitted.table[list(fitted.columns)]
+    assert np.array_equal(again.predict_proba(features), fitted.model.predict_proba(features))
+
+
 def test_tracking_gives_back_what_it_set(mlflow_server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
     import mlflow
 
@@ -196,6 +228,13 @@ def test_the_index_of_a_sample_against_itself_is_nothing_and_grows_with_the_shif
     ]
     assert grown == sorted(grown)
     assert grown[0] < 0.05 < grown[-1]
+
+
+def test_the_distance_of_a_sample_is_how_far_it_moved_in_standard_deviations() -> None:
+    table = read_table(CHURN.csv)
+    moved = table.drop(columns=["churned"]) + 1.5 * table.drop(columns=["churned"]).std()
+    assert set(distance_by_feature(table, table).values()) == {0.0}
+    assert distance_by_feature(table, moved) == pytest.approx(dict.fromkeys(moved.columns, 1.5), rel=0.01)
 
 
 def test_the_index_by_hand() -> None:

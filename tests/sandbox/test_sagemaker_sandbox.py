@@ -167,6 +167,46 @@ class TestMonitoring:
         assert now["AlertStatus"] == "OK"
 
 
+class TestWhatAwsDoes:
+    def test_a_region_lets_nobody_do_anything_until_it_does_again(self, aws_server: AwsServer) -> None:
+        shut, open_ = Office(aws_server, "eu-north-1"), Office(aws_server, "eu-west-1")
+        shut.package()
+        shut.region.refuse()
+        for ask in (shut.sagemaker.list_endpoints, shut.sagemaker.list_models, shut.sagemaker.list_feature_groups, shut.package):
+            with pytest.raises(ClientError, match=r"AccessDeniedException.*not authorized to perform: sagemaker:"):
+                ask()
+        assert shut.region.client("sts").get_caller_identity()["Account"] == shut.region.account
+        assert open_.package()
+        shut.region.admit()
+
+        assert len(search(shut)) == 1
+
+    def test_a_training_job_ends_with_what_its_log_told(self, office: Office) -> None:
+        then = datetime(2026, 2, 3, 4, 5, tzinfo=UTC)
+        machine = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 20}
+        office.sagemaker.create_training_job(
+            TrainingJobName=office.name,
+            AlgorithmSpecification={"TrainingImage": "example/churn:1", "TrainingInputMode": "File"},
+            RoleArn=office.role,
+            OutputDataConfig={"S3OutputPath": "s3://example/models"},
+            ResourceConfig=machine,
+            StoppingCondition={"MaxRuntimeInSeconds": 60},
+        )
+        office.region.end_training(office.name, {"val_auc": 0.9}, at=then)
+        mine = {"Name": "TrainingJobName", "Operator": "Equals", "Value": office.name}
+        (found,) = office.sagemaker.search(Resource="TrainingJob", SearchExpression={"Filters": [mine]})["Results"]
+        job = found["TrainingJob"]
+
+        assert {one["MetricName"]: one["Value"] for one in job["FinalMetricDataList"]} == {"val_auc": pytest.approx(0.9)}
+        assert {job[name] for name in ("CreationTime", "TrainingStartTime", "TrainingEndTime")} == {then}
+
+    def test_a_package_is_as_old_as_it_is_said_to_be(self, office: Office) -> None:
+        then = datetime(2026, 2, 3, tzinfo=UTC)
+        office.region.date_package(office.package(), then)
+
+        assert [one["CreationTime"] for one in search(office)] == [then]
+
+
 def test_feature_groups_are_listed_and_refused_when_they_are_not_there(office: Office) -> None:
     office.sagemaker.create_feature_group(
         FeatureGroupName=office.name,
