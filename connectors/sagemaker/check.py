@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -13,12 +14,36 @@ from connectors.errors import AuthError
 from connectors.globs import matches
 from connectors.sagemaker.api import PAGE, AwsApi
 from connectors.sagemaker.describing import Describer
+from connectors.sagemaker.metrics import pull_metrics
 from connectors.sagemaker.options import SageMakerOptions, SageMakerScope
+from connectors.sagemaker.single import SingleReader
 from connectors.sagemaker.streams import SEARCHED, Searched
-from mappings.sagemaker import Site
+from mappings import sagemaker_records as records
+from mappings.model import Entity, Ref
+from mappings.sagemaker import Site, each
+from mappings.sagemaker_runs import processing_job, transform_job
 
 MOST_LOOKED_AT = 20
 """Pages of names that a check reads to see whether a pattern matches anything."""
+
+
+class _Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """A kind of job that is listed by its own action, and named by the part of the scope that asks for it."""
+
+    wanted: str
+    what: str
+    shape: type[Any]
+    translate: Callable[[Site, Any], Iterable[Entity]]
+
+    @property
+    def action(self) -> str:
+        return f"sagemaker:List{self.what}s"
+
+
+_LISTED = (
+    _Listed(wanted="processing_jobs", what="ProcessingJob", shape=records.ProcessingJob, translate=processing_job),
+    _Listed(wanted="transform_jobs", what="TransformJob", shape=records.TransformJob, translate=transform_job),
+)
 
 
 class _EndpointName(msgspec.Struct, rename="pascal"):
@@ -34,13 +59,11 @@ def check(context: SourceContext, api: AwsApi, site: Site, scope: SageMakerScope
         findings += attempted("endpoints", lambda: _endpoints(api, site, scope))
         findings += attempted("monitors", lambda: _monitors(api))
     for searched in {one.wanted: one for one in SEARCHED if getattr(scope, one.wanted)}.values():
-        findings += attempted(searched.wanted, partial(_searched, api, scope, searched))
-    if scope.processing_jobs:
-        findings += attempted("processing_jobs", lambda: _listed(api, "sagemaker:ListProcessingJobs", "ProcessingJobSummaries"))
-    if scope.transform_jobs:
-        findings += attempted("transform_jobs", lambda: _listed(api, "sagemaker:ListTransformJobs", "TransformJobSummaries"))
+        findings += attempted(searched.wanted, partial(_searched, api, site, scope, searched))
+    for listed in (one for one in _LISTED if getattr(scope, one.wanted)):
+        findings += attempted(listed.wanted, partial(_jobs, api, site, listed))
     if scope.metrics:
-        findings += attempted("metrics", lambda: _metrics(api, scope))
+        findings += attempted("metrics", lambda: _metrics(api, site, scope))
     findings.append(Finding(level="info", topic="writing", text="Milepost only reads SageMaker"))
     return findings
 
@@ -92,24 +115,31 @@ def _monitors(api: AwsApi) -> Iterator[Finding]:
     )
 
 
-def _searched(api: AwsApi, scope: SageMakerScope, searched: Searched) -> Iterator[Finding]:
+def _searched(api: AwsApi, site: Site, scope: SageMakerScope, searched: Searched) -> Iterator[Finding]:
+    """Whether they can be found, and one of them described: only that tells later whether one is gone."""
     globs: Sequence[str] = getattr(scope, searched.wanted)
     expression = {"Filters": [{"Name": "CreationTime", "Operator": "GreaterThanOrEqualTo", "Value": "1970-01-01T00:00:00"}]}
     names: list[str] = []
+    ours: list[Ref] = []
     asked = {"Resource": searched.resource, "SearchExpression": expression, "MaxResults": PAGE}
     for number, page in enumerate(api.pages("sagemaker:Search", "Results", **asked)):
         names += searched.names(page.records)
+        ours = ours or [one.ref for one in searched.records(site, page.records, globs).entities if one.ref.kind == searched.kind]
         if number >= MOST_LOOKED_AT:
             break
     yield from _matched(searched.wanted, [searched.spelt(glob) for glob in globs], names)
+    for ref in ours[:1]:
+        SingleReader(api, site).require_description(ref)
 
 
-def _listed(api: AwsApi, action: str, field: str) -> Iterator[Finding]:
-    api.page(action, field, MaxResults=1)
-    yield Finding(level="ok", topic=action.partition("List")[2], text="can be listed")
+def _jobs(api: AwsApi, site: Site, listed: _Listed) -> Iterator[Finding]:
+    page = api.page(listed.action, f"{listed.what}Summaries", MaxResults=1)
+    for ref in (one.ref for one in each(page.records, "run", listed.shape, lambda job: listed.translate(site, job)).entities):
+        SingleReader(api, site).require_description(ref)
+    yield Finding(level="ok", topic=listed.wanted, text="can be listed")
 
 
-def _metrics(api: AwsApi, scope: SageMakerScope) -> Iterator[Finding]:
+def _metrics(api: AwsApi, site: Site, scope: SageMakerScope) -> Iterator[Finding]:
     for name, metric in sorted(scope.metrics.items()):
         page = api.page("cloudwatch:ListMetrics", "Metrics", Namespace=metric.namespace, MetricName=metric.metric)
         if page.records:
@@ -119,6 +149,7 @@ def _metrics(api: AwsApi, scope: SageMakerScope) -> Iterator[Finding]:
             yield Finding(
                 level="warning", topic="metrics", text=text, fix="check the metric's name, and that the endpoint is called"
             )
+    next(pull_metrics(api, site, scope, None))
 
 
 def _matched(topic: str, globs: Sequence[str], names: Sequence[str]) -> Iterator[Finding]:

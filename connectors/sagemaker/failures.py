@@ -20,7 +20,7 @@ CREDENTIALS_FIX = (
     "give credentials as AWS's tools take them (AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, aws sso login, or the "
     "machine's role)"
 )
-POLICY_FIX = "allow the account what docs/connectors.md lists, then run milepost check"
+POLICY_FIX = "allow {action}, as the policy in docs/connectors.md does, then run milepost check"
 NETWORK_FIX = "check region and endpoint_url, the network and the proxy settings"
 SERVICE_FIX = "check region and endpoint_url (https://…), and run again later"
 
@@ -106,7 +106,7 @@ def _refused(source: str, call: str, error: raised.ClientError) -> SourceError:
     if code in _UNKNOWN_WHO or status == 401:
         return AuthError(source, what, fix=CREDENTIALS_FIX)
     if code in _DENIED or status == 403:
-        return AuthError(source, what, fix=POLICY_FIX)
+        return AuthError(source, what, fix=POLICY_FIX.format(action=call.partition(" ")[0]))
     if code in _ABSENT or status in (404, 410):
         return NotFound(source, what, fix="check region and endpoint_url (https://…)")
     if status >= 500:

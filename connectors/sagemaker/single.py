@@ -159,10 +159,19 @@ class SingleReader:
             listed = self._searched(kind.searched, ref, self._arn(kind, ref))
             if listed:
                 return listed
-        raw = self._api.described(kind.describe, **{kind.parameter: self._arn(kind, ref) if kind.by_arn else name})
+        raw = self._description(kind, name, ref)
         if raw is None:
             return [Missing(ref=ref)]
         return _only(ref, self._job(kind, raw))
+
+    def require_description(self, ref: Ref) -> None:
+        """Raises what keeps the object from being described: then nothing of its kind is ever known to be gone."""
+        found = _kind_of(ref)
+        if found is not None:
+            self._description(*found, ref)
+
+    def _description(self, kind: _Kind, name: str, ref: Ref) -> msgspec.Raw | None:
+        return self._api.described(kind.describe, **{kind.parameter: self._arn(kind, ref) if kind.by_arn else name})
 
     def _searched(self, searched: Searched, ref: Ref, arn: str) -> Sequence[Entity | Missing]:
         expression = {"Filters": [{"Name": searched.arn, "Operator": "Equals", "Value": arn}]}
