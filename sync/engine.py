@@ -35,6 +35,10 @@ IDLE = timedelta(days=3)
 back, or another one may share the store."""
 
 
+TURNS = timedelta(days=1)
+"""A project that goes by a key again which it had so lately is renamed to and fro."""
+
+
 class Permission(msgspec.Struct, frozen=True, kw_only=True):
     """What a person allowed this run beyond the safe defaults.
 
@@ -76,7 +80,7 @@ class Withdrawn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
-    """A finished run."""
+    """A finished run. `notices` are for people to look at, and no failures."""
 
     id: str
     command: str
@@ -85,6 +89,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     exit_code: ExitCode
     pulled: Mapping[str, Pulled]
     projects: Sequence[ProjectRun]
+    notices: Sequence[str] = ()
 
 
 class Run:
@@ -108,6 +113,7 @@ class Run:
         self.pulled: Mapping[str, Pulled] = {}
         self.done: list[ProjectRun] = []
         self.withdrawn: list[Withdrawn] = []
+        self.notices: Sequence[str] = ()
         with workspace.database.write() as tx:
             self.started_at = workspace.database.now(tx)
             self.id = runs.start(tx, command, [project.key for project in projects], self.started_at)
@@ -187,6 +193,7 @@ class Run:
             exit_code=code,
             pulled=self.pulled,
             projects=self.done,
+            notices=self.notices,
         )
 
     def cut_off(self) -> None:
@@ -203,6 +210,9 @@ class Run:
         database, projects = self.workspace.database, self.workspace.projects
         with database.read() as tx:
             former = renamed(tx, projects)
+            since = database.now(tx) - TURNS
+            again = {key: name for key, name in former.items() if runs.took_turns(tx, key, name, since)}
+        self.notices = [_renamed_back(key, name) for key, name in again.items()]
         for key, name in former.items():
             with (
                 suppress(LeaseLost),
@@ -351,3 +361,10 @@ class Run:
             "failed": sum(one.count("failed") + one.count("unsent") for one in applied),
             "conflicts": sum(one.count("conflict") for one in applied),
         }
+
+
+def _renamed_back(key: str, former: str) -> str:
+    return (
+        f"project {former} goes by {key} again, as it did less than a day ago: two project files with the same scopes on one store "
+        "rename it at each sync; give it the same key in both, or each file a store of its own"
+    )

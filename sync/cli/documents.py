@@ -32,6 +32,7 @@ def run_document(result: RunResult) -> Document:
         "streams": stream_documents(result.pulled.values()),
         "findings": [msgspec.to_builtins(finding) for one in result.pulled.values() for finding in one.findings],
         "projects": [_project(run) for run in result.projects],
+        "notices": result.notices,
     }
 
 

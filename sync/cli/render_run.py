@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 
 from rich.text import Text
@@ -103,12 +103,16 @@ def problem_lines(where: str, text: str, fix: str | None, width: int) -> Iterato
         yield from wrapped(f"fix: {fix}", width, indent=2, hanging=7)
 
 
+def notice_lines(notices: Iterable[str], width: int) -> Iterator[Text]:
+    """What people should look at, though nothing failed."""
+    for text in notices:
+        yield from wrapped(Text(f"! {text}", style="yellow"), width, hanging=2)
+
+
 def unmatched_lines(runs: Sequence[ProjectRun], width: int) -> Iterator[Text]:
     """What each project's part of the file names and nothing that was read bears."""
-    for run in runs:
-        for one in unmatched_in(run.assessment):
-            text = Text(f"! {run.assessment.project.key}: {one.where}: {one.text}", style="yellow")
-            yield from wrapped(text, width, hanging=2)
+    found = ((run.assessment.project.key, one) for run in runs for one in unmatched_in(run.assessment))
+    yield from notice_lines((f"{key}: {one.where}: {one.text}" for key, one in found), width)
 
 
 def applied_lines(runs: Sequence[ProjectRun], width: int) -> Iterator[Text]:

@@ -59,6 +59,17 @@ def last_done(tx: Connection, command: str) -> datetime | None:
     return tx.execute(done.order_by(run.c.id.desc()).limit(1)).scalar_one_or_none()
 
 
+def took_turns(tx: Connection, key: str, former: str, since: datetime) -> bool:
+    """Whether a run that knows projects again was for `key` before one was for `former`."""
+    some = select(run.c.projects).where(run.c.started_at >= since, run.c.command.in_(("pull", "apply", "sync")))
+    seen = False
+    for names in map(read_names, tx.execute(some.order_by(run.c.id)).scalars()):
+        if seen and former in names:
+            return True
+        seen = seen or key in names
+    return False
+
+
 def _run(row: RowMapping) -> Run:
     fields: dict[str, Any] = {**row, "projects": read_names(row["projects"]), "summary": read_object(row["summary"])}
     return Run(**fields)

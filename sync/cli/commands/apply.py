@@ -7,7 +7,7 @@ from pathlib import Path
 from sync.cli.documents import run_document
 from sync.cli.options import Globals
 from sync.cli.render_plan import plan_lines
-from sync.cli.render_run import applied_lines
+from sync.cli.render_run import applied_lines, notice_lines
 from sync.cli.session import Session
 from sync.cli.stopping import stoppable
 from sync.cli.tidying import tidy_after
@@ -35,6 +35,7 @@ def run(globals_: Globals, *, plan: Path | None, force: bool, initial: bool, ado
     if session.wants_json:
         session.answer(run_document(result))
     else:
+        session.show_all(notice_lines(result.notices, session.width))
         session.show_all(plan_lines(result.projects, session.width))
         session.show_all(applied_lines(result.projects, session.width))
     return result.exit_code

@@ -9,7 +9,7 @@ import msgspec
 from sync.cli.documents import run_document
 from sync.cli.options import Globals
 from sync.cli.progress import watching
-from sync.cli.render_run import pulled_lines, unmatched_lines
+from sync.cli.render_run import notice_lines, pulled_lines, unmatched_lines
 from sync.cli.session import Session
 from sync.cli.stopping import stoppable
 from sync.cli.tidying import tidy_after
@@ -35,6 +35,7 @@ def run(globals_: Globals, *, force: bool, full: bool, wait: str) -> ExitCode:
         session.answer(run_document(result))
     else:
         session.show_all(pulled_lines(result.pulled, session.width))
+        session.show_all(notice_lines(result.notices, session.width))
         session.show_all(unmatched_lines(result.projects, session.width))
     return result.exit_code
 

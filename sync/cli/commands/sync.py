@@ -7,7 +7,7 @@ from sync.cli.documents import run_document
 from sync.cli.options import Globals
 from sync.cli.progress import watching
 from sync.cli.render_plan import plan_lines
-from sync.cli.render_run import applied_lines, pulled_lines, unmatched_lines
+from sync.cli.render_run import applied_lines, notice_lines, pulled_lines, unmatched_lines
 from sync.cli.session import Session
 from sync.cli.stopping import stoppable
 from sync.cli.tidying import tidy_after
@@ -32,6 +32,7 @@ def run(globals_: Globals, *, force: bool, initial: bool, adopt: bool, full: boo
         session.answer(run_document(result))
     else:
         session.show_all(pulled_lines(result.pulled, session.width))
+        session.show_all(notice_lines(result.notices, session.width))
         session.show_all(unmatched_lines(result.projects, session.width))
         session.show("")
         session.show_all(plan_lines(result.projects, session.width))
