@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.cloud_size import NAME, VERSIONS_A_MODEL, CloudSize, made_at
+from bench.cloud_size import NAME, CloudSize, made_at
 from sandbox.azureml import AzureMLSite, documents
 from sandbox.azureml.paging import PAGE
 
@@ -25,7 +25,7 @@ def fill_azureml(site: AzureMLSite, size: CloudSize) -> None:
         if not none and watched < monitored:
             at = made_at(number, size.runs)
             site.put(f"jobs/watch-{watched}", documents.monitor_run(_monitor(watched), at), at=at)
-    models = [_add_version(site, size, number) for number in range(size.versions)]
+    models = [_add_version(site, size, number, *named) for number, named in enumerate(size.version_names())]
     for number in range(_DATA_VERSIONS):
         site.put(f"data/customers/versions/{number + 1}", documents.data_version(f"azureml://datastores/store/paths/{number}"))
     for number in range(size.endpoints):
@@ -45,12 +45,10 @@ def first_floors(size: CloudSize) -> Mapping[str, int]:
 
 def quiet_floors(size: CloudSize) -> Mapping[str, int]:
     """What a pull without news must ask."""
-    full, rest = divmod(size.versions, VERSIONS_A_MODEL)
-    versions = full * _pages(VERSIONS_A_MODEL) + (_pages(rest) if rest else 0)
     endpoints = _pages(size.endpoints)
     return {
         "jobs": 1,
-        "models": _pages(size.models) + versions,
+        "models": _pages(len(size.models)) + sum(map(_pages, size.models)),
         "data": 1 + _pages(_DATA_VERSIONS),
         # Online endpoints, batch endpoints, of which there is none, and the marks of all deployments.
         "endpoints": endpoints + 1 + endpoints,
@@ -65,14 +63,13 @@ def _add_job(site: AzureMLSite, size: CloudSize, number: int) -> None:
     site.put(f"jobs/{_job(number)}", job, at=made_at(number, size.runs))
 
 
-def _add_version(site: AzureMLSite, size: CloudSize, number: int) -> str:
+def _add_version(site: AzureMLSite, size: CloudSize, number: int, model: str, version: int) -> str:
     """Its resource id. Nine of ten are approved."""
-    model, version = divmod(number, VERSIONS_A_MODEL)
     run = size.run_of(number)
     tags = {"approval": "pending" if number % 10 == 0 else "approved"}
     uri = f"azureml://datastores/workspaceblobstore/paths/models/{number}"
     document = documents.model_version(_job(run), tags=tags, uri=uri)
-    return site.put(f"models/{NAME}-{model:02}/versions/{version + 1}", document, at=made_at(run, size.runs))
+    return site.put(f"models/{model}/versions/{version}", document, at=made_at(run, size.runs))
 
 
 def _pages(count: int) -> int:

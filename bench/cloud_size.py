@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -10,7 +11,7 @@ from bench.world import PROJECT
 
 NAME = "churn"
 VERSIONS_A_MODEL = 100
-"""5,000 versions in a single model would be nobody's registry, and one model each would be none either."""
+"""Of all models but one, of which a pipeline makes half of all versions."""
 
 _SPAN = timedelta(days=400)
 _LATEST = timedelta(days=1)
@@ -24,8 +25,11 @@ class CloudSize(msgspec.Struct, frozen=True, kw_only=True):
     runs: int
 
     @property
-    def models(self) -> int:
-        return -(-self.versions // VERSIONS_A_MODEL)
+    def models(self) -> Sequence[int]:
+        """How many versions each has."""
+        most = self.versions // 2
+        full, rest = divmod(self.versions - most, VERSIONS_A_MODEL)
+        return [count for count in (most, *[VERSIONS_A_MODEL] * full, rest) if count]
 
     @property
     def records(self) -> int:
@@ -38,6 +42,11 @@ class CloudSize(msgspec.Struct, frozen=True, kw_only=True):
 
     def halved(self) -> CloudSize:
         return CloudSize(endpoints=self.endpoints // 2, versions=self.versions // 2, runs=self.runs // 2)
+
+    def version_names(self) -> Iterator[tuple[str, int]]:
+        """The model and the number of each version, in the order of their numbers here."""
+        for model, count in enumerate(self.models):
+            yield from ((f"{NAME}-{model:02}", number) for number in range(1, count + 1))
 
     def run_of(self, version: int) -> int:
         """The number of the run that made a version: runs that made none lie between."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from moto.sagemaker.models import SageMakerModelBackend, sagemaker_backends
 
-from bench.cloud_size import NAME, VERSIONS_A_MODEL, CloudSize, made_at
+from bench.cloud_size import NAME, CloudSize, made_at
 from sandbox.sagemaker.server import ACCOUNT, AwsRegion
 
 PAGE = 100
@@ -39,7 +39,7 @@ def fill_sagemaker(region: AwsRegion, size: CloudSize) -> None:
     backend: SageMakerModelBackend = sagemaker_backends[region.account][region.name]
     for number in range(size.runs):
         _add_training_job(backend, size, number)
-    packages = [_add_package(backend, size, number) for number in range(size.versions)]
+    packages = [_add_package(backend, size, number, *named) for number, named in enumerate(size.version_names())]
     for number in range(size.endpoints):
         _add_endpoint(backend, size, number, [packages[one] for one in _served(size, number)])
     for number in range(min(MONITORED, size.endpoints)):
@@ -104,10 +104,10 @@ def _add_training_job(backend: SageMakerModelBackend, size: CloudSize, number: i
     job.final_metric_data_list = [{"MetricName": "val_auc", "Value": 0.8 + number % 10 / 100, "Timestamp": at}]
 
 
-def _add_package(backend: SageMakerModelBackend, size: CloudSize, number: int) -> str:
+def _add_package(backend: SageMakerModelBackend, size: CloudSize, number: int, group: str, version: int) -> str:
     """Its ARN. Nine of ten are approved."""
-    group, run = f"{NAME}-{number // VERSIONS_A_MODEL:02}", size.run_of(number)
-    if number % VERSIONS_A_MODEL == 0:
+    run = size.run_of(number)
+    if version == 1:
         backend.create_model_package_group(model_package_group_name=group, model_package_group_description="Who may leave")
     container = {"Image": "example/churn:1", "ModelDataUrl": f"s3://example/models/{_job(run)}/output/model.tar.gz"}
     unsaid: dict[str, Any] = dict.fromkeys(
