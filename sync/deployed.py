@@ -15,7 +15,7 @@ import msgspec
 
 from mappings.model import Deployment, ModelVersion, Ref, Run, TrafficShare
 from mappings.tags import TagNames, said_by
-from sync.makers import place
+from sync.makers import place, telling
 
 Sign: TypeAlias = Literal["ref", "cloud id", "address", "run", "logged model", "files", "image"]
 Key: TypeAlias = tuple[Sign, str]
@@ -76,8 +76,8 @@ class Registry:
         for keys, by in _signs_on(share, tags, self._names):
             sign = keys[0][0] if keys else None
             versions = {ref for key in keys for ref in self._versions.get(key, ())}
-            runs = {ref for key in keys for ref in self._runs.get(key, ())} if not versions else set()
-            found = sorted(versions or runs)
+            runs = set() if versions else {ref for key in keys for ref in self._runs.get(key, ())}
+            found = sorted(telling(versions or runs))
             because = f"{what}{by}" if versions else f"{what}, made by the run{by}"
             for ref in found:
                 named = bool(versions) and sign in ("ref", "cloud id")

@@ -10,6 +10,9 @@ import msgspec
 from mappings.model import ModelVersion, Ref, Run
 from mappings.tags import TagNames, said_by
 
+MOST_RIVALS = 20
+"""What more than so many share, such as the container of all of a team's models, tells nothing of any: it is not even shown."""
+
 
 class Maker(msgspec.Struct, frozen=True, kw_only=True):
     """A run that made a version, and what shows it. `sure`: no other run could be meant."""
@@ -32,7 +35,7 @@ def makers(versions: Sequence[ModelVersion], runs: Iterable[Run], names: TagName
     for version in versions:
         made = _named(version, known, of_ids) if version.run is not None else _said(version, of_ids, names)
         if not made and version.run is None and version.artifact_uri:
-            made = dict.fromkeys(of_files.get(place(version.artifact_uri), ()), "the run made its files")
+            made = dict.fromkeys(telling(of_files.get(place(version.artifact_uri), ())), "the run made its files")
         if made:
             found[version.ref] = [Maker(run=run, because=why, sure=len(made) == 1) for run, why in sorted(made.items())]
     return {**found, **_of_the_same_files(versions, found)}
@@ -62,11 +65,16 @@ def _of_the_same_files(versions: Sequence[ModelVersion], found: Mapping[Ref, Seq
     result: dict[Ref, Sequence[Maker]] = {}
     for version in versions:
         runs = named.get(place(version.artifact_uri), {}) if version.run is None and version.artifact_uri else {}
-        if runs and version.ref not in found:
+        if telling(runs) and version.ref not in found:
             result[version.ref] = [
                 Maker(run=run, because=f"it has the files of {name}", sure=len(runs) == 1) for run, name in sorted(runs.items())
             ]
     return result
+
+
+def telling(bearers: Collection[Ref]) -> Collection[Ref]:
+    """Those that bear one sign, unless there are too many of them."""
+    return bearers if len(bearers) <= MOST_RIVALS else ()
 
 
 def place(address: str) -> str:

@@ -55,6 +55,7 @@ class View:
         self._served: dict[Ref, Sequence[ServedShare]] = {}
         self.holding: dict[Hashable, frozenset[Ref]] = {}
         self.looked_at: dict[Hashable, frozenset[Ref]] = {}
+        self.last_trainings: dict[tuple[str, str], tuple[datetime | None, Sequence[str]]] = {}
         self._hanging: dict[frozenset[Relation], Mapping[str, frozenset[Ref]]] = {}
 
     def lacks(self, ref: Ref) -> Sequence[str]:

@@ -41,10 +41,17 @@ def training_due(version: ModelVersion, view: View) -> Fact | Unknown:
 
 
 def _last_training(version: ModelVersion, view: View) -> tuple[datetime | None, Sequence[str]]:
-    """When its model was surely trained last, and what is lacking to know of every training."""
+    """When its model was surely trained last, and what is lacking to know of every training; worked out once for all versions."""
+    model = version.ref.source, version.name
+    if model not in view.last_trainings:
+        view.last_trainings[model] = _last_of(view.versions_by_model[model], view)
+    return view.last_trainings[model]
+
+
+def _last_of(versions: Sequence[ModelVersion], view: View) -> tuple[datetime | None, Sequence[str]]:
     times: list[datetime] = []
     lacks: list[str] = []
-    for one in view.versions_by_model[version.ref.source, version.name]:
+    for one in versions:
         run = made_by(one, view)
         doubts = [*view.lacks(one.ref), *(run.missing if isinstance(run, Unknown) else ())]
         time = _ended(run) if isinstance(run, Run) else one.created_at

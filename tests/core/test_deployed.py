@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mappings.model import Deployment, Link, ModelVersion, Ref, TrafficShare
+from sync.makers import MOST_RIVALS
 from tests.core.worlds import World, rule
 
 DIGEST = "sha256:" + "a" * 64
@@ -71,6 +72,17 @@ def test_a_package_that_is_not_known_leaves_the_files_to_tell() -> None:
     world = World(aws=True)
     wanted = package(world, 6, artifact_uri=FILES)
     assert [target for target, *_ in links(world, serve(world, cloud_id=PACKAGE, artifact_uri=FILES))] == [str(wanted.ref)]
+
+
+def test_what_everything_shares_tells_nothing() -> None:
+    world = World(aws=True)
+    image = f"registry.example/churn@{DIGEST}"
+    for number in range(MOST_RIVALS):
+        package(world, number, images=(image,))
+    deployment = serve(world, images=(image,))
+    assert len(links(world, deployment)) == MOST_RIVALS
+    package(world, MOST_RIVALS, images=(image,))
+    assert links(world, deployment) == []
 
 
 def test_two_registries_may_hold_the_same_model() -> None:

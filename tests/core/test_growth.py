@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mappings.model import DatasetUse
+from mappings.model import DatasetUse, TrafficShare
 from sync.derive import derive
 from sync.freshness import Freshness
 from sync.link import link
@@ -87,7 +87,24 @@ def short_shas(count: int) -> World:
     return world
 
 
-@pytest.mark.parametrize("make", [chains, one_dataset, one_model, short_shas])
+def production(count: int) -> World:
+    """Versions of one model, each with a run, an endpoint that names it by its files, and one that names the run of a model that
+    nobody registered; all of them share a container."""
+    world = World(aws=True)
+    world.set_project(retrain_every=30 * DAY, retrain_after_drifts=3, risk_class="limited")
+    image = "registry.example/churn@sha256:" + "1" * 64
+    for number in range(1, count + 1):
+        *_, version = world.whole(f"ML-{number}", number, number)
+        files = f"s3://models.example/{number}"
+        world.change_of(version, artifact_uri=files, images=(image,))
+        bare = world.run(f"bare-{number}", artifacts=(f"{files}/bare",), tags={"jira": f"ML-{number}"})
+        world.deployment(endpoint=f"e{number}", models=(TrafficShare(name="a", artifact_uri=files),))
+        world.deployment(endpoint=f"b{number}", models=(TrafficShare(name="b", artifact_uri=bare.artifacts[0]),))
+        world.deployment(endpoint=f"c{number}", models=(TrafficShare(name="c", images=(image,)),), tags={"git_sha": sha(number)})
+    return world
+
+
+@pytest.mark.parametrize("make", [chains, one_dataset, one_model, short_shas, production])
 def test_steps_grow_with_what_there_is(make: Callable[[int], World]) -> None:
     taken: dict[str, list[int]] = {"link": [], "derive": [], "plan": []}
     for count in (SMALL, LARGE):
