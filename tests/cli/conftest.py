@@ -67,7 +67,8 @@ def held_demo() -> Iterator[HeldDemo]:
         with Desk(Path(outside)).start("demo", "--hold", "-o", "json", "--folder", str(folder)) as process:
             answer = _read_until(process.stdout, r"\}\n")
             told = _read_until(process.stderr, r"  .* explain LOAN-2\n")
-            exports = [shlex.split(line)[1] for line in (folder / "environment.sh").read_text(encoding="utf-8").splitlines()]
+            variables = (folder / "environment.sh").read_text(encoding="utf-8").splitlines()
+            exports = [shlex.split(line)[1] for line in variables if line.startswith("export ")]
             yield HeldDemo(json.loads(answer), folder, dict(one.split("=", 1) for one in exports), told)
             ended = end(process, signal.SIGINT)
         assert ended == Ended(0, "", "\nStopping the sandbox.\n")

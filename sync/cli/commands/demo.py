@@ -227,7 +227,8 @@ def _written_variables(sandbox: Sandbox) -> Path:
     environ = {**sandbox.environ, **({"NO_PROXY": os.environ["NO_PROXY"]} if _behind_a_proxy() else {})}
     path = sandbox.config.with_name("environment.sh")
     path.touch(mode=0o600)
-    path.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in environ.items()), encoding="utf-8")
+    exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environ.items())
+    path.write_text(f"# For a terminal of its own, which then trusts the sandbox's certificate alone.\n{exports}", encoding="utf-8")
     return path
 
 
