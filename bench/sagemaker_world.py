@@ -20,7 +20,7 @@ from sandbox.sagemaker.server import ACCOUNT, AwsRegion
 PAGE = 100
 """The most that SageMaker gives at once."""
 
-SWEPT = "nothing is swept: what changed is asked for, approvals as well"
+SWEPT = "nothing is swept: what changed is asked for, approvals as well (a metric, none of which is named here, costs two)"
 
 MONITORED = 20
 _CANARIES = 10
