@@ -29,13 +29,17 @@ _PAGED_QUERY = frozenset(
 
 
 class AzureMLSite(StandIn):
-    """`workspace` is the state; `registry(name)` that of a registry. `access` holds the tokens and what is denied."""
+    """`workspace` is the state, `name` what it is called; `registry(name)` is that of a registry. `access` holds the tokens and
+    what is denied: another workspace for the same identity shares it."""
 
-    def __init__(self, *, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, *, port: int = 0, tls: ssl.SSLContext | None = None, name: str = WORKSPACE, access: Access | None = None
+    ) -> None:
         super().__init__(port=port, tls=tls)
-        self.access = Access()
+        self.name = name
+        self.access = access or Access()
         self.group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"
-        self.workspace = Resources(f"{self.group}/providers/{PROVIDER}/workspaces/{WORKSPACE}")
+        self.workspace = Resources(f"{self.group}/providers/{PROVIDER}/workspaces/{name}")
         self._registries: dict[str, Resources] = {}
         self._steps: dict[str, dict[str, dict[str, str]]] = {}
         self._reads_left = READS_LEFT
@@ -146,7 +150,7 @@ class AzureMLSite(StandIn):
     def _marked(self, one: Resource) -> dict[str, Any]:
         return {
             "id": self.workspace.resource_id(one),
-            "name": "/".join([WORKSPACE, *one.path[1::2]]),
+            "name": "/".join([self.name, *one.path[1::2]]),
             "type": type_of("workspaces", one.path),
             "location": LOCATION,
             "createdTime": _moment(one.made),
@@ -202,7 +206,7 @@ class AzureMLSite(StandIn):
     def _whose(self, request: Request) -> Resources:
         own, name = request.params["owner"].lower(), request.params["own"].lower()
         if request.params["provider"].lower() == PROVIDER.lower():
-            if own == "workspaces" and name == WORKSPACE:
+            if own == "workspaces" and name == self.name.lower():
                 return self.workspace
             if own == "registries" and name in self._registries:
                 return self._registries[name]
