@@ -112,7 +112,7 @@ def job(site: Site, record: JobRecord) -> Run:
         models=_models(site, said),
         started_at=created,
         framework=tags.get("mlflow.autologging") or None,
-        artifacts=tuple(sorted({public(one.uri) for one in (said.outputs or {}).values() if one is not None and one.uri})),
+        artifacts=tuple(sorted({site.place(one.uri) for one in (said.outputs or {}).values() if one is not None and one.uri})),
     )
 
 
@@ -165,7 +165,7 @@ def _model_version(site: Site, asset: Asset, record: ModelVersionRecord) -> Mode
         run=site.ref("run", run) if run else None,
         approval=_approval(tags),
         status="archived" if said.is_archived else (said.provisioning_state or None),
-        artifact_uri=public(said.model_uri) if said.model_uri else None,
+        artifact_uri=site.place(said.model_uri) if said.model_uri else None,
         cloud_id=asset.cloud_id,
         flavors=tuple(sorted(said.flavors or ())),
         git_commit=_first(properties, _COMMIT) or _first(tags, _COMMIT),

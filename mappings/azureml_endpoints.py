@@ -14,7 +14,7 @@ from urllib.parse import quote
 import msgspec
 
 from mappings.azureml import Records, each, texts, times
-from mappings.azureml_names import Site, public
+from mappings.azureml_names import Site
 from mappings.azureml_records import DeploymentProperties, DeploymentRecord, EndpointProperties, EndpointRecord, ModelReference
 from mappings.model import Deployment, DeploymentState, TrafficShare
 
@@ -84,7 +84,7 @@ def _share(site: Site, endpoint: EndpointProperties, record: DeploymentRecord) -
         state=state_of(said.provisioning_state),
         changed_at=times(record.system_data)[1],
         cloud_id=asset.cloud_id if asset is not None else None,
-        artifact_uri=public(address) if address and asset is None else None,
+        artifact_uri=site.place(address) if address and asset is None else None,
         tags=texts(record.tags),
     )
 

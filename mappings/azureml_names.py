@@ -29,6 +29,12 @@ _DEPLOYMENT = re.compile(
     rf"(?:azureml:)?{_WORKSPACE}/(?P<kind>online|batch)endpoints/(?P<endpoint>[^/]+)(?:/deployments/[^/]+)?", re.IGNORECASE
 )
 _SHORT_DEPLOYMENT = re.compile(r"azureml:(?P<endpoint>[A-Za-z0-9-]+)(?::[A-Za-z0-9-]+)?")
+_PLACE = re.compile(r"azureml://(?P<place>(?:datastores|jobs)/.+)", re.IGNORECASE)
+_PLACE_IN_WORKSPACE = re.compile(
+    r"azureml://subscriptions/(?P<subscription>[^/]+)/resourcegroups/(?P<group>[^/]+)/workspaces/(?P<workspace>[^/]+)"
+    r"/(?P<place>(?:datastores|jobs)/.+)",
+    re.IGNORECASE,
+)
 _CREDENTIALS = re.compile(r"^[^/\s@\"'<>]{1,512}@")
 
 
@@ -59,6 +65,16 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     def page(self, path: str) -> str:
         """The studio's page for people."""
         return f"{self.portal}/{path}?wsid={quote(self.resource_id, safe='/')}"
+
+    def place(self, address: str) -> str:
+        """Where files lie, good anywhere and without credentials. Azure names a place in a workspace in full or for short, and each
+        workspace has a `azureml://datastores/workspaceblobstore` of its own."""
+        address = public(address.strip())
+        if found := _PLACE.fullmatch(address):
+            return _in_full(self.subscription, self.resource_group, self.workspace, found["place"])
+        if found := _PLACE_IN_WORKSPACE.fullmatch(address):
+            return _in_full(found["subscription"], found["group"], found["workspace"], found["place"])
+        return address
 
     @property
     def resource_id(self) -> str:
@@ -113,6 +129,10 @@ def resource_id(subscription: str, group: str, workspace: str) -> str:
     return (
         f"/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.MachineLearningServices/workspaces/{workspace}"
     )
+
+
+def _in_full(subscription: str, group: str, workspace: str, place: str) -> str:
+    return f"azureml://subscriptions/{subscription}/resourcegroups/{group}/workspaces/{workspace}/".lower() + place
 
 
 def public(address: str) -> str:

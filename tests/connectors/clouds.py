@@ -18,7 +18,7 @@ from connectors.conformance.faults import refuses
 from connectors.conformance.proxy import Answer, Asked, Dropped, FaultProxy
 from sandbox.azureml import AzureMLSite, documents
 from sandbox.azureml.resources import PROVIDER
-from sandbox.azureml.site import GROUP, SUBSCRIPTION, WORKSPACE
+from sandbox.azureml.site import GROUP, SUBSCRIPTION
 from sandbox.faults import Answer as Answered
 from sandbox.faults import Fault, answers, html_page
 from sandbox.messages import ConnectionDropped, Reply, Request
@@ -184,11 +184,11 @@ class SageMaker(Cloud):
 class AzureML(Cloud):
     """In a workspace of the stand-in's."""
 
-    name = "azure-ml"
     endpoint = "online/churn-prod"
 
-    def __init__(self, site: AzureMLSite) -> None:
+    def __init__(self, site: AzureMLSite, name: str = "azure-ml") -> None:
         self.site = site
+        self.name = name
         self._versions: dict[str, dict[str, Any]] = {}
         self._served: list[str] = []
 
@@ -198,7 +198,7 @@ class AzureML(Cloud):
             "type": "azureml",
             "subscription": SUBSCRIPTION,
             "resource_group": GROUP,
-            "workspace": WORKSPACE,
+            "workspace": self.site.name,
             "resource_manager": self.site.url,
         }
 
@@ -295,10 +295,10 @@ def refused(status: int, code: str) -> Any:
 
 
 @contextmanager
-def workspace(tls: tuple[ssl.SSLContext, Path], **more: Any) -> Iterator[AzureMLSite]:
+def workspace(tls: tuple[ssl.SSLContext, Path]) -> Iterator[AzureMLSite]:
     """A workspace, and an environment in which Azure's own chain finds a managed identity there and nothing of this machine."""
     context, authority = tls
-    with pytest.MonkeyPatch.context() as patch, AzureMLSite(tls=context, **more) as site:
+    with pytest.MonkeyPatch.context() as patch, AzureMLSite(tls=context) as site:
         for name in ("AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_TENANT_ID", "AZUREML_CURRENT_CLOUD"):
             patch.delenv(name, raising=False)
         for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
