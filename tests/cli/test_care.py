@@ -182,7 +182,10 @@ projects:
 
     taken = synced.desk.call("unpublish", "--yes", "-o", "json").json()
 
-    assert taken == {"planned": 2, "taken_back": 2, "left_to_others": 0, "failed": {}}
+    assert [taken[name] for name in ("planned", "taken_back", "left_to_others", "failed")] == [2, 2, 0, {}]
+    assert [(one["project"], [result["state"] for result in one["results"]]) for one in taken["projects"]] == [
+        ("ops", ["done"] * 2)
+    ]
     issue = synced.jira.get("OPS-2")
     assert issue.get("properties", {}) == {}
     assert "Data blocked" not in str(issue["fields"])
@@ -198,6 +201,9 @@ def test_what_a_dropped_project_has_shown_is_taken_back(synced: Office) -> None:
     assert "field ML Status: Data blocked" in shown.out
     taken = synced.desk.call("unpublish", "--yes", "--project", "ops", "-o", "json").json()
 
-    assert taken == {"planned": 2, "taken_back": 2, "left_to_others": 0, "failed": {}}
+    assert [taken[name] for name in ("planned", "taken_back", "left_to_others", "failed")] == [2, 2, 0, {}]
+    assert [(one["project"], [result["state"] for result in one["results"]]) for one in taken["projects"]] == [
+        ("ops", ["done"] * 2)
+    ]
     assert synced.desk.call("unpublish").out.strip() == "Nothing is published."
     assert synced.jira.get("OPS-2").get("properties", {}) == {}
