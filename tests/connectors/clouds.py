@@ -121,9 +121,8 @@ class SageMaker(Cloud):
             ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 20},
             StoppingCondition={"MaxRuntimeInSeconds": 60},
         )
-        named = {"milepost.issue": issue, "git_sha": commit}
-        tags = [{"Key": key, "Value": value} for key, value in named.items() if value]
-        made = {"GeneratedBy": job["TrainingJobArn"]}
+        tags = [{"Key": "milepost.issue", "Value": issue}] if issue else []
+        made = {"GeneratedBy": job["TrainingJobArn"], **({"CommitId": commit} if commit else {})}
         arn = self.office.package(MetadataProperties=made, Tags=tags)
         version = f"{self.office.name}/{number}"
         self._packages[version] = arn
