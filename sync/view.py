@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -19,6 +19,8 @@ from sync.monitors import Monitor, monitors
 from sync.names import name_of
 from sync.project import ProjectView
 from sync.tagged import Built, named_shas
+
+T = TypeVar("T")
 
 FactValue: TypeAlias = bool | float | str | tuple[str, ...] | tuple[float, ...] | datetime | None
 
@@ -55,8 +57,15 @@ class View:
         self._served: dict[Ref, Sequence[ServedShare]] = {}
         self.holding: dict[Hashable, frozenset[Ref]] = {}
         self.looked_at: dict[Hashable, frozenset[Ref]] = {}
-        self.last_trainings: dict[tuple[str, str], tuple[datetime | None, Sequence[str]]] = {}
+        self._worked_out: dict[Hashable, Any] = {}
         self._hanging: dict[frozenset[Relation], Mapping[str, frozenset[Ref]]] = {}
+
+    def once(self, what: Hashable, work_out: Callable[[], T]) -> T:
+        """What `work_out` gives, worked out for the first who asks and kept for all others who ask for the same `what`."""
+        if what not in self._worked_out:
+            self._worked_out[what] = work_out()
+        found: T = self._worked_out[what]
+        return found
 
     def lacks(self, ref: Ref) -> Sequence[str]:
         """Why the facts of an object may not be relied on; empty when they may."""

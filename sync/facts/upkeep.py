@@ -43,9 +43,7 @@ def training_due(version: ModelVersion, view: View) -> Fact | Unknown:
 def _last_training(version: ModelVersion, view: View) -> tuple[datetime | None, Sequence[str]]:
     """When its model was surely trained last, and what is lacking to know of every training; worked out once for all versions."""
     model = version.ref.source, version.name
-    if model not in view.last_trainings:
-        view.last_trainings[model] = _last_of(view.versions_by_model[model], view)
-    return view.last_trainings[model]
+    return view.once(("last training", model), lambda: _last_of(view.versions_by_model[model], view))
 
 
 def _last_of(versions: Sequence[ModelVersion], view: View) -> tuple[datetime | None, Sequence[str]]:

@@ -95,3 +95,71 @@ def test_a_failure_is_told_also_when_a_later_version_is_registered() -> None:
     later = world.version(4, created_at=NOW - DAY)
     serve(world, share(version), state="failed")
     assert (failed(world, version), failed(world, later)) == (True, False)
+
+
+# Updates that failed: the endpoint goes on with what it served, and does not say what was to come
+
+REASON = "The primary container did not pass the ping health check"
+
+
+def going_on(world: World, *served: ModelVersion, **facts: Any) -> Deployment:
+    given: dict[str, Any] = {"reason": REASON, "updated_at": NOW - DAY} | facts
+    return world.deployment(models=tuple(share(one, 1 / len(served)) for one in served), **given)
+
+
+def test_an_update_that_failed_was_to_bring_what_was_newest_then() -> None:
+    world = World(aws=True)
+    old, middle, new, later = (world.version(n, created_at=NOW - days * DAY) for n, days in ((3, 9), (4, 5), (5, 2), (6, 0.5)))
+    going_on(world, old)
+    assert [failed(world, one) for one in (old, middle, new, later)] == [False, False, True, False]
+    told = world.standing(FAILED, new)
+    assert told is not None
+    assert told.evidence[0].words == (
+        f"was the newest version when an update of churn-prod failed, which still serves churn-classifier v3: {REASON}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "of_new"),
+    [
+        ({"reason": None}, {}),
+        ({"updated_at": NOW - 3 * DAY}, {}),
+        ({}, {"approval": "pending"}),
+        ({}, {"approval": "rejected"}),
+        ({}, {"name": "another"}),
+        ({}, {"created_at": NOW - 12 * DAY}),
+    ],
+)
+def test_what_no_update_was_to_bring(facts: dict[str, Any], of_new: dict[str, Any]) -> None:
+    world = World(aws=True)
+    going_on(world, world.version(3, created_at=NOW - 9 * DAY), **facts)
+    assert failed(world, world.version(4, **({"created_at": NOW - 2 * DAY} | of_new))) is False
+
+
+def test_what_is_served_beside_the_old_one_did_not_fail() -> None:
+    world = World(aws=True)
+    old, new = world.version(3, created_at=NOW - 9 * DAY), world.version(4, created_at=NOW - 2 * DAY)
+    going_on(world, old, new)
+    assert (failed(world, old), failed(world, new)) == (False, False)
+
+
+@pytest.mark.parametrize("trouble", ["no time of the failure", "no time of a version", "versions unread", "endpoints unread"])
+def test_what_an_update_was_to_bring_is_known_only_when_all_that_tells_is(trouble: str) -> None:
+    world = World(aws=True)
+    old, new = world.version(3, created_at=NOW - 9 * DAY), world.version(4, created_at=NOW - 2 * DAY)
+    going_on(world, old, updated_at=None if trouble == "no time of the failure" else NOW - DAY)
+    if trouble == "no time of a version":
+        world.version(5)
+    if trouble.endswith("unread"):
+        source, stream = ("mlflow", "models") if trouble == "versions unread" else ("aws", "endpoints")
+        world.set_stream(source, stream, failed="timeout")
+    assert failed(world, new) is None
+
+
+def test_the_next_update_ends_it() -> None:
+    world = World(aws=True)
+    old, new = world.version(3, created_at=NOW - 9 * DAY), world.version(4, created_at=NOW - 2 * DAY)
+    endpoint = going_on(world, old)
+    assert failed(world, new) is True
+    world.change_of(endpoint, models=(share(new),), reason=None, updated_at=NOW)
+    assert failed(world, new) is False

@@ -98,7 +98,7 @@ def production(count: int) -> World:
         files = f"s3://models.example/{number}"
         world.change_of(version, artifact_uri=files, images=(image,))
         bare = world.run(f"bare-{number}", artifacts=(f"{files}/bare",), tags={"jira": f"ML-{number}"})
-        world.deployment(endpoint=f"e{number}", models=(TrafficShare(name="a", artifact_uri=files),))
+        world.deployment(endpoint=f"e{number}", models=(TrafficShare(name="a", artifact_uri=files),), reason="no capacity")
         world.deployment(endpoint=f"b{number}", models=(TrafficShare(name="b", artifact_uri=bare.artifacts[0]),))
         world.deployment(endpoint=f"c{number}", models=(TrafficShare(name="c", images=(image,)),), tags={"git_sha": sha(number)})
     return world

@@ -217,6 +217,7 @@ deployment_facts: Drawn = st.fixed_dictionaries(
     {
         "state": st.sampled_from(["in_service", "in_service", "stopped", "failed", "rolling_back"]),
         "updated_at": st.sampled_from([None, NOW - DAY, NOW - 8 * DAY, NOW - 50 * DAY]),
+        "reason": st.sampled_from([None, "no capacity"]),
         "tags": st.sampled_from([{}, {"jira": "ML-1"}, {"git_sha": sha("cccc001")}, {"milepost.run": "r1"}]),
         "environment": st.sampled_from([None, "production", "staging"]),
     }
