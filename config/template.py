@@ -64,6 +64,7 @@ def render_template(answers: Answers = EXAMPLE) -> str:
         '    data: {labels: [data], quality: "data_quality.*", fresh_within: 30d}',
         '    drift: {metrics: {"drift.*": {lte: 0.2}}}',
         "    retrain: {every: 90d}               # when a model is due for training",
+        "    # tags: {ticket: [work-item]}       # further tags of runs and models that name their tickets",
         *_publish(chosen),
         "fresh_within: 26h                       # a source read longer ago than this is unknown",
         "unknown_after: 24h                      # how long a shown value outlives its facts",

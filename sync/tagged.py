@@ -62,8 +62,13 @@ def _key_at(word: str) -> str | None:
 def named_shas(entity: Built, names: TagNames) -> Sequence[str]:
     """The commit shas that something names, lower-case, full or short."""
     own = [] if isinstance(entity, Deployment) or entity.git_commit is None else [entity.git_commit]
-    said = [text for tags in _tags_of(entity) for _, text in said_by(tags, names.commit)]
-    return sorted({sha.lower() for sha in (*own, *said) if _SHA.fullmatch(sha.lower())})
+    said = [sha for tags in _tags_of(entity) for sha in shas_in(tags, names)]
+    return sorted({*said, *(sha.lower() for sha in own if _SHA.fullmatch(sha.lower()))})
+
+
+def shas_in(tags: Mapping[str, str], names: TagNames) -> Sequence[str]:
+    """The commit shas in the tags that name commits."""
+    return [text.lower() for _, text in said_by(tags, names.commit) if _SHA.fullmatch(text.lower())]
 
 
 def _tags_of(entity: Built) -> Iterator[Mapping[str, str]]:

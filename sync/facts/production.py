@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mappings.conditions import matches
-from mappings.model import Deployment, ModelVersion, TrafficShare
-from mappings.tags import said_by
+from mappings.model import ChangeRequest, Commit, Deployment, ModelVersion, Ref, TrafficShare
 from sync.deployed import Served
 from sync.facts.serving import Deployable, deployments_of, in_service, traffic_to
+from sync.tagged import shas_in
 from sync.view import Fact, Unknown, View
 
 
@@ -80,13 +80,25 @@ def _origin_lacks(served: Served, view: View) -> Sequence[str] | None:
 
 def _commit_lacks(share: TrafficShare, deployment: Deployment, view: View) -> Sequence[str] | None:
     """What is lacking to rely on a commit that a tag of the share, or of the whole deployment, names. None: there is none."""
-    if not any(any(said_by(tags, view.project.tags.commit)) for tags in (deployment.tags, share.tags)):
+    shas = {sha for tags in (deployment.tags, share.tags) for sha in shas_in(tags, view.project.tags)}
+    if not shas:
         return None
-    links = (link for link in view.graph.links_from(deployment.ref) if link.confidence != "textual")
-    named = [link.target for link in links if link.target.kind in ("commit", "change_request")]
-    if not named and deployment.ref in view.awaiting:
+    links = [link.target for link in view.graph.links_from(deployment.ref) if link.confidence != "textual"]
+    named = [ref for ref in links if any(full.startswith(sha) for full in _shas_of(ref, view) for sha in shas)]
+    if not named and any(full.startswith(sha) for full in view.open_look_ups for sha in shas):
         return _look_ups(view)
     return min((view.lacks(ref) for ref in named), key=len, default=None)
+
+
+def _shas_of(ref: Ref, view: View) -> Sequence[str]:
+    """What a commit is called, or where a change request begins and ends; nothing for anything else."""
+    entity = view.graph.entities.get(ref)
+    match entity:
+        case Commit():
+            return [entity.sha.lower()]
+        case ChangeRequest():
+            return [sha.lower() for sha in (entity.head_sha, entity.merge_sha) if sha]
+    return ()
 
 
 def _look_ups(view: View) -> Sequence[str]:

@@ -7,11 +7,12 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from moto.sagemaker.models import sagemaker_backends
 
 from connectors.conformance.proxy import FaultProxy
 from connectors.sagemaker import CONNECTION
 from mappings.model import Dataset, Deployment, Experiment, Missing, ModelVersion, Observation, Ref, Run
-from sandbox.sagemaker.server import AwsServer
+from sandbox.sagemaker.server import ACCOUNT, AwsServer
 from tests.connectors.aws import NAME, Office
 
 DRIFT = {"feature_name": "age", "constraint_check_type": "baseline_drift_check", "description": "distance 0.4"}
@@ -63,6 +64,20 @@ class TestEndpoints:
             (new, 0.1, Ref(NAME, "model_version", f"{office.name}/2")),
         ]
         assert (found.environment, found.state) == ("production", "in_service")
+
+    def test_what_it_is_being_changed_to_is_there_with_its_package(self, office: Office) -> None:
+        old, new = office.package(), office.package()
+        name = office.endpoint([old])
+        office.region.turn(name, "RollingBack")
+        there = sagemaker_backends[ACCOUNT]["eu-west-1"].endpoints[name]
+        there.pending_deployment_summary = {"EndpointConfigName": office.config([new])}  # type: ignore[attr-defined]  # moto has none
+        (found,) = office.pull("endpoints")
+
+        assert isinstance(found, Deployment)
+        assert [(one.cloud_id, one.share, one.state) for one in found.models] == [
+            (old, 1.0, "in_service"),
+            (new, 0.0, "rolling_back"),
+        ]
 
     def test_only_what_changed_is_described_again(self, office: Office) -> None:
         package = office.package()

@@ -193,6 +193,11 @@ def test_a_commit_of_one_share_traces_no_other() -> None:
     )
     endpoint: Deployment = world.deployment(models=shares)
     assert world.truth("lineage-gap", endpoint) is True
+    lost = TrafficShare(name="green", share=0.5, tags={"git_sha": sha("dead001")})
+    world.change_of(endpoint, models=(shares[0], lost))
+    assert world.truth("lineage-gap", endpoint) is None
+    world.known_missing = frozenset({sha("dead001")})
+    assert world.truth("lineage-gap", endpoint) is True
     world.change_of(endpoint, models=shares[:1])
     assert world.truth("lineage-gap", endpoint) is False
 
