@@ -89,7 +89,10 @@ def _prune(database: Database, keep: Retention, lease: Lease, stop: threading.Ev
     result = Pruned(counts=counts, complete=not stop.is_set())
     with database.write() as tx:
         outcome = ExitCode.DONE if result.complete else ExitCode.PARTIAL
-        runs.finish(tx, run, outcome=outcome.name.lower(), exit_code=int(outcome), summary=counts, now=database.now(tx))
+        ended = database.now(tx)
+        runs.finish(tx, run, outcome=outcome.name.lower(), exit_code=int(outcome), summary=counts, now=ended)
+        # At once: nobody would take for a day what is left behind by one that is killed in between.
+        leases.release_all(tx, lease.holder, ended)
     return result
 
 

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, select, update
 
+from config.project import Retention
 from sandbox.faults import Fault, loses_answer
 from sync.outcome import ExitCode
+from sync.retention import apply_daily
 from sync.store import audit, outbox, publishing
 from sync.store.connect import Connection, Database
-from sync.store.schema import lease
+from sync.store.schema import lease, run
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Office
 
 REPO = "example/churn"
+KEEP = Retention()
 Moment = Literal["before", "after"]
 
 
@@ -119,6 +122,23 @@ def test_a_kill_right_after_a_lost_answer_repeats_no_write(office: Office) -> No
     assert office.sync().exit_code is ExitCode.DONE
     assert office.field(ticket) == "Bad"
     assert written(office) == 2
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_kill_while_retention_is_put_into_effect_leaves_nothing_that_is_held(office: Office, moment: Moment) -> None:
+    """It is done once a day: whoever comes next does not take its lease again."""
+    for point in range(1, 100):
+        mortal = Mortal(office.database, point, moment)
+        with suppress(Killed):
+            apply_daily(mortal, KEEP, holder=f"run {point}", stop=office.stop)
+        let_time_pass(office)
+        apply_daily(office.database, KEEP, holder="next run", stop=office.stop)
+        with office.database.write() as tx:
+            assert tx.execute(select(lease.c.holder).where(lease.c.holder.is_not(None))).scalars().all() == [], point
+            tx.execute(delete(run))  # so that it is due once more
+        if mortal.commits < point:
+            break
+    assert 10 < point < 100
 
 
 def test_what_a_killed_run_had_sent_is_settled_under_the_new_key_of_a_renamed_project(office: Office) -> None:
