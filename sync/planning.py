@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import msgspec
 
 from mappings.change import Change, Memory, Note, Plan, Slot, Value
-from mappings.model import Entity, Ref
+from mappings.model import Entity, Field, Ref
 from sync.assess import Assessment
 from sync.compare import Held, Pushed
 from sync.derive import Standing
@@ -18,6 +19,7 @@ from sync.plan import Place, Remembered, container_of, make_plan
 from sync.recipients import deliver
 from sync.reread import doubtful
 from sync.source import Source
+from sync.spelling import Spellings
 from sync.store import audit, entities, publishing
 from sync.store.audit import Entry, Skipped
 from sync.store.connect import Connection, Database
@@ -28,6 +30,9 @@ ROLLING = timedelta(hours=24)
 SOONEST = timedelta(minutes=30)
 LATEST = timedelta(hours=4)
 """How long it takes before a target that could not be written is tried again: twice as long each time."""
+
+
+R = TypeVar("R", Published, Hold)
 
 
 class _Recalled(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,8 +82,9 @@ def _recall(
     key = assessment.project.memory
     known = assessment.graph.entities
     targets = {ref for ref in known if ref.kind in TARGETS}
-    every = publishing.published(tx, key)
-    every_hold = publishing.held(tx, key)
+    spelt = Spellings(assessment.graph.of(Field), assessment.project.view)
+    every = _under_their_slots(spelt.at_present(publishing.published(tx, key)))
+    every_hold = _under_their_slots(spelt.at_present(publishing.held(tx, key)))
     no_longer = {slot for slot in (*every, *every_hold) if slot.target not in known or not ownership.covers(slot)}
     passed_on = ownership.passed_on(tx, no_longer)
     gone = entities.buried(tx, {slot.target for slot in every} - known.keys())
@@ -92,9 +98,9 @@ def _recall(
     # Nothing mirrors a slot that the file no longer makes ours: what we wrote there is expected, and looked at before it is taken.
     former = {slot: row.value for slot, row in mine.items() if not sources[slot.target.source].owned.covers(slot)}
     left = {slot: value for slot, value in entities.slots_of(tx, strays).items() if slot in mine}
-    mirrored = {**former, **left, **entities.slots_of(tx, targets)}
+    mirrored = {**former, **left, **spelt.at_present(entities.slots_of(tx, targets))}
     unsure = doubtful(mine.values(), mirrored, assessment.now)
-    believed = {**unsure, **{slot: held[slot].value for slot in unsure if slot in held}, **just_read}
+    believed = {**unsure, **{slot: held[slot].value for slot in unsure if slot in held}, **spelt.at_present(just_read)}
     return _Recalled(
         remembered=Remembered(
             actual={slot: value for slot, value in {**mirrored, **believed}.items() if value is not None},
@@ -110,6 +116,11 @@ def _recall(
         out_of_reach=[row for slot, row in every.items() if slot.target.source not in sources and row.value is not None],
         skipped=audit.skipped(tx, key, assessment.now - ROLLING),
     )
+
+
+def _under_their_slots(rows: Mapping[Slot, R]) -> dict[Slot, R]:
+    """Each with the slot by which it is known now."""
+    return {slot: msgspec.structs.replace(row, slot=slot) for slot, row in rows.items()}
 
 
 def _continued(inherited: Inherited, assessment: Assessment) -> Inherited:
@@ -238,10 +249,15 @@ def without(blocked: Mapping[str, str], plan: Plan) -> Plan:
 
 
 def settle(database: Database, assessment: Assessment) -> None:
-    """Remembers where slots have been compared: from now on, another value there is a person's doing. Forgets that we took our
-    values away from what is no longer in the project's scopes. On what is proven gone they stay known: it may come back."""
+    """Remembers where slots have been compared: from now on, another value there is a person's doing; and what they are called now.
+    Forgets that we took our values away from what is no longer in the project's scopes. On what is proven gone they stay known: it
+    may come back."""
     key, known = assessment.project.key, assessment.graph.entities
+    spelt = Spellings(assessment.graph.of(Field), assessment.project.view)
     with database.write() as tx:
+        for slot in {*publishing.published(tx, key), *publishing.held(tx, key)}:
+            if (now := spelt.present(slot)) != slot:
+                publishing.respell(tx, slot, now)
         publishing.settle(tx, key, set(_places(assessment)), database.now(tx))
         published = publishing.published(tx, key)
         gone = entities.buried(tx, {slot.target for slot in published} - known.keys())

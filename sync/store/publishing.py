@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Literal, TypeAlias, cast
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, delete, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, delete, exists, select, update
 
 from mappings.change import Slot, Value
 from mappings.model import Ref
@@ -147,6 +147,15 @@ def forget_project(tx: Connection, project: str) -> None:
         tx.execute(delete(table).where(table.c.project == project))
 
 
+def respell(tx: Connection, slot: Slot, now: Slot) -> None:
+    """What is known of a slot is known of it by another name, unless something is known by that one already."""
+    for table in (published_table, override):
+        if tx.execute(select(exists().where(_is(table, now)))).scalar_one():
+            tx.execute(delete(table).where(_is(table, slot)))
+        else:
+            tx.execute(update(table).where(_is(table, slot)).values(**slot_columns(now)))
+
+
 def _published(row: RowMapping) -> Published:
     fields: dict[str, Any] = {name: row[name] for name in ("project", "episode", "written_at", "run_id")}
     return Published(slot=_slot(row), value=read_value(row["value"]), rules=read_names(row["rules"]), **fields)
@@ -175,4 +184,8 @@ def _on(tx: Connection, table: Table, refs: Iterable[Ref]) -> Iterator[RowMappin
 
 def _forget(tx: Connection, table: Table, slots: Iterable[Slot]) -> None:
     for slot in slots:
-        tx.execute(delete(table).where(*(table.c[name] == value for name, value in slot_columns(slot).items())))
+        tx.execute(delete(table).where(_is(table, slot)))
+
+
+def _is(table: Table, slot: Slot) -> ColumnElement[bool]:
+    return and_(*(table.c[name] == value for name, value in slot_columns(slot).items()))
