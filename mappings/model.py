@@ -183,7 +183,8 @@ class Experiment(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="exp
 class Run(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="run"):
     """A training, evaluation or monitoring run. A metric that is not finite is present as `None`.
 
-    `artifacts` are the addresses of what it made, such as a model's archive: whatever has the same address came from it.
+    `artifacts` are the addresses of what it made, such as a model's archive: whatever has the same address came from it. `tells_of`
+    is the run that this one is another record of, as a trial component is of its training job.
     """
 
     run_id: str
@@ -201,6 +202,12 @@ class Run(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="run"):
     ended_at: datetime | None = None
     framework: str | None = None
     artifacts: tuple[str, ...] = ()
+    tells_of: Ref | None = None
+
+    @property
+    def origin(self) -> Ref:
+        """What all records of one run have in common."""
+        return self.tells_of or self.ref
 
 
 class Dataset(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="dataset"):

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from mappings import sagemaker_records as records
 from mappings.model import Dataset, DatasetUse, Entity, Experiment, Ref, Run, RunStatus
-from mappings.sagemaker import Site, finite, moment, resource_of, tags_of, without_credentials
+from mappings.redaction import without_credentials
+from mappings.sagemaker import Site, account_of, finite, moment, resource_of, tags_of
 
 _STATUSES: Mapping[str, RunStatus] = {
     "InProgress": "running",
@@ -127,7 +128,16 @@ def trial_component(site: Site, component: records.TrialComponent) -> Iterable[E
         started_at=moment(component.start_time),
         ended_at=moment(component.end_time),
         artifacts=tuple(without_credentials(address) for address in made),
+        tells_of=_job(site, component),
     )
+
+
+def _job(site: Site, component: records.TrialComponent) -> Ref | None:
+    """The job that SageMaker made a component for by itself, if it is one of the same account and region."""
+    arn = component.source.source_arn if component.source is not None else None
+    if not arn or account_of(arn) != account_of(component.trial_component_arn):
+        return None
+    return site.ref("run", arn)
 
 
 def _run_status(word: str | None) -> RunStatus:

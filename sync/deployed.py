@@ -55,10 +55,12 @@ class Registry:
         self._names = names
         self._versions: dict[Key, list[Ref]] = {}
         self._runs: dict[Key, list[Ref]] = {}
+        self._origins: dict[Ref, Ref] = {}
         for version in versions:
             for key in set(_keys_of_version(version)):
                 self._versions.setdefault(key, []).append(version.ref)
         for run in runs:
+            self._origins[run.ref] = run.origin
             for key in set(_keys_of_run(run)):
                 self._runs.setdefault(key, []).append(run.ref)
 
@@ -81,9 +83,15 @@ class Registry:
             because = f"{what}{by}" if versions else f"{what}, made by the run{by}"
             for ref in found:
                 named = bool(versions) and sign in ("ref", "cloud id")
-                yield Served(what=ref, because=because, sure=_is_sure(sign, ref, found), named=named)
+                yield Served(what=ref, because=because, sure=self._is_sure(sign, ref, found), named=named)
             if found:
                 return
+
+    def _is_sure(self, sign: Sign | None, what: Ref, found: Collection[Ref]) -> bool:
+        """Two registries may hold the same model, and two records tell of one run; two versions of one registry are two."""
+        origin = self._origins.get(what, what)
+        rivals = (ref for ref in found if self._origins.get(ref, ref) != origin)
+        return not any(sign == "image" or ref.source == what.source for ref in rivals)
 
 
 def _addresses(version: ModelVersion) -> Sequence[str]:
@@ -148,9 +156,3 @@ def _meant_by(address: str) -> Iterator[Key]:
         yield "logged model", logged[1] or logged[2]
     if run is not None:
         yield "run", run[1] or run[2]
-
-
-def _is_sure(sign: Sign | None, what: Ref, found: Collection[Ref]) -> bool:
-    """Two registries may hold the same model; two versions of one registry are two."""
-    rivals = [ref for ref in found if ref != what and (sign == "image" or ref.source == what.source)]
-    return not rivals

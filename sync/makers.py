@@ -37,7 +37,8 @@ def makers(versions: Sequence[ModelVersion], runs: Iterable[Run], names: TagName
         if not made and version.run is None and version.artifact_uri:
             made = dict.fromkeys(telling(of_files.get(place(version.artifact_uri), ())), "the run made its files")
         if made:
-            found[version.ref] = [Maker(run=run, because=why, sure=len(made) == 1) for run, why in sorted(made.items())]
+            sure = len({known[run].origin for run in made}) == 1
+            found[version.ref] = [Maker(run=run, because=why, sure=sure) for run, why in sorted(made.items())]
     return {**found, **_of_the_same_files(versions, found)}
 
 

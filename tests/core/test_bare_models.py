@@ -53,6 +53,17 @@ def test_two_runs_of_the_same_files_leave_it_open() -> None:
     assert (world.truth("deployed", item), world.truth("lineage-gap", served)) == (False, True)
 
 
+def test_the_commit_that_another_record_of_the_run_names_is_behind_the_endpoint_too() -> None:
+    world = World(aws=True)
+    item = world.item("ML-42")
+    change = world.merged(branch="ML-42")
+    job = world.run("job", artifacts=(FILES,))
+    world.run("component", artifacts=(FILES,), tells_of=job.ref, git_commit=change.merge_sha)
+    served = bare(world)
+    assert world.links(served) == [("deploys", "component"), ("deploys", "job")]
+    assert (world.truth("deployed", item), world.truth("lineage-gap", served)) == (True, False)
+
+
 def test_a_registered_version_of_the_files_goes_before_the_run() -> None:
     world = World(aws=True)
     item = work(world)

@@ -74,3 +74,16 @@ def test_the_same_run_may_be_read_from_another_source() -> None:
     world.run("0a1b")
     version = package(world, run=Ref("aws", "run", "0a1b"))
     assert made(world, version) == [("0a1b", "exact", "the version names its run, which aws does not show")]
+
+
+def test_two_records_of_one_run_are_one_run() -> None:
+    """SageMaker makes a trial component for each training job of an experiment, with the same files."""
+    world = World(aws=True)
+    job = world.run("job", artifacts=(FILES,))
+    world.run("component", artifacts=(FILES,), tells_of=job.ref)
+    assert made(world, package(world)) == [
+        ("component", "exact", "the run made its files"),
+        ("job", "exact", "the run made its files"),
+    ]
+    world.run("other", artifacts=(FILES,))
+    assert {confidence for _, confidence, _ in made(world, package(world))} == {"textual"}

@@ -206,6 +206,26 @@ class TestRuns:
         assert (run.experiment, run.git_commit, run.artifacts) == ("churn", "a" * 40, ("s3://example/model",))
         assert (run.params, run.metrics) == ({"eta": "0.1", "kind": "tree"}, {"auc": 0.9})
 
+    @pytest.mark.parametrize(
+        ("arn", "job"),
+        [
+            (f"{ARN}training-job/churn-7", Ref("aws", "run", "churn-7")),
+            (f"{ARN}processing-job/churn-7", Ref("aws", "run", "processing-job:churn-7")),
+            (f"{ARN.replace('123456789012', '999999999999')}training-job/churn-7", None),
+            ("what is this?", None),
+            ("", None),
+        ],
+    )
+    def test_a_trial_component_tells_of_the_job_that_it_was_made_for(self, arn: str, job: Ref | None) -> None:
+        record = {
+            "TrialComponentName": "churn-7-aws-training-job",
+            "TrialComponentArn": f"{ARN}experiment-trial-component/churn-7-aws-training-job",
+            "Source": {"SourceArn": arn, "SourceType": "SageMakerTrainingJob"},
+        }
+        run = one(records.TrialComponent, trial_component, record)
+
+        assert (run.tells_of, run.origin) == (job, job or run.ref)
+
     def test_a_feature_group_says_what_its_data_describes_where_a_tag_does(self) -> None:
         record = {
             "FeatureGroupName": "Churn",
