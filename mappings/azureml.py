@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeAlias, TypeVar, cast
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -28,17 +28,11 @@ from mappings.azureml_records import (
 )
 from mappings.model import Dataset, DatasetUse, Entity, ModelVersion, Rejected, Run, RunStatus
 from mappings.redaction import redacted
+from mappings.tags import approval_in, data_as_of
 
-APPROVAL_TAGS = ("milepost.approval", "approval")
-"""On a model version: `approved`, `pending` or `rejected`. The first that is set decides."""
-AS_OF_TAG = "milepost.data_as_of"
-"""On a data asset or a job: the date or time (ISO 8601; without zone: UTC) that the data describes."""
-
-Approval: TypeAlias = Literal["approved", "pending", "rejected"]
 T = TypeVar("T")
 R = TypeVar("R")
 
-_APPROVALS = frozenset({"approved", "pending", "rejected"})
 _STATUSES: Mapping[str, RunStatus] = {
     "notstarted": "scheduled",
     "starting": "scheduled",
@@ -163,7 +157,7 @@ def _model_version(site: Site, asset: Asset, record: ModelVersionRecord) -> Mode
         aliases=(said.stage,) if said.stage else (),
         tags=tags,
         run=site.ref("run", run) if run else None,
-        approval=_approval(tags),
+        approval=approval_in(tags),
         status="archived" if said.is_archived else (said.provisioning_state or None),
         artifact_uri=site.place(said.model_uri) if said.model_uri else None,
         cloud_id=asset.cloud_id,
@@ -187,7 +181,7 @@ def _dataset(site: Site, asset: Asset, record: DataVersionRecord) -> Dataset:
         digest=asset.version,
         origin=public(said.data_uri) if said.data_uri else None,
         tags=tags,
-        as_of=as_of(tags.get(AS_OF_TAG)),
+        as_of=data_as_of(tags),
     )
 
 
@@ -210,7 +204,7 @@ def _uses(site: Site, said: JobProperties, tags: Mapping[str, str]) -> tuple[Dat
     for name, one in sorted((said.inputs or {}).items()):
         asset = site.asset_at(one.uri, "data") if one is not None and one.uri and not _is_model(one) else None
         if asset is not None and asset.ref is not None:
-            found.append(DatasetUse(dataset=asset.ref, context=_role(name), as_of=as_of(tags.get(AS_OF_TAG))))
+            found.append(DatasetUse(dataset=asset.ref, context=_role(name), as_of=data_as_of(tags)))
     return tuple(found)
 
 
@@ -235,19 +229,6 @@ def _studio(said: JobProperties) -> str | None:
     service = (said.services or {}).get("Studio")
     address = service.endpoint if service is not None else None
     return address if address and address.startswith("https://") else None
-
-
-def _approval(tags: Mapping[str, str]) -> Approval | None:
-    text = (_first(tags, APPROVAL_TAGS) or "").strip().lower()
-    return cast(Approval, text) if text in _APPROVALS else None
-
-
-def as_of(text: str | None) -> datetime | None:
-    """A tag that people write: what is no date says nothing."""
-    try:
-        return utc(datetime.fromisoformat((text or "").strip()))
-    except (ValueError, OverflowError):
-        return None
 
 
 def _repository(said: Mapping[str, str]) -> str | None:

@@ -8,12 +8,9 @@ change. `mlflow.log-model.history` is left out of the tags: a log of kilobytes t
 from __future__ import annotations
 
 import json
-import math
 import re
-import sys
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, TypeAlias, TypeVar, cast
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -22,36 +19,20 @@ from mappings.mlflow_records import (
     DatasetInput,
     DatasetRecord,
     ExperimentRecord,
-    Metric,
-    Pair,
     RegisteredModelRecord,
-    RunInfo,
     RunRecord,
     VersionRecord,
 )
-from mappings.model import Dataset, DatasetUse, Entity, Experiment, ModelVersion, Ref, Rejected, Run, RunStatus
-from mappings.redaction import redacted
+from mappings.mlflow_values import EPOCH, ended, framework, git_repository, metrics, moment, origin, status, texts
+from mappings.model import Dataset, DatasetUse, Entity, Experiment, ModelVersion, Ref, Rejected, Run
+from mappings.redaction import redacted, without_credentials
+from mappings.tags import approval_in, data_as_of
 
-AS_OF_TAG = "milepost.data_as_of"
-"""On a dataset input or a run: the date or time (ISO 8601; without zone: UTC) that the data describes."""
-APPROVAL_TAGS = ("milepost.approval", "approval")
-"""On a model version: `approved`, `pending` or `rejected`. The first that is set decides."""
-
-Approval: TypeAlias = Literal["approved", "pending", "rejected"]
 T = TypeVar("T")
 R = TypeVar("R")
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_RUN_STATUSES = frozenset({"running", "scheduled", "finished", "failed", "killed"})
-_APPROVALS = frozenset({"approved", "pending", "rejected"})
 _LONGEST_ID = 1000
-_PLACES = ("url", "uri", "path", "table_name", "delta_table_name", "name")
-_UNKEPT_TAGS = frozenset({"mlflow.log-model.history"})
-_CREDENTIALS = re.compile(r"(?i)\b(https?://)[^/\s@\"'<>]{1,512}@")
-_GIT_ADDRESS = re.compile(r"(?i)(?:https?|ssh|git)://[^/\s]+/|[\w.-]+@[\w.-]+:")
 _LOGGED_MODEL = re.compile(r"models:/([^/\s]+)")
-# MLflow's SQL stores keep an infinity as the largest finite number.
-_LARGEST = sys.float_info.max
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -171,36 +152,36 @@ def _run(site: Site, record: RunRecord) -> tuple[Run, Sequence[Dataset]]:
     info = record.info
     run_id = _known("run id", info.run_id or info.run_uuid)
     experiment = _known("experiment id", str(info.experiment_id))
-    tags = _texts(record.data.tags)
+    tags = texts(record.data.tags)
     uses = [_use(site, used, tags) for used in record.inputs.dataset_inputs]
     run = Run(
         ref=site.ref("run", run_id),
         url=f"{site.url}/#/experiments/{quote(experiment, safe='')}/runs/{quote(run_id, safe='')}",
-        created_at=_moment(info.start_time),
+        created_at=moment(info.start_time),
         run_id=run_id,
         name=info.run_name or tags.get("mlflow.runName"),
         experiment=experiment,
-        status=_status(info.status),
-        params=_texts(record.data.params),
-        metrics=_metrics(record.data.metrics),
+        status=status(info.status),
+        params=texts(record.data.params),
+        metrics=metrics(record.data.metrics),
         tags=tags,
         git_commit=tags.get("mlflow.source.git.commit") or None,
-        git_repository=_git_repository(tags),
-        datasets=tuple(sorted(set(uses), key=lambda use: (use.dataset, use.context or "", use.as_of or _EPOCH))),
+        git_repository=git_repository(tags),
+        datasets=tuple(sorted(set(uses), key=lambda use: (use.dataset, use.context or "", use.as_of or EPOCH))),
         models=tuple(sorted({used.model_id for used in record.inputs.model_inputs})),
-        started_at=_moment(info.start_time),
-        ended_at=_ended(info),
-        framework=_framework(tags),
+        started_at=moment(info.start_time),
+        ended_at=ended(info),
+        framework=framework(tags),
     )
     return run, [_dataset(site, used.dataset) for used in record.inputs.dataset_inputs]
 
 
 def _use(site: Site, used: DatasetInput, run_tags: Mapping[str, str]) -> DatasetUse:
-    tags = _texts(used.tags)
+    tags = texts(used.tags)
     return DatasetUse(
         dataset=site.ref("dataset", _dataset_id(used.dataset)),
         context=tags.get("mlflow.data.context") or None,
-        as_of=_as_of(tags.get(AS_OF_TAG)) or _as_of(run_tags.get(AS_OF_TAG)),
+        as_of=data_as_of(tags) or data_as_of(run_tags),
     )
 
 
@@ -210,7 +191,7 @@ def _dataset(site: Site, record: DatasetRecord) -> Dataset:
         ref=site.ref("dataset", _dataset_id(record)),
         name=_known("dataset name", record.name),
         digest=_known("dataset digest", record.digest),
-        origin=_origin(record),
+        origin=origin(record),
     )
 
 
@@ -219,33 +200,33 @@ def _experiment(site: Site, record: ExperimentRecord) -> Experiment:
     return Experiment(
         ref=site.ref("experiment", ident),
         url=f"{site.url}/#/experiments/{quote(ident, safe='')}",
-        created_at=_moment(record.creation_time),
-        updated_at=_moment(record.last_update_time),
+        created_at=moment(record.creation_time),
+        updated_at=moment(record.last_update_time),
         name=record.name,
-        tags=_texts(record.tags),
+        tags=texts(record.tags),
     )
 
 
 def _version(site: Site, record: VersionRecord, aliases: Iterable[str], source_runs: Mapping[str, str]) -> ModelVersion:
     name = _known("model name", record.name)
     version = _known("version", str(record.version))
-    tags = _texts(record.tags)
+    tags = texts(record.tags)
     model_id = logged_model_of(record)
     run_id = record.run_id or source_runs.get(model_id or "")
     return ModelVersion(
         ref=site.ref("model_version", f"{name}/{version}"),
         url=f"{site.url}/#/models/{quote(name, safe='')}/versions/{quote(version, safe='')}",
-        created_at=_moment(record.creation_timestamp),
-        updated_at=_moment(record.last_updated_timestamp),
+        created_at=moment(record.creation_timestamp),
+        updated_at=moment(record.last_updated_timestamp),
         name=name,
         version=version,
         aliases=tuple(sorted(set(aliases))),
         tags=tags,
         run=site.ref("run", run_id) if run_id else None,
         model_id=model_id,
-        approval=_approval(tags),
+        approval=approval_in(tags),
         status=record.status or None,
-        artifact_uri=_public(record.source) if record.source else None,
+        artifact_uri=without_credentials(record.source) if record.source else None,
     )
 
 
@@ -295,100 +276,6 @@ def _known(what: str, text: str) -> str:
     if not text:
         raise ValueError(f"no {what}")
     return text
-
-
-def _texts(pairs: Iterable[Pair]) -> dict[str, str]:
-    """By key, in order; of a key that occurs twice, the same value in whatever order they came."""
-    return {pair.key: _public(pair.value) for pair in sorted(pairs, key=_key_and_value) if pair.key not in _UNKEPT_TAGS}
-
-
-def _key_and_value(pair: Pair) -> tuple[str, str]:
-    return pair.key, pair.value
-
-
-def _metrics(metrics: Iterable[Metric]) -> dict[str, float | None]:
-    """The last value of each, by key, in order."""
-    ordered = sorted(metrics, key=lambda metric: (metric.key, metric.step, metric.timestamp, str(metric.value)))
-    return {metric.key: _finite(metric.value) for metric in ordered}
-
-
-def _finite(value: float | str | None) -> float | None:
-    try:
-        number = float(value) if value is not None else math.nan
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and abs(number) < _LARGEST else None
-
-
-def _moment(milliseconds: int | None) -> datetime | None:
-    """UTC. Raises `OverflowError` for a time that no calendar has."""
-    return None if milliseconds is None else _EPOCH + timedelta(milliseconds=milliseconds)
-
-
-def _ended(info: RunInfo) -> datetime | None:
-    """Zero is how a server without null says that the run has not ended."""
-    return _moment(info.end_time or None)
-
-
-def _as_of(text: str | None) -> datetime | None:
-    """A tag that people write: what is no date says nothing."""
-    try:
-        moment = datetime.fromisoformat((text or "").strip())
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _status(status: str | int | None) -> RunStatus:
-    text = str(status).lower()
-    return cast(RunStatus, text) if text in _RUN_STATUSES else "unknown"
-
-
-def _approval(tags: Mapping[str, str]) -> Approval | None:
-    for tag in APPROVAL_TAGS:
-        if tag in tags:
-            text = tags[tag].strip().lower()
-            return cast(Approval, text) if text in _APPROVALS else None
-    return None
-
-
-def _framework(tags: Mapping[str, str]) -> str | None:
-    """What autologging says: its own tag on runs that it started, else the package of the estimator."""
-    return tags.get("mlflow.autologging") or tags.get("estimator_class", "").partition(".")[0] or None
-
-
-def _git_repository(tags: Mapping[str, str]) -> str | None:
-    """The address that the run's code was cloned from. A run of an MLflow project is named after it, and after a folder in it."""
-    if named := tags.get("mlflow.source.git.repoURL") or tags.get("mlflow.gitRepoURL"):
-        return named
-    project = tags.get("mlflow.source.name", "") if tags.get("mlflow.source.type") == "PROJECT" else ""
-    return project.partition("#")[0] if _GIT_ADDRESS.match(project) else None
-
-
-def _origin(record: DatasetRecord) -> str | None:
-    """Where the data is: the address in the source, without credentials and query.
-
-    A source of type `code` says where the logging code ran, which differs from run to run: that is no property of the data.
-    """
-    if record.source is None or record.source_type == "code":
-        return None
-    try:
-        source = msgspec.json.decode(record.source)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return _without_query(record.source) or None
-    places = [source.get(key) for key in _PLACES] if isinstance(source, dict) else [source]
-    return next((_without_query(place) for place in places if isinstance(place, str) and place), None)
-
-
-def _without_query(place: str) -> str:
-    """A signed address keeps its signature in the query."""
-    if "://" in place:
-        place = re.split(r"[?#]", place, maxsplit=1)[0]
-    return _public(place)
-
-
-def _public(text: str) -> str:
-    return _CREDENTIALS.sub(r"\1", text) if "://" in text else text
 
 
 def _deleted(record: ExperimentRecord) -> bool:

@@ -1,4 +1,4 @@
-"""Takes secrets out of payloads that are kept for a person to look at."""
+"""Takes secrets out of payloads and texts that are kept for a person to look at."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ _SECRET_FIELDS = re.compile(
 )
 _SIGNATURE = re.compile(rb"((?:[?&]sig|AccountKey)=)[A-Za-z0-9%+/=_-]{8,512}")  # Azure's shared access signatures and storage keys
 _USERINFO = re.compile(rb"(://)[^/@\s\"]{1,512}@")
+_CREDENTIALS = re.compile(r"(?i)\b(https?://)[^/\s@\"'<>]{1,512}@")
 
 
 def redacted(payload: bytes) -> bytes:
@@ -29,3 +30,8 @@ def redacted(payload: bytes) -> bytes:
     payload = _SECRETS.sub(REDACTED, payload)
     payload = _SIGNATURE.sub(rb"\1" + REDACTED, payload)
     return _USERINFO.sub(rb"\1" + REDACTED + b"@", payload)
+
+
+def without_credentials(text: str) -> str:
+    """A text that is shown or kept, without user and password in its web addresses. Other schemes may mean something by an `@`."""
+    return _CREDENTIALS.sub(r"\1", text) if "://" in text else text

@@ -20,7 +20,7 @@ import msgspec
 
 from mappings import sagemaker_records as records
 from mappings.model import Entity, Ref, Rejected
-from mappings.redaction import redacted
+from mappings.redaction import redacted, without_credentials
 
 T = TypeVar("T")
 
@@ -31,7 +31,6 @@ UNMARKED = frozenset({"model-package", "endpoint", "training-job", "experiment",
 _LONGEST_ID = 1000
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARN = re.compile(r"arn:[\w-]{1,32}:sagemaker:[\w-]{0,64}:\d{0,16}:[^\s]{1,900}", re.ASCII)
-_CREDENTIALS = re.compile(r"(?i)\b(https?://)[^/\s@\"'<>]{1,512}@")
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -116,19 +115,6 @@ def tags_of(tags: Iterable[records.Tag]) -> dict[str, str]:
 
 def finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
-
-
-def date_in(text: str | None) -> datetime | None:
-    """A tag that people write: what is no date says nothing."""
-    try:
-        found = datetime.fromisoformat((text or "").strip())
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def without_credentials(text: str) -> str:
-    return _CREDENTIALS.sub(r"\1", text) if "://" in text else text
 
 
 def _field(raw: msgspec.Raw, name: str) -> msgspec.Raw:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import msgspec
 
 from mappings import sagemaker_records as records
 from mappings.model import Dataset, Entity, ModelCard, ModelVersion, Ref
-from mappings.sagemaker import Site, account_of, date_in, model_data, moment, resource_of, tags_of, without_credentials
-
-AS_OF_TAG = "milepost.data_as_of"
-"""On a feature group: the date or time (ISO 8601; without zone: UTC) that its newest data describes."""
-
-Approval: TypeAlias = Literal["approved", "pending", "rejected"]
+from mappings.redaction import without_credentials
+from mappings.sagemaker import Site, account_of, model_data, moment, resource_of, tags_of
+from mappings.tags import Approval, data_as_of
 
 _APPROVALS: Mapping[str, Approval] = {"Approved": "approved", "PendingManualApproval": "pending", "Rejected": "rejected"}
 
@@ -56,7 +53,7 @@ def feature_group(site: Site, group: records.FeatureGroup) -> Iterable[Entity]:
         name=group.feature_group_name,
         origin=(storage.resolved_output_s3_uri or storage.s3_uri) if storage else None,
         tags=tags,
-        as_of=date_in(tags.get(AS_OF_TAG)),
+        as_of=data_as_of(tags),
     )
 
 

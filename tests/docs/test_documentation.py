@@ -23,10 +23,9 @@ from connectors.base import Connection, Connector, Publisher
 from connectors.jira.options import JiraPublish
 from mappings.change import Note
 from mappings.conditions import Age, Bound
-from mappings.mlflow import APPROVAL_TAGS, AS_OF_TAG
 from mappings.model import AnyEntity, Relation
 from mappings.rules import PATTERNS, SENTENCE_WORDS, Item, ObservationPattern, StatusPattern, StatusRule
-from mappings.tags import OWN
+from mappings.tags import APPROVAL_TAGS, AS_OF_TAG, OWN
 from sync.build import GROUP, ConnectionTypes
 from sync.cli.app import build_app
 from sync.observe import SUBJECT_TAG, TIME_TAG
