@@ -57,6 +57,5 @@ def test_both_clouds_are_lost_in_the_middle_of_a_pull(plant: Plant, clouds: Sequ
     assert ended.code == 0, ended
     assert (plant.shown(), plant.written()) == ({**DONE, **SERVED}, before)
     assert not_known(plant) == set()
-    assert desk.call("pull", "--full").code == 0
-    assert desk.call("sync").code == 0
+    assert desk.call("sync", "--full").code == 0
     assert plant.shown() == DONE

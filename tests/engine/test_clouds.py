@@ -1,5 +1,5 @@
 """The whole loop over each cloud: what people do there with its own tools is shown in Jira and on GitHub by the next sync, and what
-cannot be read takes nothing back."""
+cannot be read takes nothing back. `tests/crash` loses clouds in the middle of a pull."""
 
 from __future__ import annotations
 
@@ -188,19 +188,3 @@ def test_endpoints_that_cannot_be_listed_are_unknown_and_nothing_is_withdrawn(se
         served.cloud.come_back()
     assert served.sync() == 0
     assert served.unknown() == set()
-
-
-def test_a_cloud_that_vanishes_between_two_pages_takes_nothing_away(served: Work) -> None:
-    cloud = served.cloud
-    cloud.add_endpoints(3)
-    served.sync()
-    served.office.list_all_each_time()
-    cloud.delete_endpoint()
-    cloud.vanish(after=1)
-    assert served.sync(ExitCode.PARTIAL) == 0
-    assert served.shown() == ("Deployed", SERVED, SERVED)
-    assert "deployed" in served.unknown()
-
-    cloud.come_back()
-    assert served.sync() > 0
-    assert served.shown() == ("Model ready", READY, READY)
