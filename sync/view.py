@@ -10,7 +10,8 @@ from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
-from mappings.model import Dataset, Deployment, Link, ModelVersion, ObservationKind, Ref, Relation, Run
+from mappings.conditions import matches
+from mappings.model import Dataset, Deployment, Link, ModelVersion, ObservationKind, Ref, Relation, Run, WorkItem
 from sync.deployed import Registry, ServedShare
 from sync.freshness import Freshness
 from sync.graph import Graph
@@ -145,6 +146,12 @@ class View:
     def _registry(self) -> Registry:
         """The model versions and runs by what deployments may call them."""
         return Registry(self.graph.of(ModelVersion), self.graph.of(Run), self.project.tags)
+
+    @cached_property
+    def is_reviewed(self) -> bool:
+        """Whether a ticket for the project's data-protection review is known to be done."""
+        done = (item for item in self.graph.of(WorkItem) if not item.is_open and not self.lacks(item.ref))
+        return any(matches(label, self.project.review_labels) for item in done for label in item.labels)
 
     @cached_property
     def has_deployments(self) -> bool:

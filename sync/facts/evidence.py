@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from mappings.conditions import matches
-from mappings.model import ModelVersion, ObservationKind, WorkItem
+from mappings.model import ModelVersion, ObservationKind
 from sync.facts.serving import serving_links
 from sync.facts.training import made_by
 from sync.monitors import Monitor
@@ -67,10 +66,7 @@ def _intended_use(version: ModelVersion, _: View) -> Finding:
 
 
 def _review(_: ModelVersion, view: View) -> Finding:
-    done = (item for item in view.graph.of(WorkItem) if not item.is_open and not view.lacks(item.ref))
-    if any(matches(label, view.project.review_labels) for item in done for label in item.labels):
-        return True
-    return _unless(view, "work_item")
+    return view.is_reviewed or _unless(view, "work_item")
 
 
 def _bias_report(version: ModelVersion, view: View) -> Finding:
