@@ -62,7 +62,7 @@ class Cloud(ABC):
 
     @abstractmethod
     def serve(self, traffic: Mapping[str, int]) -> None:
-        """An endpoint answers with these versions, by percents."""
+        """The endpoint, made if it is not there, answers with these versions from now on, by percents."""
 
     @abstractmethod
     def add_endpoints(self, count: int) -> None:
@@ -133,7 +133,13 @@ class SageMaker(Cloud):
         self.office.sagemaker.update_model_package(ModelPackageArn=self._packages[version], ModelApprovalStatus=word)
 
     def serve(self, traffic: Mapping[str, int]) -> None:
-        self.office.endpoint([self._packages[version] for version in traffic], [float(one) for one in traffic.values()])
+        packages, weights = [self._packages[version] for version in traffic], [float(one) for one in traffic.values()]
+        listed = self.office.sagemaker.list_endpoints(NameContains=self.endpoint)["Endpoints"]
+        if any(one["EndpointName"] == self.endpoint for one in listed):
+            config = self.office.config(packages, weights)
+            self.office.sagemaker.update_endpoint(EndpointName=self.endpoint, EndpointConfigName=config)
+        else:
+            self.office.endpoint(packages, weights)
 
     def add_endpoints(self, count: int) -> None:
         other = self._packages[self.register()]

@@ -44,7 +44,7 @@ def azure_tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext,
 @pytest.fixture
 def clouds(aws_server: AwsServer, azure_tls: tuple[ssl.SSLContext, Path]) -> Iterator[Sequence[Cloud]]:
     """One of each, with nothing in them yet."""
-    with FaultProxy(aws_server.url) as proxy, workspace(azure_tls) as site:
+    with FaultProxy(aws_server.url, most=10_000) as proxy, workspace(azure_tls) as site:
         yield SageMaker(aws_server, proxy), AzureML(site)
 
 

@@ -131,10 +131,13 @@ def test_an_approval_alone_is_shown_and_so_is_its_end(work: Work) -> None:
 
 
 def test_a_canary_that_takes_over(work: Work) -> None:
-    """A new endpoint is shown at once, and so is a change of its traffic alone."""
+    """What an endpoint serves beside the other version is shown at once, and so is a change of the traffic alone."""
     cloud = work.cloud
     other = cloud.register()
     cloud.decide(work.version, approve=True)
+    cloud.serve({other: 100})
+    work.sync()
+    assert work.shown() == ("Model ready", READY, READY)
     cloud.serve({other: 90, work.version: 10})
     assert work.sync() > 0
     assert work.shown() == ("Model ready", {*READY, "canary"}, {*READY, "canary"})
