@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -19,12 +20,18 @@ from connectors.sagemaker.options import SageMakerOptions, SageMakerScope
 from connectors.sagemaker.single import SingleReader
 from connectors.sagemaker.streams import SEARCHED, Searched
 from mappings import sagemaker_records as records
-from mappings.model import Entity, Ref
+from mappings.model import Entity
 from mappings.sagemaker import Site, each
 from mappings.sagemaker_runs import processing_job, transform_job
 
 MOST_LOOKED_AT = 20
 """Pages of names that a check reads to see whether a pattern matches anything."""
+
+
+_ALL: dict[str, Any] = {
+    "SearchExpression": {"Filters": [{"Name": "CreationTime", "Operator": "GreaterThanOrEqualTo", "Value": "1970-01-01T00:00:00"}]},
+    "MaxResults": PAGE,
+}
 
 
 class _Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,8 +65,13 @@ def check(context: SourceContext, api: AwsApi, site: Site, scope: SageMakerScope
     if scope.endpoints:
         findings += attempted("endpoints", lambda: _endpoints(api, site, scope))
         findings += attempted("monitors", lambda: _monitors(api))
-    for searched in {one.wanted: one for one in SEARCHED if getattr(scope, one.wanted)}.values():
-        findings += attempted(searched.wanted, partial(_searched, api, site, scope, searched))
+    asked = [one for one in SEARCHED if getattr(scope, one.wanted)]
+    # The scope's experiments are looked for among these themselves, not among what belongs to them.
+    first = {one.wanted: one for one in reversed(asked)}
+    for searched in (one for one in asked if first[one.wanted] is one):
+        findings += attempted(searched.wanted, partial(_searched, api, scope, searched))
+    for searched in asked:
+        findings += attempted(searched.wanted, partial(_described, api, site, scope, searched))
     for listed in (one for one in _LISTED if getattr(scope, one.wanted)):
         findings += attempted(listed.wanted, partial(_jobs, api, site, listed))
     if scope.metrics:
@@ -115,21 +127,24 @@ def _monitors(api: AwsApi) -> Iterator[Finding]:
     )
 
 
-def _searched(api: AwsApi, site: Site, scope: SageMakerScope, searched: Searched) -> Iterator[Finding]:
-    """Whether they can be found, and one of them described: only that tells later whether one is gone."""
+def _searched(api: AwsApi, scope: SageMakerScope, searched: Searched) -> Iterator[Finding]:
     globs: Sequence[str] = getattr(scope, searched.wanted)
-    expression = {"Filters": [{"Name": "CreationTime", "Operator": "GreaterThanOrEqualTo", "Value": "1970-01-01T00:00:00"}]}
     names: list[str] = []
-    ours: list[Ref] = []
-    asked = {"Resource": searched.resource, "SearchExpression": expression, "MaxResults": PAGE}
-    for number, page in enumerate(api.pages("sagemaker:Search", "Results", **asked)):
+    for number, page in enumerate(api.pages("sagemaker:Search", "Results", Resource=searched.resource, **_ALL)):
         names += searched.names(page.records)
-        ours = ours or [one.ref for one in searched.records(site, page.records, globs).entities if one.ref.kind == searched.kind]
         if number >= MOST_LOOKED_AT:
             break
     yield from _matched(searched.wanted, [searched.spelt(glob) for glob in globs], names)
-    for ref in ours[:1]:
+
+
+def _described(api: AwsApi, site: Site, scope: SageMakerScope, searched: Searched) -> Iterator[Finding]:
+    """Whether one of them can be described, where there is one: only that tells later whether one is gone."""
+    globs: Sequence[str] = getattr(scope, searched.wanted)
+    page = api.page("sagemaker:Search", "Results", Resource=searched.resource, **_ALL)
+    ours = (one.ref for one in searched.records(site, page.records, globs).entities if one.ref.kind == searched.kind)
+    for ref in islice(ours, 1):
         SingleReader(api, site).require_description(ref)
+        yield Finding(level="ok", topic=searched.wanted, text=f"{ref.id} can be described")
 
 
 def _jobs(api: AwsApi, site: Site, listed: _Listed) -> Iterator[Finding]:

@@ -85,6 +85,7 @@ def furnished(office: Office) -> None:
     schedule = office.monitor(office.endpoint([office.package()]))
     office.region.run_monitor(schedule, "CompletedWithViolations", [{"feature_name": "age"}])
     office.region.alert(schedule, "InAlert")
+    office.sagemaker.create_experiment(ExperimentName=office.name)
     dimensions = [{"Name": "EndpointName", "Value": office.name}, {"Name": "VariantName", "Value": "v0"}]
     at = datetime.now(UTC) - timedelta(hours=3)
     with closing(office.region.client("cloudwatch")) as cloudwatch:
@@ -159,7 +160,7 @@ class TestCheck:
         "action",
         [
             *("ListEndpoints", "DescribeEndpoint", "ListTags", "ListMonitoringAlertHistory", "Search", "ListMetrics"),
-            *("DescribeModelPackage", "DescribeProcessingJob", "GetMetricData"),
+            *("DescribeModelPackage", "DescribeProcessingJob", "DescribeExperiment", "GetMetricData"),
         ],
     )
     def test_a_permission_that_is_missing_is_named_and_the_rest_is_checked(
