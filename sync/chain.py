@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -22,9 +22,10 @@ from mappings.model import (
     WorkItem,
 )
 from sync.graph import Graph
+from sync.known import repository_of
 from sync.names import name_of
 
-MAX_DEPTH = 6
+MAX_DEPTH = 8
 MAX_BRANCHES = 8
 
 Edge: TypeAlias = tuple[Link, Ref, int]
@@ -56,7 +57,8 @@ def chain(graph: Graph, subject: Ref, *, branches: int | None = MAX_BRANCHES) ->
 
 
 class _Chain:
-    """What hangs on a subject, each object once, on the shortest way to it.
+    """What hangs on a subject, each object once: on what lies nearest before it, as a run on its commit and that on its change
+    request, not side by side.
 
     From the subject the chain goes towards effects and towards intentions, then one way only, so that what merely shares a dataset
     or commit with it is not shown as its own.
@@ -65,7 +67,8 @@ class _Chain:
     def __init__(self, graph: Graph, subject: Ref, most: int | None) -> None:
         self.graph = graph
         self.most = most
-        self.below: dict[Ref, list[Edge]] = {}
+        self.carried = _carried(graph)
+        self.below: dict[Ref, Sequence[Edge]] = {}
         self.hidden: dict[Ref, int] = {}
         self.seen = {subject}
         level: list[tuple[Ref, Sequence[int]]] = [(subject, (1, -1))]
@@ -91,24 +94,80 @@ class _Chain:
         )
 
     def _grow(self, ref: Ref, ways: Sequence[int]) -> Iterator[tuple[Ref, Sequence[int]]]:
-        branches = list(self._branches(ref, ways))
+        branches = self._branches(ref, ways)
         self.seen.update(other for _, other, _ in branches)
         self.below[ref] = branches if self.most is None else _newest_observations(self.graph, branches)[: self.most]
         self.hidden[ref] = len(branches) - len(self.below[ref])
         yield from ((other, (way,) if way else ()) for _, other, way in self.below[ref])
 
-    def _branches(self, ref: Ref, ways: Sequence[int]) -> Iterator[Edge]:
+    def _branches(self, ref: Ref, ways: Sequence[int]) -> Sequence[Edge]:
         """What hangs on one object and was not shown yet, sure links first; without a way to go on, only what observes it."""
-        found: set[Ref] = set()
-        links = [(one, one.source) for one in self.graph.links_to(ref)] + [(one, one.target) for one in self.graph.links_from(ref)]
-        for one, other in sorted(links, key=lambda pair: (pair[0].confidence == "textual", pair[0].relation, pair[1])):
+        found: dict[Ref, Edge] = {}
+        for one, other in sorted(self._links(ref), key=lambda pair: (_is_weak(pair[0]), pair[0].relation, pair[1])):
             if other in self.seen or other in found or other not in self.graph.entities:
                 continue
             way = self.graph.direction(ref, other)
             beside = other.kind in ("dataset", "observation") or one.relation in ("blocks", "mentions", "follows")
             if way in ways or other.kind == "observation" or (beside and ways):
-                found.add(other)
-                yield one, other, 0 if beside else way
+                found[other] = one, other, 0 if beside else way
+        return self._nearest(found)
+
+    def _nearest(self, found: Mapping[Ref, Edge]) -> Sequence[Edge]:
+        """Without what hangs, as surely, on another branch that lies between. Branches with more below them come first."""
+        between = {other: self._between(edge, found) for other, edge in found.items()}
+        leading = {ref for refs in between.values() for ref in refs}
+        nearest = [edge for other, edge in found.items() if not between[other]]
+        return sorted(nearest, key=lambda edge: (_is_weak(edge[0]), edge[1] not in leading))
+
+    def _between(self, edge: Edge, found: Mapping[Ref, Edge]) -> Sequence[Ref]:
+        link, ref, way = edge
+        return [
+            other
+            for one, other in self._links(ref)
+            if way and other in found and found[other][2] == way and self.graph.direction(other, ref) == way
+            if _is_weak(link) or not (_is_weak(one) or _is_weak(found[other][0]))
+        ]
+
+    def _links(self, ref: Ref) -> Iterator[tuple[Link, Ref]]:
+        yield from ((one, one.source) for one in self.graph.links_to(ref))
+        yield from ((one, one.target) for one in self.graph.links_from(ref))
+        yield from ((one, one.target if one.source == ref else one.source) for one in self.carried.get(ref, ()))
+
+
+def _is_weak(link: Link) -> bool:
+    return link.confidence == "textual"
+
+
+def _carried(graph: Graph) -> Mapping[Ref, Sequence[Link]]:
+    """By commit and by change request, which commits each change request carries, or was merged as. Not of one that was given up or
+    is a stranger's: its head may be any public commit."""
+    commits = list(graph.of(Commit))
+    by_sha = {(repository_of(one), one.sha.lower()): one.ref for one in commits}
+    changes = {one.ref: one for one in graph.of(ChangeRequest) if one.state != "closed" and not one.is_strangers}
+    told: dict[tuple[Ref, Ref], str] = {
+        (commit.ref, ref): f"belongs to #{changes[ref].number}"
+        for commit in commits
+        for ref in commit.change_requests
+        if ref in changes
+    }
+    for change in changes.values():
+        shas = ((change.head_sha, "head"), (change.merge_sha if change.merged_at else None, "merge"))
+        for sha, role in shas:
+            commit = by_sha.get((repository_of(change), (sha or "").lower()))
+            if commit is not None:
+                told[commit, change.ref] = f"is the {role} of #{change.number}"
+    return _by_end(
+        Link(source=commit, relation="implements", target=change, because=why, confidence="exact")
+        for (commit, change), why in told.items()
+    )
+
+
+def _by_end(links: Iterable[Link]) -> Mapping[Ref, Sequence[Link]]:
+    found: dict[Ref, list[Link]] = {}
+    for one in links:
+        for end in (one.source, one.target):
+            found.setdefault(end, []).append(one)
+    return found
 
 
 def _newest_observations(graph: Graph, branches: Sequence[Edge]) -> list[Edge]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from mappings.model import Entity
+from mappings.model import Entity, Ref
 from sync.assess import Assessment
 from sync.chain import MAX_BRANCHES, Node
 from sync.cli.render_explain import MANY_OTHERS, explanation_lines
 from sync.explain import Explainer, Explanation, find_subjects
 from sync.listings import ScopedProject
-from tests.core.worlds import DAY, NOW, World, shipped
+from tests.core.worlds import DAY, NOW, World, sha, shipped
 
 
 def assessed(world: World) -> Assessment:
@@ -37,17 +37,42 @@ def nodes(node: Node) -> Iterator[Node]:
         yield from nodes(child)
 
 
-def test_what_is_reached_on_several_ways_is_shown_once_on_the_shortest() -> None:
+def way_to(ref: Ref, node: Node) -> Sequence[Ref]:
+    """The refs from a node down to `ref`; none if that does not hang on it."""
+    if node.ref == ref:
+        return [ref]
+    below = (way_to(ref, child) for child in node.children)
+    return next(([node.ref, *way] for way in below if way), [])
+
+
+def test_what_is_reached_on_several_ways_is_shown_once_on_what_lies_nearest_before_it() -> None:
     world = World()
     item, change, run, version = world.whole()
-    world.commit(change.merge_sha or "", f"{item.key} Train", on_default_branch=True, change_requests=(change.ref,))
+    head = world.commit(change.head_sha or "", f"{item.key} Train")
+    merge = world.commit(change.merge_sha or "", f"{item.key} Train", on_default_branch=True, change_requests=(change.ref,))
+    world.change_of(run, git_commit=head.sha)
+
+    down = explained(world, item).subject
+    up = explained(world, version).subject
+
+    assert way_to(version.ref, down) == [item.ref, change.ref, head.ref, run.ref, version.ref]
+    assert way_to(merge.ref, down) == [item.ref, change.ref, merge.ref]
+    assert way_to(item.ref, up) == [version.ref, run.ref, head.ref, change.ref, item.ref]
+    assert len(list(nodes(down))) == len({node.ref for node in nodes(down)})
+
+
+def test_a_branch_that_leads_on_is_never_among_those_that_are_only_counted() -> None:
+    world = World()
+    item, change, run, version = world.whole()
+    for number in range(30):
+        world.commit(sha(f"{number:07}"), f"{item.key} Step {number}", change_requests=(change.ref,))
+    head = world.commit(change.head_sha or "", f"{item.key} Train")
+    world.change_of(run, git_commit=head.sha)
 
     chain = explained(world, item).subject
-    refs = [node.ref for node in nodes(chain)]
 
-    assert len(refs) == len(set(refs))
-    assert {change.ref, run.ref, version.ref} <= set(refs)
-    assert {child.ref for child in chain.children} >= {change.ref}
+    assert way_to(version.ref, chain) == [item.ref, change.ref, head.ref, run.ref, version.ref]
+    assert next(node for node in nodes(chain) if node.ref == change.ref).hidden == 32 - MAX_BRANCHES
 
 
 def test_another_tickets_model_on_the_same_data_is_not_shown() -> None:
