@@ -20,9 +20,9 @@ import pytest
 
 from connectors.conformance import serving
 from mappings.model import Ref
-from sandbox.statuses import STATUSES
 from sandbox.jira import JiraCloud
 from sandbox.mlflow.server import RunningServer
+from sandbox.statuses import STATUSES
 from tests.cli.process import Desk, Ended
 
 PAGE = "docs/write-a-connector.md"
@@ -157,9 +157,7 @@ def test_it_syncs(
     with JiraCloud() as jira, serving(suite.Service) as service:
         jira.add_project("CHURN", "Churn prediction")
         watch = jira.add_issue("CHURN", "Watch")
-        field = jira.add_field(
-            "ML Status", "select", options=("Below par", *STATUSES)
-        )
+        field = jira.add_field("ML Status", "select", options=("Below par", *STATUSES))
         for written, real in (("example.atlassian.net", jira.url), ("mlflow.example.com", mlflow_server.url)):
             text = text.replace(f"https://{written}", real)
         (tmp_path / "milepost.yaml").write_text(text.replace("https://reports.example.com", service), encoding="utf-8")
