@@ -11,7 +11,7 @@ import pytest
 
 from mappings.model import Link, WorkItem
 from sync.assess import Assessment, assess
-from sync.check import check_sources, with_watch_tickets
+from sync.check import stored_findings
 from sync.explain import find_subjects
 from sync.outcome import ExitCode
 
@@ -165,9 +165,8 @@ def test_a_moved_watch_ticket_receives_on_under_the_key_that_the_project_file_na
     assert office.field(moved) == "Bad"
     assert_settled(office)
     workspace = office.workspace()
-    checked = check_sources(list(workspace.sources.values()), stop=office.stop)
-    checked = with_watch_tickets(checked, office.database, workspace.projects)
-    assert [finding for one in checked for finding in one.findings if finding.topic == "watch"] == []
+    told = stored_findings(office.database, workspace.projects)
+    assert [finding for findings in told.values() for finding in findings if finding.topic == "watch"] == []
     office.shelf.put(msgspec.structs.replace(version, aliases=()))
     office.sync()
     assert office.field(moved) is None
