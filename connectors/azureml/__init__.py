@@ -28,6 +28,8 @@ CONNECTION = Connection(
         "endpoints": frozenset({"deployment"}),
         "monitors": frozenset({"observation"}),
     },
+    # Endpoints are not named here: Azure takes upper and lower case in their names for the same.
+    named={"models": "model_version", "data": "dataset"},
     sweeps=frozenset({"models", "data"}),
     reader=_open_reader,
 )

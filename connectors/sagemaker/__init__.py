@@ -32,6 +32,12 @@ CONNECTION = Connection(
         "alerts": frozenset({"observation"}),
         "metrics": frozenset({"observation"}),
     },
+    named={
+        "endpoints": "deployment",
+        "model_package_groups": "model_version",
+        "experiments": "experiment",
+        "feature_groups": "dataset",
+    },
     along={"training_jobs": frozenset({"dataset"})},
     reader=_open_reader,
 )

@@ -52,3 +52,15 @@ def test_what_matches_nothing_is_told_by_pull_and_by_check(desk: Desk) -> None:
         ("release.alias", "loan", "warning"),
         ("thresholds", "loan", "warning"),
     ]
+
+
+def test_so_is_what_matches_nothing_of_a_cloud(desk: Desk) -> None:
+    respelt(desk, 'data: ["demand-*"]', 'data: ["demands-*"]')
+    respelt(desk, "model_package_groups: [candidate-ranking]", "model_package_groups: [Candidate-Ranking]")
+
+    pull = desk.run("pull", "-o", "json").json()
+
+    assert {one["project"]: [found["text"] for found in one["unmatched"]] for one in pull["projects"] if one["unmatched"]} == {
+        "demand": ["demands-* matches no dataset of azure-ml"],
+        "hiring": ["Candidate-Ranking matches no model version of aws-eu"],
+    }
