@@ -55,12 +55,13 @@ class Registry:
         self._names = names
         self._versions: dict[Key, list[Ref]] = {}
         self._runs: dict[Key, list[Ref]] = {}
-        self._origins: dict[Ref, Ref] = {}
+        self._origins: dict[Ref, frozenset[str]] = {}
         for version in versions:
+            self._origins[version.ref] = frozenset(_origins_of(version))
             for key in set(_keys_of_version(version)):
                 self._versions.setdefault(key, []).append(version.ref)
         for run in runs:
-            self._origins[run.ref] = run.origin
+            self._origins[run.ref] = frozenset({str(run.origin)})
             for key in set(_keys_of_run(run)):
                 self._runs.setdefault(key, []).append(run.ref)
 
@@ -88,10 +89,21 @@ class Registry:
                 return
 
     def _is_sure(self, sign: Sign | None, what: Ref, found: Collection[Ref]) -> bool:
-        """Two registries may hold the same model, and two records tell of one run; two versions of one registry are two."""
-        origin = self._origins.get(what, what)
-        rivals = (ref for ref in found if self._origins.get(ref, ref) != origin)
-        return not any(sign == "image" or ref.source == what.source for ref in rivals)
+        """Two registries may hold the same model, as its files or its run show, and two records tell of one run. Two versions of
+        one registry are two, and so are those of two registries that only have their name in common."""
+        return not any(self._is_rival(sign, what, ref) for ref in found if ref != what)
+
+    def _is_rival(self, sign: Sign | None, what: Ref, other: Ref) -> bool:
+        alike = not self._origins[what].isdisjoint(self._origins[other])
+        two_of_one_registry = what.kind == "model_version" and what.source == other.source
+        return sign == "image" or two_of_one_registry or not alike
+
+
+def _origins_of(version: ModelVersion) -> Iterator[str]:
+    if version.artifact_uri:
+        yield place(version.artifact_uri)
+    if version.run is not None:
+        yield str(version.run)
 
 
 def _addresses(version: ModelVersion) -> Sequence[str]:

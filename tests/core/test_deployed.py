@@ -92,6 +92,16 @@ def test_two_registries_may_hold_the_same_model() -> None:
     assert {(target, confidence) for target, confidence, _ in found} == {(str(one.ref), "exact") for one in (in_aws, in_mlflow)}
 
 
+def test_a_name_that_two_registries_use_for_different_models_is_no_proof_of_either() -> None:
+    world = World(aws=True)
+    for source in ("aws", "mlflow"):
+        world.add(
+            ModelVersion(ref=Ref(source, "model_version", "churn/5"), name="churn", version="5", artifact_uri=f"s3://{source}/5")
+        )
+    deployment = serve(world, tags={"model_uri": "models:/churn/5"})
+    assert {confidence for _, confidence, _ in links(world, deployment)} == {"textual"}
+
+
 def test_two_versions_of_one_registry_with_the_same_files_leave_it_open_which_serves() -> None:
     world = World(aws=True)
     for number in (5, 6):
