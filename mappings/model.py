@@ -292,7 +292,10 @@ class Deployment(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="dep
 
 class Observation(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="observation"):
     """One result of one monitor about one subject. `observed_at` is when the data was judged, not when it was read; `detail` names
-    in a line what failed, such as the features that drifted."""
+    in a line what failed, such as the features that drifted.
+
+    `lasting`: it tells of a change of state, such as an alarm that went off or was cleared, which stands until the next one.
+    """
 
     subject: Ref
     monitor: str
@@ -302,6 +305,7 @@ class Observation(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="ob
     threshold: str | None = None
     observed_at: datetime
     detail: str | None = None
+    lasting: bool = False
 
 
 class Field(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="field"):

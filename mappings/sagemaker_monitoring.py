@@ -92,6 +92,7 @@ def alert(site: Site, change: records.AlertChange, schedule: records.MonitoringS
             value=change.alert_status,
             threshold="OK",
             observed_at=at,
+            lasting=True,
         )
 
 

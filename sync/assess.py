@@ -123,6 +123,7 @@ def _gather(database: Database, project: ScopedProject) -> _Known:
         gone = nowhere(tx, repositories_in(loaded), linked.loose_ends)
         left = [sha for sha in linked.unresolved if sha not in gone]
         missing = {*entities.missing(tx, listings.keys), *(ref for refs in rejected.values() for ref in refs)}
+        missing.update(_perhaps_over(history, loaded))
         return _Known(
             entities=[*loaded, *found.values()],
             linked=msgspec.structs.replace(linked, unresolved=left),
@@ -139,6 +140,12 @@ def _that_counts(history: Iterable[Observation], project: ScopedProject) -> Sequ
     streams = ((source.name, kinds) for source, _ in project.scopes for kinds in source.connection.streams.values())
     telling = {name for name, kinds in streams if "observation" in kinds}
     return [one for one in history if one.ref.source in telling or still_named(one, project.view)]
+
+
+def _perhaps_over(history: Iterable[Observation], loaded: Iterable[Entity]) -> Iterable[Ref]:
+    """The alarms that history alone remembers, as when their monitor was deleted: nobody would tell that they were cleared."""
+    shown = {entity.ref for entity in loaded}
+    return (one.ref for one in history if one.lasting and one.outcome == "failed" and one.ref not in shown)
 
 
 def _load(tx: Connection, listings: Listings) -> Sequence[Entity]:

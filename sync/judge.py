@@ -298,7 +298,8 @@ class _Judge:
         lacks = sorted({*newer, *relied_on, *self._way_lacks(monitor.subject)})
         if lacks:
             return Judged(truth=None, evidence=(evidence,), missing=tuple(lacks))
-        expires = later(monitor.newest.observed_at, pattern.within) if pattern.within is not None else None
+        newest = monitor.newest
+        expires = later(newest.observed_at, pattern.within) if pattern.within is not None and not newest.lasting else None
         if expires is not None and expires <= self.view.now:
             missing = f"a result of {monitor.name} from the last {in_words(pattern.within or timedelta())}"
             return Judged(truth=None, evidence=(evidence,), missing=(missing,))

@@ -12,7 +12,8 @@ from mappings.model import Observation, ObservationKind, Outcome, Ref
 class Monitor(msgspec.Struct, frozen=True, kw_only=True):
     """One monitor's standing on one subject.
 
-    `outcome` is `failed` from `open_after` consecutive failing observations on, until `close_after` consecutive passing ones.
+    `outcome` is `failed` from `open_after` consecutive failing observations on, until `close_after` consecutive passing ones. A
+    lasting observation decides alone: no second one follows as long as the state is the same.
     `newest` is the latest observation, `shown` the one that explains the outcome (the latest failing one while it is failed).
     """
 
@@ -35,7 +36,7 @@ def fold(observations: Sequence[Observation], *, open_after: int, close_after: i
             continue
         against = one.outcome == ("passed" if failed else "failed")
         streak = streak + 1 if against else 0
-        if streak >= (close_after if failed else open_after):
+        if streak >= _enough(one, close_after if failed else open_after):
             failed, streak = not failed, 0
         if one.outcome == "failed":
             shown = one
@@ -46,6 +47,10 @@ def fold(observations: Sequence[Observation], *, open_after: int, close_after: i
         outcome = "unknown" if newest.outcome == "unknown" else "passed"
         shown = newest
     return Monitor(subject=newest.subject, name=newest.monitor, kind=newest.kind, outcome=outcome, newest=newest, shown=shown)
+
+
+def _enough(one: Observation, samples: int) -> int:
+    return 1 if one.lasting else samples
 
 
 def monitors(observations: Iterable[Observation], kind: ObservationKind, *, open_after: int, close_after: int) -> Sequence[Monitor]:

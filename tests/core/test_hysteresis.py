@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.model import Observation, Outcome, Ref
+from mappings.model import Observation, Outcome, Ref, decode, encode
 from sync.monitors import fold, monitors
 from tests.core.worlds import NOW
 
@@ -62,6 +63,25 @@ def test_a_monitor_opens_and_closes_after_streaks(
 ) -> None:
     standing = fold(read(letters), open_after=open_after, close_after=close_after)
     assert (standing.outcome, standing.shown.value, standing.newest.value) == (outcome, float(shown), float(len(letters) - 1))
+
+
+@pytest.mark.parametrize(
+    ("letters", "outcome", "shown"),
+    [("f", "failed", 0), ("fp", "passed", 1), ("pf", "failed", 1), ("fpfp", "passed", 3), ("fu", "failed", 0), ("p", "passed", 0)],
+)
+def test_a_change_of_state_decides_alone(letters: str, outcome: Outcome, shown: int) -> None:
+    changes = [msgspec.structs.replace(one, lasting=True) for one in read(letters)]
+    standing = fold(changes, open_after=3, close_after=3)
+    assert (standing.outcome, standing.shown.value) == (outcome, float(shown))
+
+
+def test_what_was_stored_before_there_was_the_mark_is_a_sample() -> None:
+    (one,) = read("f")
+    document = encode(one)
+    assert b"lasting" not in document
+    assert decode(document) == one
+    lasting = msgspec.structs.replace(one, lasting=True)
+    assert decode(encode(lasting)) == lasting
 
 
 outcomes = st.lists(st.sampled_from(["failed", "passed", "unknown"]), min_size=1, max_size=12)

@@ -382,6 +382,23 @@ def test_an_expired_observation_is_unknown_not_false() -> None:
         world.entities = {ref: one for ref, one in world.entities.items() if ref.kind != "observation"}
 
 
+def test_an_alarm_of_a_cloud_stands_until_it_is_cleared() -> None:
+    world = World(aws=True)
+    served(world)
+    endpoint = world.entities[Ref("aws", "deployment", "churn-prod")]
+    item = world.entities[Ref("jira", "work_item", "id-of-ML-42")]
+    world.observation(endpoint, "failed", at=NOW - 60 * DAY, monitor="daily/default", lasting=True)
+    world.observation(endpoint, "passed", at=NOW - DAY, monitor="daily/drift")
+    assert world.truth("drift-alert", item) is True
+    world.set_stream("aws", "monitors", pulled_at=NOW - 3 * DAY)
+    assert world.truth("drift-alert", item) is None
+    world.set_stream("aws", "monitors", pulled_at=NOW)
+    world.observation(endpoint, "passed", at=NOW - 30 * DAY, monitor="daily/default", lasting=True)
+    assert world.truth("drift-alert", item) is False
+    world.observation(endpoint, "failed", at=NOW - DAY / 2, monitor="daily/drift")
+    assert world.truth("drift-alert", item) is True
+
+
 def test_it_takes_two_good_results_to_end_an_alert() -> None:
     world = World(aws=True)
     served(world)

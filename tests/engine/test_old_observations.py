@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from datetime import datetime, timedelta
 
+import pytest
+
 from config.project import Retention
-from mappings.model import ModelVersion, Observation, Ref, Run
+from mappings.model import ModelVersion, Observation, Outcome, Ref, Run
 from sync.retention import apply_now
 from sync.store import observations
 from tests.engine.conftest import Office
@@ -69,6 +71,36 @@ def test_what_a_deleted_run_has_found_stays_history(office: Office) -> None:
     graph = run.assessment.graph
     assert graph.of(Run) == []
     assert [(one.monitor, one.outcome) for one in graph.of(Observation)] == [("drift.psi", "failed")]
+
+
+@pytest.mark.parametrize(("outcome", "doubted"), [("failed", True), ("passed", False)])
+def test_an_alarm_whose_monitor_was_deleted_is_not_known_to_stand(office: Office, outcome: Outcome, doubted: bool) -> None:
+    office.only_the_shelf()
+    office.list_all_each_time()
+    office.projects["churn"]["drift"] = {"metrics": {"daily": {"lte": 0.2}}}
+    with office.database.read() as tx:
+        at = office.database.now(tx) - timedelta(days=30)
+    version = Ref("shelf", "model_version", "churn/1")
+    seen = Observation(
+        ref=Ref("shelf", "observation", "alert"),
+        subject=version,
+        monitor="daily",
+        kind="drift",
+        outcome=outcome,
+        observed_at=at,
+        lasting=True,
+    )
+    office.shelf.put(ModelVersion(ref=version, name="churn", version="1", aliases=("champion",)), seen)
+
+    def is_doubted() -> bool:
+        (run,) = office.sync().projects
+        graph = run.assessment.graph
+        assert [one.ref for one in graph.of(Observation)] == [seen.ref]
+        return seen.ref in graph.missing
+
+    assert not is_doubted()
+    del office.shelf.things[seen.ref]
+    assert is_doubted() is doubted
 
 
 def test_what_the_project_no_longer_goes_by_counts_no_longer(office: Office) -> None:

@@ -457,6 +457,7 @@ class TestMonitors:
             ("performance", "passed", "daily/default"),
             ("performance", "unknown", "daily/default"),
         ]
+        assert all(one.lasting for one in found)
         assert len({one.ref for one in found}) == 3
         assert not list(alert(SITE, changes[0], None))
 
