@@ -6,7 +6,7 @@ the default deployment gets all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, TypeAlias
 from urllib.parse import quote
@@ -17,6 +17,7 @@ from mappings.azureml import Records, each, texts, times
 from mappings.azureml_names import Site
 from mappings.azureml_records import DeploymentProperties, DeploymentRecord, EndpointProperties, EndpointRecord, ModelReference
 from mappings.model import Deployment, DeploymentState, TrafficShare
+from mappings.tags import environment_in
 
 EndpointKind: TypeAlias = Literal["online", "batch"]
 
@@ -32,6 +33,8 @@ _STATES: Mapping[str, DeploymentState] = {
     "deleting": "deleting",
     "canceled": "stopped",
 }
+_ANSWERING_NOBODY: Sequence[DeploymentState] = ("failed", "deleting", "stopped")
+"""The worst first."""
 _PAGES: Mapping[EndpointKind, str] = {"online": "endpoints/realtime", "batch": "endpoints/batch"}
 
 
@@ -53,7 +56,8 @@ def state_of(said: str | None) -> DeploymentState:
 
 def _endpoint(site: Site, kind: EndpointKind, record: EndpointRecord, deployments: Sequence[DeploymentRecord]) -> Deployment:
     tags = texts(record.tags)
-    shares = tuple(_share(site, record.properties, one) for one in sorted(deployments, key=lambda one: one.name))
+    known = sorted(deployments, key=lambda one: one.name)
+    shares = (*(_share(site, record.properties, one) for one in known), *_unknown(record.properties, known))
     created, changed = times(record.system_data)
     return Deployment(
         ref=site.endpoint(kind, record.name),
@@ -62,7 +66,7 @@ def _endpoint(site: Site, kind: EndpointKind, record: EndpointRecord, deployment
         updated_at=_latest(changed, *(times(one.system_data)[1] for one in deployments)),
         endpoint=record.name,
         platform="azureml",
-        environment=next((tags[name] for name in ENVIRONMENT_TAGS if tags.get(name)), None),
+        environment=environment_in(tags, ENVIRONMENT_TAGS),
         state=_state(record.properties, shares),
         models=shares,
         instance=", ".join(sorted({found for one in deployments if (found := _instance(one.properties))})) or None,
@@ -89,6 +93,17 @@ def _share(site: Site, endpoint: EndpointProperties, record: DeploymentRecord) -
     )
 
 
+def _unknown(endpoint: EndpointProperties, known: Sequence[DeploymentRecord]) -> Iterator[TrafficShare]:
+    """What gets traffic and was not listed, or made no sense: nobody knows what answers there."""
+    default = endpoint.defaults.deployment_name if endpoint.defaults is not None else None
+    named = (endpoint.traffic or {}) if endpoint.defaults is None else {default: 100.0} if default else {}
+    listed = {one.name.lower() for one in known}
+    for name in sorted(named):
+        share = _percent(named, name)
+        if share > 0 and name.lower() not in listed:
+            yield TrafficShare(name=name, share=share, state="unknown")
+
+
 def _model_address(said: str | ModelReference | None) -> str | None:
     return (said.asset_id or said.path) if isinstance(said, ModelReference) else said or None
 
@@ -105,11 +120,12 @@ def _default(endpoint: EndpointProperties, name: str) -> float:
 
 
 def _state(said: EndpointProperties, shares: Sequence[TrafficShare]) -> DeploymentState:
-    """The endpoint's own, unless everything that its traffic goes to has failed."""
+    """The endpoint's own, unless nothing that its traffic goes to answers."""
     state = state_of(said.provisioning_state)
-    serving = [share for share in shares if share.share > 0]
-    broken = bool(serving) and all(share.state == "failed" for share in serving)
-    return "failed" if broken and state == "in_service" else state
+    behind = {share.state for share in shares if share.share > 0}
+    if state not in ("in_service", "updating") or not behind or not behind <= set(_ANSWERING_NOBODY):
+        return state
+    return next(one for one in _ANSWERING_NOBODY if one in behind)
 
 
 def _reason(endpoint: EndpointProperties, deployments: Sequence[DeploymentRecord]) -> str | None:

@@ -9,6 +9,7 @@ import msgspec
 from mappings import sagemaker_records as records
 from mappings.model import Deployment, DeploymentState, Ref, TrafficShare
 from mappings.sagemaker import Site, account_of, model_data, moment, resource_of, tags_of
+from mappings.tags import environment_in
 
 ENVIRONMENT_TAGS = ("milepost:environment", "environment", "env", "stage")
 """On an endpoint: what it is for, such as `production`. The first that is set decides."""
@@ -56,7 +57,7 @@ def endpoint(site: Site, found: records.Endpoint, behind: Behind) -> Deployment:
         updated_at=moment(found.last_modified_time),
         endpoint=found.endpoint_name,
         platform="sagemaker",
-        environment=next((tags[tag] for tag in ENVIRONMENT_TAGS if tags.get(tag)), None),
+        environment=environment_in(tags, ENVIRONMENT_TAGS),
         state=state,
         models=served,
         instance=next((variant.instance_type for variant in config.production_variants if variant.instance_type), None),

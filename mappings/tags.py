@@ -7,7 +7,7 @@ reading of the sources.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
@@ -21,7 +21,7 @@ AS_OF_TAG = "milepost.data_as_of"
 APPROVAL_TAGS = ("milepost.approval", "approval")
 """On a model version: `approved`, `pending` or `rejected`. The first that is set decides."""
 
-_APPROVALS: Mapping[str, Approval] = {"approved": "approved", "pending": "pending", "rejected": "rejected"}
+_STRICTEST_FIRST: tuple[Approval, ...] = ("rejected", "pending", "approved")
 
 OWN: Mapping[Named, frozenset[str]] = {
     "ticket": frozenset({"milepost.issue", "milepost:issue", "jira"}),
@@ -53,10 +53,26 @@ def said_by(tags: Mapping[str, str], names: frozenset[str]) -> Iterator[tuple[st
             yield tag, text.strip()
 
 
+def environment_in(tags: Mapping[str, str], names: Sequence[str]) -> str | None:
+    """Where an endpoint stands: what the first of `names` (in lower case) says that is among the tags, in whatever case. Of two that
+    differ in case alone, the one in lower case decides."""
+    said = (pair for name in names for pair in sorted(said_by(tags, frozenset({name})), reverse=True))
+    return next((text for _, text in said), None)
+
+
 def approval_in(tags: Mapping[str, str]) -> Approval | None:
-    """What a person approved by a tag, for registries that know no approval."""
-    text = next((tags[name] for name in APPROVAL_TAGS if tags.get(name)), "")
-    return _APPROVALS.get(text.strip().lower())
+    """What a person approved by a tag, whatever the registry knows of approvals. Any other word, such as `denied`, is a rejection:
+    somebody judged, and did not approve."""
+    for name in APPROVAL_TAGS:
+        said = {text.casefold() for _, text in said_by(tags, frozenset({name}))}
+        if said:
+            return "rejected" if said.difference(_STRICTEST_FIRST) else strictest(said)
+    return None
+
+
+def strictest(said: Collection[str | None]) -> Approval | None:
+    """Of several words about one version, that which approves least."""
+    return next((one for one in _STRICTEST_FIRST if one in said), None)
 
 
 def data_as_of(tags: Mapping[str, str]) -> datetime | None:

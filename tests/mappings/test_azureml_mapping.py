@@ -171,6 +171,11 @@ def test_an_approval_is_one_of_three_words() -> None:
     assert version(tags={"approval": "looks good"}).approval is None
 
 
+@pytest.mark.parametrize("tag", ["environment", "Environment", "ENV"])
+def test_an_environment_is_read_in_whatever_case(tag: str) -> None:
+    assert endpoint({"tags": {tag: "staging"}, "properties": {}}).environment == "staging"
+
+
 def test_an_endpoint_whose_traffic_goes_to_what_failed_has_failed() -> None:
     failed = {"name": "blue", "properties": {"provisioningState": "Failed", "model": "azureml:churn:3"}}
     fine = {"name": "green", "properties": {"provisioningState": "Succeeded", "model": "azureml:churn:4"}}

@@ -383,6 +383,21 @@ class TestEndpoints:
         assert (deployment.environment, deployment.data_capture, deployment.reason) == ("production", True, "no capacity")
         assert deployment.tags == {"a": "https://e.com", "stage": "production"}
 
+    @pytest.mark.parametrize(
+        ("tags", "environment"),
+        [
+            ({"Environment": "staging"}, "staging"),
+            ({"ENV": " test "}, "test"),
+            ({"Stage": "production", "Environment": "staging"}, "staging"),
+            ({"Environment": "staging", "environment": "production"}, "production"),
+            ({"Environment": " ", "env": "test"}, "test"),
+            ({"environments": "staging"}, None),
+        ],
+    )
+    def test_an_environment_is_read_in_whatever_case(self, tags: dict[str, str], environment: str | None) -> None:
+        behind = Behind(tags=[records.Tag(name, text) for name, text in tags.items()])
+        assert endpoint(SITE, running(), behind).environment == environment
+
 
 def done(status: str = "Completed", **more: Any) -> records.MonitoringExecution:
     record = {
