@@ -99,6 +99,7 @@ def job(site: Site, record: JobRecord) -> Run:
         experiment=said.experiment_name or "Default",
         status=_STATUSES.get((said.status or "").lower(), "unknown"),
         params=_params(said),
+        tells_metrics=False,
         tags=tags,
         git_commit=_first(properties, _COMMIT) or _first(tags, _COMMIT),
         git_repository=_repository(properties) or _repository(tags),

@@ -184,7 +184,8 @@ class Run(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="run"):
     """A training, evaluation or monitoring run. A metric that is not finite is present as `None`.
 
     `artifacts` are the addresses of what it made, such as a model's archive: whatever has the same address came from it. `tells_of`
-    is the run that this one is another record of, as a trial component is of its training job.
+    is the run that this one is another record of, as a trial component is of its training job. `tells_metrics` is false of a source
+    that never says what a run measured.
     """
 
     run_id: str
@@ -193,6 +194,7 @@ class Run(Entity, frozen=True, kw_only=True, omit_defaults=True, tag="run"):
     status: RunStatus = "unknown"
     params: Mapping[str, str] = {}
     metrics: Mapping[str, float | None] = {}
+    tells_metrics: bool = True
     tags: Mapping[str, str] = {}
     git_commit: str | None = None
     git_repository: str | None = None

@@ -12,22 +12,28 @@ from sync.view import Fact, Unknown, View
 
 
 def meets_thresholds(run: Run | None, view: View) -> Fact | Unknown:
-    """True only if every metric that the thresholds name is there and within its limits. No thresholds: nothing to miss."""
+    """True only if every metric that the thresholds name is there and within its limits. No thresholds: nothing to miss. What the
+    source of the run never tells is not known."""
     if run is None:
         return Fact(False, "has no known run to take metrics from")
     if not view.project.thresholds:
         return Fact(True, "has no thresholds to meet")
     failing: list[str] = []
     passing: list[str] = []
+    untold: list[str] = []
     for glob, bound in view.project.thresholds.items():
         named = {name: value for name, value in run.metrics.items() if matches(name, [glob])}
-        if not named:
+        if not named and not run.tells_metrics:
+            untold.append(f"{glob} of run {run.name or run.run_id}, as {run.ref.source} tells no metrics")
+        elif not named:
             failing.append(f"has no metric {glob} (limit {bound})")
         for name, value in sorted(named.items()):
             if value is None:
                 failing.append(f"has no number for {name} (limit {bound})")
             else:
                 (passing if bound.holds(value) else failing).append(f"has {name} {value:.6g} (limit {bound})")
+    if untold and not failing:
+        return Unknown(tuple(untold))
     limits = ", ".join(f"{glob} {bound}" for glob, bound in view.project.thresholds.items())
     return Fact(not failing, " and ".join(failing or passing), limits)
 

@@ -67,6 +67,14 @@ def test_a_released_model_on_sound_ground_is_ready() -> None:
     assert standing.missing == ()
 
 
+def test_thresholds_of_a_run_whose_source_tells_no_metrics_are_not_known_to_be_met_or_missed() -> None:
+    world = World()
+    item, _, run, _ = world.whole()
+    world.change_of(run, metrics={}, tells_metrics=False, name="churn job")
+    assert world.truth("model-ready", item) is None
+    assert "val_auc of run churn job, as mlflow tells no metrics" in says(world, "model-ready")
+
+
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
