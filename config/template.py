@@ -13,10 +13,19 @@ from config.variables import variable
 _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 """What some YAML readers take for something else than a text."""
 
+_CLOUD_SOURCES = (
+    "  # aws-eu: {type: sagemaker, region: eu-west-1}",
+    "  # azure-ml: {type: azureml, subscription: 00000000-0000-0000-0000-000000000000, resource_group: ml, workspace: churn}",
+)
+_CLOUD_SCOPES = (
+    '      # aws-eu: {endpoints: ["churn-*"], model_package_groups: [churn]}',
+    '      # azure-ml: {endpoints: ["churn-*"], models: [churn-classifier]}',
+)
+
 
 class Answers(msgspec.Struct, frozen=True, kw_only=True):
     """What `milepost init` knows. A system without its part (`jira_url`, `repositories`, `mlflow_url`) is left out; with none of
-    them the file shows Jira, GitHub and MLflow at plainly fictional addresses, to be edited."""
+    them the file shows Jira, GitHub and MLflow at plainly fictional addresses, to be edited. The clouds stand there as comments."""
 
     project: str = "churn"
     name: str = ""
@@ -48,9 +57,11 @@ def render_template(answers: Answers = EXAMPLE) -> str:
         "# yaml-language-server: $schema=./milepost.schema.json",
         "# Secrets come from the environment, never from this file. Set:",
         *(f"#   {name}" for name, _ in environment_variables(chosen)),
+        "# Amazon SageMaker and Azure Machine Learning sign in as AWS's and Azure's own tools do: see docs/connectors.md.",
         'store: {url: "sqlite:///milepost.db"}   # or postgresql+psycopg://…; with a password in MILEPOST_STORE__URL',
         "sources:                                # each by a name of your own",
         *_sources(chosen),
+        *_CLOUD_SOURCES,
         "projects:",
         f"  {_key(chosen.project)}:",
         f"    name: {_text(chosen.name or chosen.project)}",
@@ -59,6 +70,7 @@ def render_template(answers: Answers = EXAMPLE) -> str:
         *_watch(chosen),
         "    scopes:                             # what belongs to the project",
         *_scopes(chosen),
+        *_CLOUD_SCOPES,
         "    release: {alias: champion}          # the alias of the released model version",
         "    thresholds: {val_auc: {gte: 0.85}}  # what a run's metrics must meet",
         '    data: {labels: [data], quality: "data_quality.*", fresh_within: 30d}',

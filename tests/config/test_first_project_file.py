@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import jsonschema_rs
 import pytest
@@ -13,6 +15,7 @@ from config.project import ProjectFile, TypeModels
 from config.schema import json_schema
 from config.template import Answers, environment_variables, render_template
 from config.yamlfile import parse_yaml
+from sync.build import ConnectionTypes, project_file_schema, read_project_file
 
 Load = Callable[[str], ProjectFile]
 
@@ -49,6 +52,22 @@ def test_it_names_the_variables_to_set() -> None:
         for name, what in environment_variables(answers):
             assert f"#   {name}" in render_template(answers)
             assert what
+
+
+@pytest.mark.parametrize("answers", [Answers(), JIRA, GITHUB, MLFLOW])
+def test_its_examples_of_the_clouds_need_their_marks_taken_away_alone(answers: Answers, tmp_path: Path) -> None:
+    """As the connectors themselves would have it, and as the schema that is written beside the file."""
+    types = ConnectionTypes()
+    text, marks = re.subn(r"^( *)# (aws-eu|azure-ml):", r"\1\2:", render_template(answers), flags=re.MULTILINE)
+    path = tmp_path / "milepost.yaml"
+    path.write_text(text, encoding="utf-8")
+    file = read_project_file(path, types)
+
+    assert marks == 4
+    assert (file.sources["aws-eu"].type, file.sources["azure-ml"].type) == ("sagemaker", "azureml")
+    assert {"aws-eu", "azure-ml"} <= file.projects[answers.project].scopes.keys()
+    assert file.findings == ()
+    jsonschema_rs.Draft202012Validator(project_file_schema(types)).validate(parse_yaml(text.encode(), "f").root.plain())
 
 
 texts = st.text(

@@ -153,6 +153,15 @@ def test_the_configuration_of_the_readme_loads_without_a_finding(readme_file: st
     assert set(file.projects["churn"].publish) == {"jira", "github"}
 
 
+def test_the_clouds_of_the_readme_load_without_a_finding(sections: Sections, blocks: Blocks, tmp_path: Path) -> None:
+    (text,) = blocks(sections("README.md")["Models in AWS or Azure"], "yaml")
+    file = _load(tmp_path, text)
+
+    assert file.findings == ()
+    assert {source.type for source in file.sources.values()} == {"sagemaker", "azureml"}
+    assert file.projects["churn"].scopes.keys() == file.sources.keys()
+
+
 def test_the_watch_ticket_of_the_readme_can_be_added(readme_file: str, sections: Sections, spans: Spans, tmp_path: Path) -> None:
     (line,) = (span for span in spans(sections("README.md")["A real configuration"]) if span.startswith("watch:"))
 
