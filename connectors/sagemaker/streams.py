@@ -160,7 +160,8 @@ def _endpoints(api: AwsApi, site: Site, scope: SageMakerScope, cursor: Cursor | 
     """Summaries are listed; those that changed are described."""
     feed = _summaries("sagemaker:ListEndpoints", "Endpoints", "Endpoint", scope.endpoints)
     describer = Describer(api, site)
-    done: set[str] = set()
+    # As they were listed: pages overlap, and what has changed since the last page is no longer what was described.
+    done: set[records.EndpointSummary] = set()
 
     def described(raw: Sequence[msgspec.Raw]) -> Records:
         rejected: list[Rejected] = []
@@ -168,13 +169,13 @@ def _endpoints(api: AwsApi, site: Site, scope: SageMakerScope, cursor: Cursor | 
         names: list[str] = []
 
         def wanted(summary: records.EndpointSummary) -> Iterable[Entity]:
-            if matches(summary.endpoint_name, scope.endpoints) and summary.endpoint_name not in done:
+            if matches(summary.endpoint_name, scope.endpoints) and summary not in done:
+                done.add(summary)
                 names.append(summary.endpoint_name)
             return ()
 
         rejected += each(raw, "deployment", records.EndpointSummary, wanted).rejected
         for name in dict.fromkeys(names):
-            done.add(name)
             found = describer.describe(name)
             if found is not None:
                 entities += found.entities
