@@ -22,6 +22,9 @@ from mappings.sagemaker_monitoring import Watched, metric_points
 SERIES_A_CALL = 500
 HISTORY = 7 * 86_400
 """Seconds that a full pull looks back: older values are nobody's news."""
+LATE = 1800
+"""Seconds before the latest value that are asked for again: CloudWatch lists a new series up to a quarter of an hour late, and one
+series' values may come later than another's."""
 
 _DIMENSIONS = ("EndpointName", "VariantName")
 _METRIC = msgspec.json.Decoder(records.Metric, strict=False)
@@ -37,7 +40,8 @@ class Series(msgspec.Struct, frozen=True):
 def pull_metrics(api: AwsApi, site: Site, scope: SageMakerScope, cursor: Cursor | None) -> Iterator[Batch]:
     """The values of every period that has ended."""
     now = int(time.time())
-    since = latest = max(now - HISTORY, cursor.since if cursor else 0)
+    latest = max(now - HISTORY, min(cursor.since, now) if cursor else 0)
+    since = max(now - HISTORY, latest - LATE)
     watched = sorted(scope.metrics.items(), key=lambda item: (item[1].period, item[0]))
     series = [one for name, metric in watched for one in _series(api, name, metric, scope.endpoints)]
     for start in range(0, len(series), SERIES_A_CALL):

@@ -222,8 +222,8 @@ class TestMonitors:
 class TestMetrics:
     WATCH = {"latency": {"metric": "ModelLatency", "statistic": "Maximum", "limit": {"lte": 10}}}
 
-    def put(self, office: Office, value: float, at: datetime, endpoint: str = "") -> None:
-        dimensions = [{"Name": "EndpointName", "Value": endpoint or office.name}, {"Name": "VariantName", "Value": "v0"}]
+    def put(self, office: Office, value: float, at: datetime, endpoint: str = "", variant: str = "v0") -> None:
+        dimensions = [{"Name": "EndpointName", "Value": endpoint or office.name}, {"Name": "VariantName", "Value": variant}]
         datum = {"MetricName": "ModelLatency", "Dimensions": dimensions, "Value": value, "Timestamp": at}
         with closing(office.region.client("cloudwatch")) as cloudwatch:
             cloudwatch.put_metric_data(Namespace="AWS/SageMaker", MetricData=[datum])
@@ -246,6 +246,22 @@ class TestMetrics:
 
         assert office.pull("metrics", metrics=self.WATCH) == first
         assert office.pull("metrics", anew=True, metrics=self.WATCH) == first
+
+    def test_values_that_come_later_than_those_of_another_series_are_seen(self, office: Office) -> None:
+        watch = {"latency": {**self.WATCH["latency"], "period": "1m"}}
+        now = datetime.now(UTC)
+        for variant in ("v0", "v1"):
+            self.put(office, 9.0, now - timedelta(minutes=30), variant=variant)
+        self.put(office, 9.0, now - timedelta(minutes=3))
+        seen = {one.ref for one in office.pull("metrics", metrics=watch)}
+        self.put(office, 12.0, now - timedelta(minutes=11), variant="v1")
+        self.put(office, 13.0, now - timedelta(minutes=16), variant="v2")
+        late = [one for one in office.pull("metrics", metrics=watch) if isinstance(one, Observation) and one.ref not in seen]
+
+        assert sorted((one.monitor, one.value, one.outcome) for one in late) == [
+            ("cloudwatch/latency/v1", 12.0, "failed"),
+            ("cloudwatch/latency/v2", 13.0, "failed"),
+        ]
 
     def test_many_series_are_asked_for_by_the_five_hundred(self, office: Office) -> None:
         at = datetime.now(UTC) - timedelta(hours=30)
