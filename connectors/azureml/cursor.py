@@ -18,18 +18,12 @@ T = TypeVar("T")
 
 class JobsCursor(msgspec.Struct, frozen=True):
     """In ms since 1970. `since`: when the latest job that was seen was made, or `OVERLAP` before the last pull, if that is later;
-    never in the future. `running`: when those were made that are under way, by name; `ended`: those that have ended, of what was
-    made within the overlap."""
+    never in Azure's future. `running`: when those were made that are under way, by name; `ended`: those that have ended, of what
+    was made within the overlap."""
 
     since: int = 0
     running: Mapping[str, int] = {}
     ended: Mapping[str, int] = {}
-
-    def remembering(self, since: int, running: Mapping[str, int], ended: Mapping[str, int]) -> JobsCursor:
-        """The cursor after more jobs were seen."""
-        since = max(self.since, since)
-        recent = {name: made for name, made in ended.items() if made >= since - OVERLAP}
-        return JobsCursor(since=since, running=newest(running), ended=newest(recent))
 
     def encode(self) -> str:
         return msgspec.json.encode(self, order="deterministic").decode()

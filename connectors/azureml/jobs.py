@@ -64,14 +64,14 @@ def follow_jobs(
 ) -> Iterator[JobPage]:
     """The wanted jobs that were made or have ended since `cursor`; from None, all of them."""
     state = cursor or JobsCursor()
-    floor = None if cursor is None else cursor.since - OVERLAP
     memory = _Memory(state)
+    floor = None if cursor is None else memory.since - OVERLAP
 
     def is_news(head: JobHead) -> bool:
         return (floor is None or head.made >= floor or head.name in state.running) and wanted(head)
 
-    for page in _pages(api, floor, stop):
-        memory.reach(page)
+    for page, answered_at in _pages(api, floor, stop):
+        memory.reach(page, answered_at)
         yield JobPage(memory.take(page, is_news))
     for name in sorted(memory.unseen):
         _leave_if_stopped(stop)
@@ -92,8 +92,14 @@ class _Memory:
         self._latest = 0
         self.unseen = set(before.running)
 
-    def reach(self, page: _Read) -> None:
-        """Notes how late the latest job was made, wanted or not."""
+    @property
+    def since(self) -> int:
+        """Where the last pull came to. A clock that was ahead then has not read what was made since."""
+        return min(self._before.since, self._began)
+
+    def reach(self, page: _Read, answered_at: datetime | None) -> None:
+        """Notes how late the latest job was made, wanted or not, and that this pull began before it was answered."""
+        self._began = min(self._began, _milliseconds(answered_at) or self._began)
         self._latest = max([self._latest, *(head.made for _, head in page if head is not None)])
 
     def take(self, page: _Read, wanted: Callable[[JobHead], bool]) -> Sequence[msgspec.Raw]:
@@ -114,17 +120,18 @@ class _Memory:
         """What was not met any more was deleted, or is not wanted now."""
         running = {name: made for name, made in self._running.items() if name not in self.unseen}
         # An hour in which very many were made is not listed for ever, only because none was made since.
-        since = max(min(self._latest, self._began), self._began - OVERLAP)
-        return self._before.remembering(since, running, self._ended)
+        since = max(self.since, min(self._latest, self._began), self._began - OVERLAP)
+        recent = {name: made for name, made in self._ended.items() if made >= since - OVERLAP}
+        return JobsCursor(since=since, running=newest(running), ended=newest(recent))
 
 
-def _pages(api: AzureApi, floor: int | None, stop: threading.Event) -> Iterator[_Read]:
-    """The pages back to the first that holds nothing made at `floor` or later."""
+def _pages(api: AzureApi, floor: int | None, stop: threading.Event) -> Iterator[tuple[_Read, datetime | None]]:
+    """The pages back to the first that holds nothing made at `floor` or later, each with when it was answered."""
     newest_first, before = True, None
     for page in api.collection("jobs", listViewType="All"):
         _leave_if_stopped(stop)
         read = [(record, _head(record)) for record in page.value]
-        yield read
+        yield read, page.answered_at
         made = [head.made for _, head in read if head is not None and head.made]
         times = made if before is None else [before, *made]
         newest_first = newest_first and times == sorted(times, reverse=True)

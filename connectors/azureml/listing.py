@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from urllib.parse import unquote, urlsplit
 
 import httpx
@@ -10,16 +11,24 @@ import msgspec
 
 from connectors.errors import Unavailable
 from connectors.http import Client, decode, describe
+from connectors.rates import read_http_date
 
 
-class Page(msgspec.Struct, rename="camel"):
+class Page(msgspec.Struct, frozen=True):
+    """`answered_at`: by Azure's clock, if it said so."""
+
+    value: list[msgspec.Raw]
+    answered_at: datetime | None
+
+
+class _Answer(msgspec.Struct, rename="camel"):
     """Every listing's answer."""
 
     value: list[msgspec.Raw]
     next_link: str | None = None
 
 
-_decoder = msgspec.json.Decoder(Page)
+_decoder = msgspec.json.Decoder(_Answer)
 
 
 def pages(source: str, client: Client, path: str, query: Mapping[str, str]) -> Iterator[Page]:
@@ -27,11 +36,11 @@ def pages(source: str, client: Client, path: str, query: Mapping[str, str]) -> I
     seen: set[int] = set()
     response = client.get(path, params=query)
     while True:
-        page = decode(source, response, _decoder)
-        yield page
-        if not page.next_link:
+        answer = decode(source, response, _decoder)
+        yield Page(answer.value, read_http_date(response.headers.get("date")))
+        if not answer.next_link:
             return
-        following = _following(source, response.request, page.next_link)
+        following = _following(source, response.request, answer.next_link)
         # Of long listings the addresses themselves would be a lot to keep.
         if hash(following) in seen:
             raise Unavailable(

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # b
 
 from connectors.base import SourceContext
 from connectors.errors import Cancelled, SourceError, Unavailable
+from connectors.rates import read_http_date
 from connectors.sagemaker.failures import SERVICE_FIX, explained, is_denied, says_gone
 from connectors.sagemaker.session import Clients
 from connectors.sagemaker.transport import BODY
@@ -56,8 +57,16 @@ _OF_ANY_PAGE = frozenset({"NextToken", "TotalHits"})
 
 
 class Page(msgspec.Struct, frozen=True):
+    """`answered_at`: in seconds since 1970, by the service's clock, if it said so."""
+
     records: Sequence[msgspec.Raw]
     token: str | None
+    answered_at: int | None = None
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    body: bytes
+    at: int | None
 
 
 class AwsApi:
@@ -73,16 +82,16 @@ class AwsApi:
 
     def page(self, action: str, field: str, **asked: Any) -> Page:
         """A page of a listing whose records are in `field`."""
-        body = self.call(action, **asked)
+        answer = self._called(action, asked)
         try:
-            found = _PAGE.decode(body)
+            found = _PAGE.decode(answer.body)
             if field in found:
-                return Page(_LIST.decode(found[field]), _TOKEN.decode(found.get("NextToken", b"null")) or None)
+                return Page(_LIST.decode(found[field]), _TOKEN.decode(found.get("NextToken", b"null")) or None, answer.at)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise self._senseless(action) from error
         # Search leaves an empty list out; a listing must have its own.
         if field == "Results" and found and found.keys() <= _OF_ANY_PAGE:
-            return Page((), _TOKEN.decode(found.get("NextToken", b"null")) or None)
+            return Page((), _TOKEN.decode(found.get("NextToken", b"null")) or None, answer.at)
         raise self._senseless(action)
 
     def pages(self, action: str, field: str, **asked: Any) -> Iterator[Page]:
@@ -117,16 +126,10 @@ class AwsApi:
     def described(self, action: str, **asked: Any) -> msgspec.Raw | None:
         """The description of one object as it came; None where AWS says that it does not exist."""
         try:
-            return msgspec.Raw(self._sent(action, asked))
+            return msgspec.Raw(self._sent(action, asked).body)
         except ClientError as error:
             if says_gone(error):
                 return None
-            raise explained(self.source, _described(action), error) from None
-
-    def call(self, action: str, **asked: Any) -> bytes:
-        try:
-            return self._sent(action, asked)
-        except ClientError as error:
             raise explained(self.source, _described(action), error) from None
 
     def file(self, address: str) -> bytes | None:
@@ -153,12 +156,19 @@ class AwsApi:
             raise explained(self.source, what, error) from None
         return str(answer.get("Arn", ""))
 
-    def _sent(self, action: str, asked: Mapping[str, Any]) -> bytes:
+    def _called(self, action: str, asked: Mapping[str, Any]) -> _Answer:
+        try:
+            return self._sent(action, asked)
+        except ClientError as error:
+            raise explained(self.source, _described(action), error) from None
+
+    def _sent(self, action: str, asked: Mapping[str, Any]) -> _Answer:
         service, _, operation = action.partition(":")
 
-        def send() -> bytes:
+        def send() -> _Answer:
             answer = getattr(self._clients.client(service), xform_name(operation))(**asked)
-            return bytes(answer[BODY])
+            at = read_http_date(answer["ResponseMetadata"]["HTTPHeaders"].get("date"))
+            return _Answer(bytes(answer[BODY]), int(at.timestamp()) if at is not None else None)
 
         return self._tried(_described(action), send)
 

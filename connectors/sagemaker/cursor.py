@@ -14,8 +14,8 @@ MOST_REMEMBERED = 1000
 
 class Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
     """In seconds since 1970. `since`: when the last pull began that came to its end, or the full listing that has not; never in the
-    future. `listed`: how far, by creation, such a listing has come. `seen`: by name, when those had changed that changed after
-    `since` less `OVERLAP`: they need not be looked at again."""
+    service's future. `listed`: how far, by creation, such a listing has come. `seen`: by name, when those had changed that changed
+    after `since` less `OVERLAP`: they need not be looked at again."""
 
     since: int = 0
     listed: int | None = None
@@ -35,14 +35,22 @@ def decode_cursor(text: str) -> Cursor | None:
 
 
 class Progress:
-    """Follows a pull that began `now`, and what it saw. Not how late the latest change was, but when a pull began is where the next
-    one goes on: many changes at once are then listed again for as long as `OVERLAP`, and not until something else changes."""
+    """Follows a pull that began `now`, by our own clock, and what it saw. Not how late the latest change was, but when a pull began
+    is where the next one goes on: many changes at once are then listed again for as long as `OVERLAP`, and not until something else
+    changes."""
 
     def __init__(self, cursor: Cursor | None, now: int) -> None:
         self._began = now
         self._since = min(cursor.since, now) if cursor else now
         self._known = dict(cursor.seen) if cursor else {}
         self._seen = dict(self._known)
+
+    def hear(self, answered_at: int | None) -> None:
+        """When a page was answered, by the service's own clock. That was after the pull began: of what lies behind it, nothing was
+        read."""
+        if answered_at is not None:
+            self._began = min(self._began, max(0, answered_at))
+            self._since = min(self._since, self._began)
 
     @property
     def asked_since(self) -> int:

@@ -55,18 +55,19 @@ def follow(api: AwsApi, feed: Feed, cursor: Cursor | None, translate: Translate)
     progress = Progress(cursor, now)
     if cursor is None or cursor.listed is not None:
         start = cursor.listed if cursor is not None and cursor.listed is not None else 0
-        for records, reached in _by_creation(api, feed, start, now):
-            yield _batch(feed, records, progress, translate, listed=reached)
+        for page, reached in _by_creation(api, feed, start, now):
+            yield _batch(feed, page, progress, translate, listed=reached)
     if cursor is not None:
         for page in _changes(api, feed, progress.asked_since):
             # By creation, so the latest change may come first: only the end of it is a point to go on from.
-            yield _batch(feed, page.records, progress, translate)
+            yield _batch(feed, page, progress, translate)
     yield Batch(cursor=progress.ended().encode(), complete=cursor is None)
 
 
-def _batch(feed: Feed, raw: Sequence[msgspec.Raw], progress: Progress, translate: Translate, *, listed: int | None = None) -> Batch:
+def _batch(feed: Feed, page: Page, progress: Progress, translate: Translate, *, listed: int | None = None) -> Batch:
     """A page's news. `listed`: how far a full listing has come with it."""
-    fresh = [record for record in raw if _is_news(feed, record, progress)]
+    progress.hear(page.answered_at)
+    fresh = [record for record in page.records if _is_news(feed, record, progress)]
     records = translate(fresh)
     for stamp in filter(None, map(feed.stamp, fresh)):
         progress.note(stamp.name, stamp.changed)
@@ -79,7 +80,7 @@ def _is_news(feed: Feed, record: msgspec.Raw, progress: Progress) -> bool:
     return stamp is None or progress.is_news(stamp.name, stamp.changed)
 
 
-def _by_creation(api: AwsApi, feed: Feed, start: int, now: int) -> Iterator[tuple[Sequence[msgspec.Raw], int]]:
+def _by_creation(api: AwsApi, feed: Feed, start: int, now: int) -> Iterator[tuple[Page, int]]:
     """Pages, each with the creation that they have reached. A time that lies ahead must not lead past what follows it."""
     since, token = start, None
     seen: set[str] = set()
@@ -87,7 +88,7 @@ def _by_creation(api: AwsApi, feed: Feed, start: int, now: int) -> Iterator[tupl
         page = feed.listed(api, since, token)
         stamps = filter(None, map(feed.stamp, page.records))
         reached = max([since, *(int(stamp.created) for stamp in stamps if stamp.created <= now)])
-        yield page.records, reached
+        yield page, reached
         if page.token is None:
             return
         if reached > since:

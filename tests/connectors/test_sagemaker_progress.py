@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from email.utils import formatdate
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.conformance.proxy import FaultProxy
+from connectors.conformance.proxy import Answer, Asked, FaultProxy, Forward
 from connectors.sagemaker.cursor import MOST_REMEMBERED, OVERLAP, Cursor, Progress, decode_cursor
+from mappings.model import Deployment
 from sandbox.sagemaker.server import AwsServer
 from tests.connectors.aws import Office
 
@@ -35,11 +37,15 @@ def busy(request: pytest.FixtureRequest, aws_server: AwsServer) -> Iterator[tupl
 
 
 class Clock:
-    """The reader's clock, and nobody else's."""
+    """The reader's clock, and nobody else's unless `everywhere`: then what answers it says that time too."""
 
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+    def __init__(self, patch: pytest.MonkeyPatch, *, everywhere: bool = False) -> None:
         self.ahead = 0.0
         patch.setattr("connectors.sagemaker.feeds.time", self)
+        if everywhere:
+            patch.setattr(
+                "http.server.BaseHTTPRequestHandler.date_time_string", lambda _handler: formatdate(self.time(), usegmt=True)
+            )
 
     def time(self) -> float:
         return time.time() + self.ahead
@@ -54,7 +60,7 @@ def test_many_changes_at_once_are_listed_again_for_a_while_and_then_no_more(
         office.endpoint([package], suffix=f"-{number}")
     assert len({one.ref for one in office.pull(stream)}) == 6
     office.asked()
-    clock, costs = Clock(monkeypatch), []
+    clock, costs = Clock(monkeypatch, everywhere=True), []
     for seconds in (60, OVERLAP + 60, 2 * OVERLAP + 120):
         clock.ahead = seconds
         assert office.pull(stream) == []
@@ -76,6 +82,52 @@ def test_an_approval_is_seen_long_after_the_last_change(office: Office, monkeypa
     (seen,) = office.pull("packages")
 
     assert getattr(seen, "approval", None) == "approved"
+
+
+@pytest.mark.parametrize("stream", ["packages", "endpoints"])
+def test_nothing_is_passed_over_after_a_clock_was_ahead(office: Office, monkeypatch: pytest.MonkeyPatch, stream: str) -> None:
+    clock = Clock(monkeypatch)
+    office.endpoint([office.package()])
+    for ahead in (7200, 3 * 86_400):
+        clock.ahead = ahead
+        office.pull(stream)
+        cursor = decode_cursor(office.cursors[stream])
+
+        assert cursor is not None
+        assert cursor.since <= time.time()
+
+
+def test_an_interrupted_listing_knows_that_the_clock_was_ahead() -> None:
+    progress = Progress(None, BEGAN + 7200)
+    for answered_at in (BEGAN, BEGAN + 600, None):
+        progress.hear(answered_at)
+
+    assert progress.paused(listed=100).since == BEGAN
+    assert progress.ended().since == BEGAN
+
+
+def test_an_endpoint_that_changes_between_two_pages_is_described_again(
+    aws_server: AwsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = Office(aws_server)
+    package = office.package()
+    names = [office.endpoint([package], suffix=f"-{number}") for number in range(3)]
+    # They were made a minute ago.
+    Clock(monkeypatch).ahead = 60
+    with FaultProxy(aws_server.url) as proxy:
+        proxy.reshape = lambda asked: asked.having("MaxResults", 2)
+        office.options["endpoint_url"] = proxy.url
+
+        def changing(_asked: Asked, forward: Forward) -> Answer:
+            office.region.turn(names[1], "Failed", "no capacity")
+            return forward()
+
+        # The first page was described by then, and the second begins with what was made in the same second.
+        proxy.fault(lambda asked: asked.headers.get("x-amz-target") == "SageMaker.ListEndpoints", changing, times=1, after=1)
+        found = office.pull("endpoints")
+
+    states = {one.ref.id: one.state for one in found if isinstance(one, Deployment)}
+    assert states == {names[0]: "in_service", names[1]: "failed", names[2]: "in_service"}
 
 
 def test_what_changes_while_a_listing_is_interrupted_again_and_again_is_seen_in_the_end() -> None:

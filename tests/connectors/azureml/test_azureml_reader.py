@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from connectors.azureml.cursor import JobsCursor, decode_cursor
 from connectors.azureml.options import AzureMLScope
 from connectors.errors import AuthError, Cancelled, NotFound, RateLimited, SourceError, Unavailable
 from mappings.model import Dataset, Deployment, Missing, ModelVersion, Observation, Ref, Run
@@ -82,6 +84,35 @@ def test_an_hour_of_very_many_jobs_is_not_listed_for_ever(lab: Lab) -> None:
 
     assert (again.requests, again.ids) == (1, [])
     assert third.ids == ["late", "new"]
+
+
+class Ahead:
+    """The reader's clock, three hours ahead of Azure's."""
+
+    @staticmethod
+    def time_ns() -> int:
+        return time.time_ns() + 3 * 3600 * 10**9
+
+
+def test_no_job_is_passed_over_after_a_clock_was_ahead(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.job("old", hours_ago=5)
+    with monkeypatch.context() as patch:
+        patch.setattr("connectors.azureml.jobs.time", Ahead)
+        first = lab.pull("jobs")
+    lab.job("new", hours_ago=0)
+
+    assert lab.pull("jobs", first.cursor).ids == ["new"]
+
+
+def test_a_cursor_that_lies_ahead_goes_back(lab: Lab) -> None:
+    lab.job("old", hours_ago=5)
+    lab.job("new", hours_ago=0)
+    pulled = lab.pull("jobs", JobsCursor(since=Ahead.time_ns() // 10**6).encode())
+    cursor = decode_cursor(pulled.cursor or "", JobsCursor)
+
+    assert pulled.ids == ["new"]
+    assert cursor is not None
+    assert cursor.since <= time.time_ns() // 10**6
 
 
 def test_a_job_is_read_again_until_it_has_ended_though_it_is_far_down_the_list(lab: Lab) -> None:
