@@ -15,7 +15,7 @@ import msgspec
 
 from mappings.model import Deployment, ModelVersion, Ref, Run, TrafficShare
 from mappings.tags import TagNames, said_by
-from sync.makers import place, telling
+from sync.makers import identity, place, telling
 
 Sign: TypeAlias = Literal["ref", "cloud id", "address", "run", "logged model", "files", "image"]
 Key: TypeAlias = tuple[Sign, str]
@@ -61,7 +61,7 @@ class Registry:
             for key in set(_keys_of_version(version)):
                 self._versions.setdefault(key, []).append(version.ref)
         for run in runs:
-            self._origins[run.ref] = frozenset({str(run.origin)})
+            self._origins[run.ref] = frozenset({identity(run.origin)})
             for key in set(_keys_of_run(run)):
                 self._runs.setdefault(key, []).append(run.ref)
 
@@ -79,23 +79,24 @@ class Registry:
         for keys, by in _signs_on(share, tags, self._names):
             sign = keys[0][0] if keys else None
             versions = {ref for key in keys for ref in self._versions.get(key, ())}
-            runs = set() if versions else {ref for key in keys for ref in self._runs.get(key, ())}
+            runs = {ref for key in keys for ref in self._runs.get(key, ())}
             found = sorted(telling(versions or runs))
+            bearers = versions | runs if sign == "run" else found
             because = f"{what}{by}" if versions else f"{what}, made by the run{by}"
             for ref in found:
                 named = bool(versions) and sign in ("ref", "cloud id")
-                yield Served(what=ref, because=because, sure=self._is_sure(sign, ref, found), named=named)
+                yield Served(what=ref, because=because, sure=self._is_sure(sign, ref, bearers), named=named)
             if found:
                 return
 
-    def _is_sure(self, sign: Sign | None, what: Ref, found: Collection[Ref]) -> bool:
+    def _is_sure(self, sign: Sign | None, what: Ref, bearers: Collection[Ref]) -> bool:
         """Two registries may hold the same model, as its files or its run show, and two records tell of one run. Two versions of
         one registry are two, and so are those of two registries that only have their name in common."""
-        return not any(self._is_rival(sign, what, ref) for ref in found if ref != what)
+        return not any(self._is_rival(sign, what, ref) for ref in bearers if ref != what)
 
     def _is_rival(self, sign: Sign | None, what: Ref, other: Ref) -> bool:
         alike = not self._origins[what].isdisjoint(self._origins[other])
-        two_of_one_registry = what.kind == "model_version" and what.source == other.source
+        two_of_one_registry = what.kind == other.kind == "model_version" and what.source == other.source
         return sign == "image" or two_of_one_registry or not alike
 
 
@@ -103,7 +104,7 @@ def _origins_of(version: ModelVersion) -> Iterator[str]:
     if version.artifact_uri:
         yield place(version.artifact_uri)
     if version.run is not None:
-        yield str(version.run)
+        yield identity(version.run)
 
 
 def _addresses(version: ModelVersion) -> Sequence[str]:
@@ -123,7 +124,9 @@ def _keys_of_version(version: ModelVersion) -> Iterator[Key]:
         yield "logged model", version.model_id
     if version.artifact_uri:
         yield "files", place(version.artifact_uri)
-    yield from _keys_of_images(version.images)
+    else:
+        # Beside files, a container is only what runs them, the same for many models.
+        yield from _keys_of_images(version.images)
 
 
 def _keys_of_run(run: Run) -> Iterator[Key]:
@@ -141,7 +144,8 @@ def _keys_of_images(images: Iterable[str]) -> Iterator[Key]:
 
 
 def _signs_on(share: TrafficShare, tags: Mapping[str, str], names: TagNames) -> Iterator[tuple[Sequence[Key], str]]:
-    """What a share names its model by, the surest first, each with the words for it."""
+    """What a share names its model by, the surest first, each with the words for it. One that names a version, known or not, is no
+    other one's by its files or its container."""
     if share.model is not None:
         yield [("ref", str(share.model))], ""
     if share.cloud_id:
@@ -153,10 +157,11 @@ def _signs_on(share: TrafficShare, tags: Mapping[str, str], names: TagNames) -> 
         yield [("run", text.removeprefix("runs:/").rstrip("/"))], f", by its tag {tag}"
     for key in _meant_by(tags.get(MODEL_URI_TAG, "")):
         yield [key], f", by the address in its tag {MODEL_URI_TAG}"
+    if share.model is not None or share.cloud_id:
+        return
     if share.artifact_uri:
         yield [("files", place(share.artifact_uri))], ", by the address of its files"
     else:
-        # Where the files lie outside of it, a container is only what runs them, the same for many models.
         yield list(_keys_of_images(share.images)), ", by the digest of its image"
 
 

@@ -3,6 +3,7 @@ version of them."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
@@ -12,6 +13,9 @@ from mappings.tags import TagNames, said_by
 
 MOST_RIVALS = 20
 """What more than so many share, such as the container of all of a team's models, tells nothing of any: it is not even shown."""
+
+_MADE_UP = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[a-z]+_[a-z]+_[0-9a-z]{10}")
+"""Ids that MLflow and Azure Machine Learning give at random: `0a1b…`, `calm_frog_x1b2c3d4e5`."""
 
 
 class Maker(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,17 +41,23 @@ def makers(versions: Sequence[ModelVersion], runs: Iterable[Run], names: TagName
         if not made and version.run is None and version.artifact_uri:
             made = dict.fromkeys(telling(of_files.get(place(version.artifact_uri), ())), "the run made its files")
         if made:
-            sure = len({known[run].origin for run in made}) == 1
+            sure = len({identity(known[run].origin) for run in made}) == 1 and _is_named_so(version, made)
             found[version.ref] = [Maker(run=run, because=why, sure=sure) for run, why in sorted(made.items())]
     return {**found, **_of_the_same_files(versions, found)}
 
 
 def _named(version: ModelVersion, known: Collection[Ref], of_ids: Mapping[str, Sequence[Ref]]) -> Mapping[Ref, str]:
-    """The run that a version names. A job of Azure's is known to MLflow by the same id, and may be read from there alone."""
+    """The run that a version names. A job of Azure's is known to MLflow by the same id, and may be read from there alone. A
+    name that somebody chose may be another run's there."""
     assert version.run is not None, "the version names a run"
     if version.run in known:
         return {version.run: "the version names its run"}
     return dict.fromkeys(of_ids.get(version.run.id, ()), f"the version names its run, which {version.run.source} does not show")
+
+
+def _is_named_so(version: ModelVersion, made: Collection[Ref]) -> bool:
+    """Whether what was found is the run that a version names, if it names one."""
+    return version.run is None or identity(version.run) in map(identity, made)
 
 
 def _said(version: ModelVersion, of_ids: Mapping[str, Sequence[Ref]], names: TagNames) -> Mapping[Ref, str]:
@@ -76,6 +86,12 @@ def _of_the_same_files(versions: Sequence[ModelVersion], found: Mapping[Ref, Seq
 def telling(bearers: Collection[Ref]) -> Collection[Ref]:
     """Those that bear one sign, unless there are too many of them."""
     return bearers if len(bearers) <= MOST_RIVALS else ()
+
+
+def identity(run: Ref) -> str:
+    """What tells a run from all others: an id that was given at random, wherever it is read; else its name in its source: two
+    accounts may each have a job of that name."""
+    return run.id if _MADE_UP.fullmatch(run.id) else str(run)
 
 
 def place(address: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from mappings.model import Deployment, Link, ModelVersion, Ref, TrafficShare
@@ -68,10 +69,14 @@ def test_the_surest_sign_counts_alone() -> None:
     assert other.artifact_uri == FILES
 
 
-def test_a_package_that_is_not_known_leaves_the_files_to_tell() -> None:
+@pytest.mark.parametrize("named", [{"cloud_id": PACKAGE}, {"model": Ref("aws", "model_version", "fraud/9")}])
+@pytest.mark.parametrize("sign", [{"artifact_uri": FILES}, {"images": (f"a.example/churn@{DIGEST}",)}])
+def test_what_names_another_version_is_no_version_of_ours(named: dict[str, Any], sign: dict[str, Any]) -> None:
     world = World(aws=True)
-    wanted = package(world, 6, artifact_uri=FILES)
-    assert [target for target, *_ in links(world, serve(world, cloud_id=PACKAGE, artifact_uri=FILES))] == [str(wanted.ref)]
+    wanted = package(world, 6, **sign)
+    world.run(artifacts=(FILES,))
+    assert [target for target, *_ in links(world, serve(world, **sign))] == [str(wanted.ref)]
+    assert links(world, serve(world, **named, **sign)) == []
 
 
 def test_what_everything_shares_tells_nothing() -> None:
@@ -102,6 +107,26 @@ def test_a_name_that_two_registries_use_for_different_models_is_no_proof_of_eith
     assert {confidence for _, confidence, _ in links(world, deployment)} == {"textual"}
 
 
+@pytest.mark.parametrize("registered", [True, False])
+def test_a_job_name_of_two_accounts_is_no_proof_of_either(registered: bool) -> None:
+    world = World(aws=True)
+    for source in ("aws", "aws-dev"):
+        run = world.add(msgspec.structs.replace(world.run("churn-train"), ref=Ref(source, "run", "churn-train")))
+        if registered or source == "aws":
+            world.add(ModelVersion(ref=Ref(source, "model_version", "churn/5"), name="churn", version="5", run=run.ref))
+    world.drop(world.run("churn-train"))
+    deployment = serve(world, tags={"milepost.run": "churn-train"})
+    assert {confidence for _, confidence, _ in links(world, deployment)} == {"textual"}
+
+
+def test_an_id_given_at_random_is_the_same_run_in_both_sources() -> None:
+    world = World(aws=True)
+    world.run("0a1b" * 8)
+    version = package(world, run=Ref("azure-ml", "run", "0a1b" * 8))
+    found = links(world, serve(world, tags={"milepost.run": "0a1b" * 8}))
+    assert found == [(str(version.ref), "exact", ", by its tag milepost.run")]
+
+
 def test_two_versions_of_one_registry_with_the_same_files_leave_it_open_which_serves() -> None:
     world = World(aws=True)
     for number in (5, 6):
@@ -114,6 +139,13 @@ def test_a_container_that_only_runs_the_files_says_nothing() -> None:
     image = f"registry.example/sklearn@{DIGEST}"
     package(world, images=(image,))
     assert links(world, serve(world, images=(image,), artifact_uri=FILES)) == []
+
+
+def test_the_container_of_a_version_that_has_files_is_no_sign_of_it() -> None:
+    world = World(aws=True)
+    image = f"registry.example/xgboost@{DIGEST}"
+    package(world, artifact_uri=FILES, images=(image,))
+    assert links(world, serve(world, images=(image,))) == []
 
 
 def test_an_image_of_two_models_is_no_proof_of_either() -> None:

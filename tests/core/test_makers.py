@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from mappings.model import ModelVersion, Ref
@@ -69,11 +70,23 @@ def test_a_package_is_ready_by_the_run_that_made_its_files() -> None:
     assert world.truth("model-ready", item) is not False
 
 
-def test_the_same_run_may_be_read_from_another_source() -> None:
+@pytest.mark.parametrize("ident", ["0a1b" * 8, "0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f", "calm_frog_x1b2c3d4e5"])
+def test_the_same_run_may_be_read_from_another_source(ident: str) -> None:
     world = World(aws=True)
-    world.run("0a1b")
-    version = package(world, run=Ref("aws", "run", "0a1b"))
-    assert made(world, version) == [("0a1b", "exact", "the version names its run, which aws does not show")]
+    world.run(ident)
+    version = package(world, run=Ref("azure-ml", "run", ident))
+    assert made(world, version) == [(ident, "exact", "the version names its run, which azure-ml does not show")]
+
+
+def test_a_job_of_the_same_name_in_another_account_is_no_proof() -> None:
+    world = World(aws=True)
+    item, _, run, version = world.whole()
+    world.drop(version)
+    world.drop(run)
+    world.add(msgspec.structs.replace(run, ref=Ref("aws-dev", "run", "churn-train"), run_id="churn-train"))
+    named = package(world, run=Ref("aws", "run", "churn-train"), approval="approved")
+    assert [confidence for _, confidence, _ in made(world, named)] == ["textual"]
+    assert world.truth("model-ready", item) is not True
 
 
 def test_two_records_of_one_run_are_one_run() -> None:
