@@ -9,14 +9,18 @@ from typing import TypeAlias
 
 import msgspec
 
-from mappings.model import Deployment, Link, ModelVersion, Relation, Run
+from mappings.model import Deployment, Link, ModelVersion, Relation, Run, WorkItem
 from mappings.tags import TagNames, said_by
 from sync.known import KEY, Known, to_items
 
 Built: TypeAlias = Run | ModelVersion | Deployment
 
 _SHA = re.compile(r"[0-9a-f]{7,40}")
-_PAGE = re.compile(r"https?://\S+?/(?:browse/(?P<key>[^/?#\s]+)|(?P<repository>[\w.-]+/[\w.-]+)/issues/(?P<number>\d{1,9}))/?")
+_HOST = r"https?://(?:[^/\\?#@\s]*@)?(?P<host>[^/\\:?#@\s]+)(?::\d*)?"
+_SITE = re.compile(_HOST)
+_PAGE = re.compile(
+    rf"{_HOST}(?:/\S*?)?/(?:browse/(?P<key>[^/?#\s]+)|(?P<repository>[\w.-]+/[\w.-]+)/issues/(?P<number>\d{{1,9}}))/?"
+)
 _NUMBERED = re.compile(r"[\w.-]+/[\w.-]+#\d{1,9}")
 
 
@@ -35,28 +39,29 @@ def relation_of(entity: Built) -> Relation:
 def tagged(known: Known, names: TagNames) -> Iterator[Link]:
     """Links to the tickets that tags name: declared, as a person or a pipeline of theirs wrote them there."""
     for entity in built(known):
-        for tag, key in sorted(set(named_tickets(entity, names))):
-            items = known.by_key.get(key, ())
+        for tag, key, host in sorted(set(named_tickets(entity, names))):
+            items = [item for item in known.by_key.get(key, ()) if not host or _host_of(item) == host]
             for link_ in to_items(entity.ref, relation_of(entity), key, items, f"tag {tag}"):
                 declared = len(items) == 1
                 yield msgspec.structs.replace(link_, confidence="declared") if declared else link_
 
 
-def named_tickets(entity: Built, names: TagNames) -> Iterator[tuple[str, str]]:
-    """The keys in the tags that name tickets, each with its tag: `CHURN-42`, `example/churn#12`, or the address of their page."""
+def named_tickets(entity: Built, names: TagNames) -> Iterator[tuple[str, str, str]]:
+    """Each tag that names tickets with the keys in it, and the host where the page of one is that it names by its address:
+    `CHURN-42`, `example/churn#12`, `https://jira.example.com/browse/CHURN-42`."""
     for tags in _tags_of(entity):
         for tag, text in said_by(tags, names.ticket):
             for word in re.split(r"[\s,;]+", text):
-                key = _key_at(word)
-                if key is not None:
-                    yield tag, key.upper()
+                page = _PAGE.fullmatch(word)
+                key = word if page is None else page["key"] or f"{page['repository']}#{page['number']}"
+                if KEY.fullmatch(key) or _NUMBERED.fullmatch(key):
+                    yield tag, key.upper(), page["host"].casefold() if page is not None else ""
 
 
-def _key_at(word: str) -> str | None:
-    page = _PAGE.fullmatch(word)
-    if page is not None:
-        word = page["key"] or f"{page['repository']}#{page['number']}"
-    return word if KEY.fullmatch(word) or _NUMBERED.fullmatch(word) else None
+def _host_of(item: WorkItem) -> str | None:
+    """Every site has keys of its own, and another company's may be the same as ours."""
+    found = _SITE.match(item.url or "")
+    return found["host"].casefold() if found is not None else None
 
 
 def named_shas(entity: Built, names: TagNames) -> Sequence[str]:

@@ -56,22 +56,39 @@ def test_a_tag_names_the_commit(what: str, tag: str) -> None:
     [
         "ML-42",
         "see ML-42, please",
-        "https://example.atlassian.net/browse/ML-42",
-        "https://jira.example.com/jira/browse/ml-42/",
+        "https://jira.example.com/browse/ML-42",
+        "https://ada@JIRA.example.com:8443/jira/browse/ml-42/",
         "example/churn#12 ML-42",
     ],
 )
 def test_what_a_ticket_may_be_called_in_a_tag(text: str) -> None:
     world = World()
-    world.item("ML-42")
+    world.item("ML-42", url="https://jira.example.com/browse/ML-42")
     assert ("built_from", "id-of-ML-42") in world.links(world.run(tags={"milepost.issue": text}))
 
 
 @pytest.mark.parametrize("text", ["example/churn#12", "https://github.com/example/churn/issues/12"])
 def test_an_issue_of_github_may_be_named_by_its_page_where_tags_allow_no_hash(text: str) -> None:
     world = World()
-    world.item("example/churn#12", source="github")
+    world.item("example/churn#12", source="github", url="https://github.com/example/churn/issues/12")
     assert world.links(world.run(tags={"milepost:issue": text})) == [("built_from", "id-of-example/churn#12")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://another-company.example/browse/ML-42",
+        "https://jira.example.com@another-company.example/browse/ML-42",
+        "https://another-company.example/jira.example.com/browse/ML-42",
+        "https://another-company.example\\@jira.example.com/browse/ML-42",
+        "https://another-company.example/example/churn/issues/12",
+    ],
+)
+def test_the_page_of_a_ticket_on_another_site_is_no_ticket_of_ours(text: str) -> None:
+    world = World()
+    world.item("ML-42", url="https://jira.example.com/browse/ML-42")
+    world.item("example/churn#12", source="github", url="https://github.com/example/churn/issues/12")
+    assert world.links(world.run(tags={"milepost.issue": text})) == []
 
 
 @pytest.mark.parametrize("text", ["none", "to be done", "", "https://example.com/browse", "ML-", "42"])
