@@ -135,10 +135,10 @@ def _add_package(backend: SageMakerModelBackend, size: CloudSize, number: int, g
 
 
 def _add_endpoint(backend: SageMakerModelBackend, size: CloudSize, number: int, packages: Sequence[str]) -> None:
-    name, variants = _endpoint(number), []
+    name, at, variants = _endpoint(number), made_at(number, size.endpoints), []
     for place, package in enumerate(packages):
         model = f"{name}-{place}"
-        backend.create_model(
+        made = backend.create_model(
             model_name=model,
             execution_role_arn=_ROLE,
             primary_container={"ModelPackageName": package},
@@ -146,6 +146,7 @@ def _add_endpoint(backend: SageMakerModelBackend, size: CloudSize, number: int, 
             containers=None,
             tags=None,
         )
+        _date(made, at)
         variants.append(
             {
                 "VariantName": f"v{place}",
@@ -155,7 +156,7 @@ def _add_endpoint(backend: SageMakerModelBackend, size: CloudSize, number: int, 
                 "InstanceType": "ml.m5.large",
             }
         )
-    backend.create_endpoint_config(
+    config = backend.create_endpoint_config(
         endpoint_config_name=name,
         production_variants=variants,
         data_capture_config={},
@@ -164,7 +165,8 @@ def _add_endpoint(backend: SageMakerModelBackend, size: CloudSize, number: int, 
         kms_key_id=None,  # type: ignore[arg-type]  # as moto's handler gives it for what was not said
     )
     tags = [{"Key": "environment", "Value": "production"}]
-    _date(backend.create_endpoint(name, name, tags), made_at(number, size.endpoints))
+    _date(config, at)
+    _date(backend.create_endpoint(name, name, tags), at)
 
 
 def _monitor(backend: SageMakerModelBackend, region: AwsRegion, size: CloudSize, number: int) -> None:

@@ -43,9 +43,10 @@ class Behind(msgspec.Struct, frozen=True, kw_only=True):
 def endpoint(site: Site, found: records.Endpoint, behind: Behind) -> Deployment:
     """A failed update leaves an endpoint in service as it was, with the reason beside it."""
     tags = tags_of(behind.tags)
-    config = behind.config or records.EndpointConfig(endpoint_config_name="")
+    serving = _as_it_was(found, behind)
+    config = serving.config or records.EndpointConfig(endpoint_config_name="")
     state = _STATES.get(found.endpoint_status, "unknown")
-    served = (*_shares(site, found, config.production_variants, behind), *_mirrors(site, found, config, behind))
+    served = (*_shares(site, found, config.production_variants, serving), *_mirrors(site, found, config, serving))
     to_come = tuple(_to_come(site, found, behind, state))
     if to_come:
         served = (*(msgspec.structs.replace(one, state="in_service") for one in served), *to_come)
@@ -65,6 +66,26 @@ def endpoint(site: Site, found: records.Endpoint, behind: Behind) -> Deployment:
         data_capture=None if capture is None else capture.enable_capture and capture.capture_status != "Stopped",
         reason=found.failure_reason or None,
     )
+
+
+def _as_it_was(found: records.Endpoint, behind: Behind) -> Behind:
+    """What stood behind an endpoint when it was last changed. Names are used again: a configuration that was made since, or a model
+    that was made since or after the configuration that names it, is another one than the endpoint runs."""
+    config = behind.config
+    if config is not None and _is_younger(config.creation_time, found.last_modified_time):
+        config = None
+    moments = (found.last_modified_time, config.creation_time if config is not None else None)
+    models = {
+        name: model
+        for name, model in behind.models.items()
+        if not any(_is_younger(model.creation_time, moment) for moment in moments)
+    }
+    tags = {name: tags for name, tags in behind.model_tags.items() if name in models}
+    return msgspec.structs.replace(behind, config=config, models=models, model_tags=tags)
+
+
+def _is_younger(made: float | None, than: float | None) -> bool:
+    return made is not None and than is not None and made > than
 
 
 def _shares(
@@ -115,11 +136,13 @@ def _served(
     share: float,
     mirror: float,
 ) -> Iterator[TrafficShare]:
-    """One for each container that holds a model: those of an inference pipeline answer together."""
+    """One for each container that holds a model: those of an inference pipeline answer together. Where the model is not known, what
+    runs says nothing of it: a container is the same for many models, whose files lie outside of it."""
     name = configured.model_name if configured and configured.model_name else None
     model = behind.models.get(name or "")
     tags = tags_of(behind.model_tags.get(name or "", ()))
-    images = tuple(filter(None, (image.resolved_image or image.specified_image for image in variant.deployed_images)))
+    deployed = variant.deployed_images if model is not None else ()
+    images = tuple(filter(None, (image.resolved_image or image.specified_image for image in deployed)))
     for container in _containers(model) or (records.Container(),):
         package = _package_arn(found.endpoint_arn, container.model_package_name)
         ref = _package_ref(site, found.endpoint_arn, package)

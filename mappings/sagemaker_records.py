@@ -285,6 +285,7 @@ class EndpointConfig(Record, frozen=True):
     endpoint_config_name: str
     production_variants: Sequence[ConfiguredVariant] = ()
     shadow_production_variants: Sequence[ConfiguredVariant] = ()
+    creation_time: float | None = None
 
 
 class Container(Record, frozen=True):
@@ -299,6 +300,7 @@ class Model(Record, frozen=True):
     model_arn: str
     primary_container: Container | None = None
     containers: Sequence[Container] = ()
+    creation_time: float | None = None
 
 
 class MonitoringSchedule(Record, frozen=True):

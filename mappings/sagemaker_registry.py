@@ -12,9 +12,11 @@ from mappings import sagemaker_records as records
 from mappings.model import Dataset, Entity, ModelCard, ModelVersion, Ref
 from mappings.redaction import without_credentials
 from mappings.sagemaker import Site, account_of, model_data, moment, resource_of, tags_of
-from mappings.tags import Approval, data_as_of
+from mappings.tags import Approval, approval_in, data_as_of, strictest
 
 _APPROVALS: Mapping[str, Approval] = {"Approved": "approved", "PendingManualApproval": "pending", "Rejected": "rejected"}
+_USABLE = (None, "Completed")
+"""The statuses of packages that can be deployed; None: it was not told."""
 
 
 def model_package(site: Site, package: records.ModelPackage) -> Iterable[Entity]:
@@ -22,6 +24,8 @@ def model_package(site: Site, package: records.ModelPackage) -> Iterable[Entity]
     metadata = package.metadata_properties or records.Metadata()
     containers = package.inference_specification.containers if package.inference_specification else ()
     resource = resource_of(package.model_package_arn)
+    metadata_tags = {key: without_credentials(text) for key, text in sorted(package.customer_metadata_properties.items())}
+    tags = {**metadata_tags, **tags_of(package.tags)}
     named = package.model_package_group_name or package.model_package_name or resource.split("/")[1]
     yield ModelVersion(
         ref=site.ref("model_version", package.model_package_arn),
@@ -29,9 +33,9 @@ def model_package(site: Site, package: records.ModelPackage) -> Iterable[Entity]
         updated_at=moment(package.last_modified_time) or moment(package.creation_time),
         name=named,
         version=str(package.model_package_version or 1),
-        tags={**dict(sorted(package.customer_metadata_properties.items())), **tags_of(package.tags)},
+        tags=tags,
         run=_maker(site, package.model_package_arn, metadata.generated_by),
-        approval=_APPROVALS.get(package.model_approval_status or ""),
+        approval=_approval(package, tags),
         status=package.model_package_status,
         artifact_uri=next(filter(None, map(model_data, containers)), None) or package.source_uri,
         cloud_id=package.model_package_arn,
@@ -41,6 +45,12 @@ def model_package(site: Site, package: records.ModelPackage) -> Iterable[Entity]
         reports={**_reports("", package.model_metrics), **_reports("baseline.", package.drift_check_baselines)},
         card=_card(package.model_card) if package.model_card else None,
     )
+
+
+def _approval(package: records.ModelPackage, tags: Mapping[str, str]) -> Approval | None:
+    """SageMaker's and that in its tags must agree to approve; what is not made, not made yet or being deleted has no approval."""
+    approval = strictest((_APPROVALS.get(package.model_approval_status or ""), approval_in(tags)))
+    return None if approval == "approved" and package.model_package_status not in _USABLE else approval
 
 
 def feature_group(site: Site, group: records.FeatureGroup) -> Iterable[Entity]:

@@ -7,7 +7,7 @@ reading of the sources.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
@@ -54,8 +54,10 @@ def said_by(tags: Mapping[str, str], names: frozenset[str]) -> Iterator[tuple[st
 
 
 def environment_in(tags: Mapping[str, str], names: Sequence[str]) -> str | None:
-    """Where an endpoint stands: what the first of `names` (in lower case) says that is among the tags, in whatever case. Of two that
-    differ in case alone, the one in lower case decides."""
+    """Where an endpoint stands: what the first of `names` (in lower case) says that is among the tags, in whatever case.
+
+    Of two tags that differ in case alone, the one in lower case decides.
+    """
     said = (pair for name in names for pair in sorted(said_by(tags, frozenset({name})), reverse=True))
     return next((text for _, text in said), None)
 

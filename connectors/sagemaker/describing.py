@@ -1,6 +1,7 @@
 """What stands behind an endpoint: its configuration, the models that this names, and tags.
 
-Configurations and models never change, so each is read once by a reader, however many endpoints share it.
+Configurations and models never change, though another may be made under the name of one that was deleted. So each is read once by
+a reader, however many endpoints share it.
 """
 
 from __future__ import annotations

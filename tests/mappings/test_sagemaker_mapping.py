@@ -82,6 +82,36 @@ class TestPackages:
     def test_approvals(self, word: str | None, approval: str | None) -> None:
         assert package(ModelApprovalStatus=word).approval == approval
 
+    @pytest.mark.parametrize(
+        ("registry", "tag", "approval"),
+        [
+            ("Approved", "rejected", "rejected"),
+            ("Approved", "Denied", "rejected"),
+            ("Approved", "pending", "pending"),
+            ("Approved", "approved", "approved"),
+            ("PendingManualApproval", "approved", "pending"),
+            ("Rejected", "approved", "rejected"),
+            (None, "approved", "approved"),
+            (None, " ", None),
+        ],
+    )
+    def test_a_tag_and_the_registry_must_agree_to_approve(self, registry: str | None, tag: str, approval: str | None) -> None:
+        tags = [{"Key": "Milepost.Approval", "Value": tag}]
+        assert package(ModelApprovalStatus=registry, Tags=tags).approval == approval
+        assert package(ModelApprovalStatus=registry, CustomerMetadataProperties={"approval": tag}).approval == approval
+
+    @pytest.mark.parametrize(
+        ("status", "approval"),
+        [("Completed", "approved"), ("Failed", None), ("Deleting", None), ("Pending", None), ("InProgress", None), ("Odd", None)],
+    )
+    def test_only_a_package_that_is_made_is_approved(self, status: str, approval: str | None) -> None:
+        assert package(ModelPackageStatus=status, ModelApprovalStatus="Approved").approval == approval
+        assert package(ModelPackageStatus=status, ModelApprovalStatus="Rejected").approval == "rejected"
+
+    def test_passwords_in_the_addresses_of_its_metadata_are_not_kept(self) -> None:
+        version = package(CustomerMetadataProperties={"registry": "https://bot:s3cr3t@mlflow.example.com"})
+        assert version.tags == {"registry": "https://mlflow.example.com"}
+
     def test_its_change_is_its_latest(self) -> None:
         assert package(CreationTime=T0, LastModifiedTime=T0 + 60).updated_at == datetime(
             2026, 11, 18, 11, 7, 40, 250000, tzinfo=UTC
@@ -308,6 +338,47 @@ class TestEndpoints:
         (share,) = endpoint(SITE, running({"VariantName": "v", "CurrentWeight": 1}), Behind()).models
 
         assert (share.name, share.share, share.model) == ("v", 1.0, None)
+
+    def test_a_container_without_its_model_names_nothing(self) -> None:
+        variant = {"VariantName": "v", "DeployedImages": [{"SpecifiedImage": "e/c:1", "ResolvedImage": "e/c@sha256:0a"}]}
+        (share,) = endpoint(SITE, running(variant), Behind(config=configured({"VariantName": "v", "ModelName": "m"}))).models
+
+        assert (share.name, share.images) == ("m", ())
+
+    @pytest.mark.parametrize(
+        ("model_made", "config_made", "named"),
+        [
+            (T0, T0, "churn/3"),
+            (T0 + 1, T0 + 1, "churn/3"),
+            (T0 + 1, T0, "m"),
+            (T0 + 9, T0 + 1, "m"),
+            (T0, T0 + 9, "v"),
+        ],
+    )
+    def test_what_was_made_anew_under_its_name_is_not_what_it_serves(
+        self, model_made: float, config_made: float, named: str
+    ) -> None:
+        made = model("m", ModelPackageName=f"{ARN}model-package/churn/3")
+        behind = Behind(
+            config=msgspec.structs.replace(configured({"VariantName": "v", "ModelName": "m"}), creation_time=config_made),
+            models={"m": msgspec.structs.replace(made, creation_time=model_made)},
+            model_tags={"m": [records.Tag("milepost:issue", "CHURN-42")]},
+        )
+        (share,) = endpoint(SITE, running({"VariantName": "v"}, LastModifiedTime=T0 + 5), behind).models
+
+        assert share.name == named
+        assert (share.model is not None, bool(share.cloud_id), bool(share.tags)) == (named == "churn/3",) * 3
+
+    def test_what_it_is_being_changed_to_may_be_younger(self) -> None:
+        found = running({"VariantName": "v"}, LastModifiedTime=T0, PendingDeploymentSummary={"EndpointConfigName": "d"})
+        made = model("m", ModelPackageName=f"{ARN}model-package/churn/3")
+        behind = Behind(
+            config=configured({"VariantName": "v", "ModelName": "m"}),
+            pending=msgspec.structs.replace(configured({"VariantName": "v", "ModelName": "m"}), creation_time=T0 + 2),
+            models={"m": msgspec.structs.replace(made, creation_time=T0 + 1)},
+        )
+
+        assert [one.name for one in endpoint(SITE, found, behind).models] == ["m", "churn/3"]
 
     def test_shadow_variants_answer_nobody(self) -> None:
         found = running(
