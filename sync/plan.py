@@ -12,8 +12,9 @@ from mappings.change import Action, Change, Memory, Note, Plan, Slot, Value
 from mappings.model import ChangeRequest, Entity, Ref, WorkItem
 from mappings.rules import StatusRule
 from sync.compare import Decision, Held, Pushed, Situation, decide
-from sync.derive import Standing
-from sync.display import Wanted, ending, evidence_document, gather, statuses_of, wanted
+from sync.derive import Episode, Standing
+from sync.display import Shown, Wanted, evidence_document, gather, statuses_of, wanted
+from sync.endings import Endings
 from sync.graph import Graph
 from sync.names import name_of
 from sync.project import ProjectView, Taken
@@ -31,6 +32,7 @@ class Remembered(msgspec.Struct, frozen=True, kw_only=True):
 
     `actual` mirrors our slots as they were last seen; `forced` counts the rewrites of a person's change in the last 24 hours.
     `strays` are published targets that left the project's scopes but still exist. `taken` is what earlier projects of the file own.
+    `episodes` are those that are open or closed lately, the oldest first.
     """
 
     actual: Mapping[Slot, Value] = {}
@@ -40,6 +42,7 @@ class Remembered(msgspec.Struct, frozen=True, kw_only=True):
     forced: Mapping[Slot, int] = {}
     strays: Mapping[Ref, Entity] = {}
     taken: Sequence[Taken] = ()
+    episodes: Sequence[Episode] = ()
 
     def is_taken(self, slot: Slot) -> bool:
         """Whether an earlier project owns the slot."""
@@ -61,8 +64,12 @@ def make_plan(
     """The plan of one project on the stored facts. With `adopt`, slots that hold another's value without memory are taken over."""
     by_id = {rule.id: rule for rule in rules}
     deliveries = deliver(graph, project, by_id, standings, now=now)
-    desired = _desired(graph, project, by_id, deliveries, remembered, now)
-    planner = _Planner(graph, project, by_id, standings, remembered, now=now, adopt=adopt)
+    delivered = _by_target(deliveries)
+    entries = gather(delivered, project, by_id, now=now)
+    desired = _desired(graph, project, entries, remembered)
+    endings = Endings(graph, by_id, delivered, entries, remembered.episodes, now=now)
+    leaving = Leaving(graph, project, by_id, standings, now=now)
+    planner = _Planner(graph, project, by_id, standings, remembered, endings, leaving, adopt=adopt)
     for slot in sorted({*desired, *_ours(project, remembered)}):
         planner.consider(slot, desired.get(slot, Wanted(value=None)))
     return Plan(
@@ -84,21 +91,20 @@ def verdict_hash(standings: Iterable[Standing]) -> str:
     return hashlib.blake2b("\n".join(lines).encode(), digest_size=16).hexdigest()
 
 
-def _desired(
-    graph: Graph,
-    project: ProjectView,
-    rules: Mapping[str, StatusRule],
-    deliveries: Sequence[Delivery],
-    remembered: Remembered,
-    now: datetime,
-) -> Mapping[Slot, Wanted]:
-    by_target: dict[Ref, list[Standing]] = {}
+def _by_target(deliveries: Sequence[Delivery]) -> Mapping[Ref, Sequence[Standing]]:
+    found: dict[Ref, list[Standing]] = {}
     for delivery in deliveries:
         for target in delivery.targets:
-            by_target.setdefault(target, []).append(delivery.standing)
+            found.setdefault(target, []).append(delivery.standing)
+    return found
+
+
+def _desired(
+    graph: Graph, project: ProjectView, by_target: Mapping[Ref, Sequence[Shown]], remembered: Remembered
+) -> Mapping[Slot, Wanted]:
     published = {slot: _still_shown(pushed.value, remembered.actual.get(slot)) for slot, pushed in remembered.pushed.items()}
     desired: dict[Slot, Wanted] = {}
-    for target, entries in gather(by_target, project, rules, now=now).items():
+    for target, entries in by_target.items():
         desired.update(wanted(target, entries, project, graph, published))
     return desired
 
@@ -133,17 +139,19 @@ class _Planner:
         rules: Mapping[str, StatusRule],
         standings: Sequence[Standing],
         remembered: Remembered,
+        endings: Endings,
+        leaving: Leaving,
         *,
-        now: datetime,
         adopt: bool,
     ) -> None:
         self.graph = graph
         self.project = project
         self.rules = rules
         self.remembered = remembered
+        self.endings = endings
+        self.leaving = leaving
         self.adopt = adopt
         self.by_title = {rule.title: rule for rule in rules.values()}
-        self.leaving = Leaving(graph, project, rules, standings, now=now)
         self.open_episodes = frozenset(one.episode for one in standings if one.episode)
         self.changes: list[Change] = []
         self.notes: list[Note] = []
@@ -224,7 +232,7 @@ class _Planner:
         slot, want, actual = case.slot, case.wanted, case.actual
         action: Action = "add" if actual is None else "remove" if want.value is None else "update"
         given_up = gives_up(actual, want)
-        told = want if action != "remove" else msgspec.structs.replace(want, shown=tuple(ending(want.shown, actual)))
+        told = want if action != "remove" else self.endings.taken_away(case)
         digest = hashlib.blake2b(msgspec.json.encode([str(slot), actual, want.value], order="deterministic"), digest_size=8)
         self.changes.append(
             Change(
@@ -239,7 +247,7 @@ class _Planner:
                 title=target.title if isinstance(target, WorkItem | ChangeRequest) else "",
                 url=target.url,
                 rules=tuple(one.rule.id for one in told.shown),
-                reason=self._why_removed(case, told, target, decision) if action == "remove" else _why_shown(case, told),
+                reason=self._why_removed(case, told, target, decision) if action == "remove" else self._why_shown(case, decision),
                 evidence=tuple(evidence_document(evidence) for one in told.shown for evidence in one.standing.evidence),
                 episode=next((one.standing.episode for one in told.shown if one.standing.episode), None),
                 forced=decision.kind == "force",
@@ -249,6 +257,14 @@ class _Planner:
                 gives_up=given_up,
             )
         )
+
+    def _why_shown(self, case: Situation, decision: Decision) -> str:
+        """Why what the slot showed is over, then why it shows something else."""
+        if case.is_anothers:
+            taken = f"taken over by --adopt from a person's value: {plain(case.actual)}"
+            return "; ".join(filter(None, [case.wanted.reason, taken]))
+        over = self.endings.replaced(case) if decision.kind == "write" and case.actual is not None else ()
+        return "; ".join(filter(None, [*over, case.wanted.reason]))
 
     def _why_removed(self, case: Situation, told: Wanted, target: Entity, decision: Decision) -> str:
         named = ", ".join(titles_in(case.slot, case.actual, self.project, self.rules)) or plain(case.actual)
@@ -286,11 +302,6 @@ class _Planner:
                 desired=want.value,
             )
         )
-
-
-def _why_shown(case: Situation, told: Wanted) -> str:
-    taken = f"taken over by --adopt from a person's value: {plain(case.actual)}" if case.is_anothers else ""
-    return "; ".join(filter(None, [told.reason, taken]))
 
 
 def is_counted(project: ProjectView, slot: Slot) -> bool:

@@ -20,12 +20,15 @@ from sync.recipients import deliver
 from sync.reread import doubtful
 from sync.source import Source
 from sync.spelling import Spellings
-from sync.store import audit, entities, publishing
+from sync.store import audit, entities, publishing, verdicts
 from sync.store.audit import Entry, Skipped
 from sync.store.connect import Connection, Database
 from sync.store.publishing import Hold, Published
 
 ROLLING = timedelta(hours=24)
+
+ENDED_WITHIN = timedelta(days=30)
+"""Of so long ago the episodes are looked at for what ended last: a slot waits while its target cannot be written."""
 
 SOONEST = timedelta(minutes=30)
 LATEST = timedelta(hours=4)
@@ -110,6 +113,7 @@ def _recall(
             forced=audit.forced_rewrites(tx, key, assessment.now - ROLLING),
             strays=strays,
             taken=taken,
+            episodes=verdicts.episodes_since(tx, key, assessment.now - ENDED_WITHIN),
         ),
         inherited=inherited,
         left_over=ownership.left_over(tx),

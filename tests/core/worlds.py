@@ -34,7 +34,7 @@ from mappings.model import (
 )
 from mappings.rules import StatusRule
 from sync.compare import Held, Pushed
-from sync.derive import Derived, Standing, derive
+from sync.derive import Derived, Episode, Standing, derive
 from sync.freshness import Freshness, StreamFacts
 from sync.graph import Graph
 from sync.link import Linked, build_graph, link
@@ -294,7 +294,7 @@ class Desk:
         self.strays: dict[Ref, Entity] = {}
         self.foreign: frozenset[Ref] = frozenset()
 
-    def remembered(self, world: World) -> Remembered:
+    def remembered(self, world: World, *, episodes: Sequence[Episode] = ()) -> Remembered:
         lately = [slot for at, slot in self.forced if world.now - at < DAY]
         return Remembered(
             actual=dict(self.actual),
@@ -304,6 +304,7 @@ class Desk:
             forced={slot: lately.count(slot) for slot in lately},
             strays=self.strays,
             taken=[Taken(owned, self.foreign) for owned in world.project.owned.values()],
+            episodes=episodes,
         )
 
     def plan(
