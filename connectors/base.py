@@ -149,6 +149,8 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     this order. `sweeps` are the streams whose every pull is a full listing, because their source has no usable change time.
     `named` maps fields of the scope, lists of globs that tell upper and lower case apart, to the kind of entity that they name:
     what matches nothing there is told.
+    `wanted_by` are the fields of the scope that a stream answers to: where a project leaves all of them empty, nothing is read of
+    it, so it neither adds anything nor tells what is absent. A stream without such fields is read for every scope.
     `along` are the kinds that a stream gives only with the runs or work items that name them: they leave it with the last of those.
     `targets` are the kinds that its publisher can write on. `reader` and `publisher` import the SDK only when called. `version` is
     raised when the translation changes: everything is then listed anew.
@@ -163,8 +165,14 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     reader: Callable[[SourceContext], Connector]
     sweeps: frozenset[str] = frozenset()
     named: Mapping[str, str] = msgspec.field(default_factory=dict)
+    wanted_by: Mapping[str, frozenset[str]] = msgspec.field(default_factory=dict)
     along: Mapping[str, frozenset[str]] = msgspec.field(default_factory=dict)
     publish: type[PublishOptions] | None = None
     publisher: Callable[[SourceContext], Publisher] | None = None
     targets: frozenset[str] = frozenset()
     version: int = 1
+
+    def is_wanted(self, stream: str, scope: Options) -> bool:
+        """Whether the scope names anything that the stream could show."""
+        fields = self.wanted_by.get(stream)
+        return fields is None or any(getattr(scope, field) for field in fields)

@@ -115,10 +115,16 @@ def rest_on(tx: Connection, project: ScopedProject, listings: Listings) -> None:
 
 
 def stream_facts(project: ScopedProject, listings: Listings, rejected: Mapping[Place, AbstractSet[Ref]]) -> Sequence[StreamFacts]:
-    """How complete and fresh each stream of the project's scopes is. `rejected` is what was not understood of it."""
+    """How complete and fresh each stream is of which the project's scopes name anything, or named before they were changed.
+
+    A stream of which they name nothing is listed whole and shows nothing: that tells nothing of what is there. `rejected` is what
+    was not understood.
+    """
     facts = []
     for source, scope in project.scopes:
         for stream, kinds in source.connection.streams.items():
+            if not source.connection.is_wanted(stream, scope.options) and (source.name, stream) not in listings.former:
+                continue
             state = listings.states.get(listings.present[source.name, stream])
             pulled_at = state.pulled_at if state is not None else None
             latest = listings.states.get(source.key(stream, scope)) or state

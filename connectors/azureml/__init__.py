@@ -30,6 +30,13 @@ CONNECTION = Connection(
     },
     # Endpoints are not named here: Azure takes upper and lower case in their names for the same.
     named={"models": "model_version", "data": "dataset"},
+    wanted_by={
+        "jobs": frozenset({"experiments"}),
+        "models": frozenset({"models"}),
+        "data": frozenset({"data"}),
+        "endpoints": frozenset({"endpoints"}),
+        "monitors": frozenset({"monitors", "endpoints", "models"}),
+    },
     sweeps=frozenset({"models", "data"}),
     reader=_open_reader,
 )

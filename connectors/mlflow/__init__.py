@@ -25,6 +25,7 @@ CONNECTION = Connection(
     },
     sweeps=frozenset({"experiments", "models"}),
     named={"experiments": "experiment", "models": "model_version"},
+    wanted_by={"experiments": frozenset({"experiments"}), "runs": frozenset({"experiments"}), "models": frozenset({"models"})},
     along={"runs": frozenset({"dataset"}), "models": frozenset({"dataset"})},
     reader=_open_reader,
 )
