@@ -168,7 +168,7 @@ def test_the_run_behind_a_version(properties: dict[str, Any], run: str | None) -
 def test_an_approval_is_one_of_three_words() -> None:
     assert version(tags={"approval": " Approved "}).approval == "approved"
     assert version(tags={"approval": "yes", "milepost.approval": "rejected"}).approval == "rejected"
-    assert version(tags={"approval": "looks good"}).approval is None
+    assert version(tags={"approval": "looks good"}).approval == "rejected"
 
 
 @pytest.mark.parametrize("tag", ["environment", "Environment", "ENV"])
@@ -186,6 +186,27 @@ def test_an_endpoint_whose_traffic_goes_to_what_failed_has_failed() -> None:
     assert [(share.name, share.share) for share in one.models] == [("churn/3", 1.0), ("churn/4", 0.0)]
 
 
+@pytest.mark.parametrize(
+    ("endpoint_is", "blue", "green", "state"),
+    [
+        ("Succeeded", "Deleting", "Deleting", "deleting"),
+        ("Succeeded", "Canceled", "Canceled", "stopped"),
+        ("Updating", "Failed", "Failed", "failed"),
+        ("Updating", "Failed", "Deleting", "failed"),
+        ("Creating", "Failed", "Failed", "creating"),
+        ("Succeeded", "Failed", "Succeeded", "in_service"),
+        ("Succeeded", "Failed", "Updating", "in_service"),
+        ("Succeeded", "Creating", "Creating", "in_service"),
+    ],
+)
+def test_an_endpoint_answers_only_by_its_deployments(endpoint_is: str, blue: str, green: str, state: str) -> None:
+    deployments = [{"name": name, "properties": {"provisioningState": one}} for name, one in (("blue", blue), ("green", green))]
+
+    one = endpoint({"properties": {"provisioningState": endpoint_is, "traffic": {"blue": 60, "green": 40}}}, *deployments)
+
+    assert one.state == state
+
+
 def test_each_deployment_changed_at_a_time_of_its_own() -> None:
     blue = {"name": "blue", "systemData": MADE, "properties": {"provisioningState": "Failed"}}
     shares = endpoint({"properties": {}}, blue, {"name": "green", "properties": {}}).models
@@ -198,11 +219,32 @@ def test_each_deployment_changed_at_a_time_of_its_own() -> None:
 
 def test_shares_stay_between_nothing_and_all() -> None:
     deployments: list[dict[str, Any]] = [{"name": name, "properties": {}} for name in ("a", "b", "c")]
-    odd = {"a": 250, "b": -3, "nobody": 7}
+    odd = {"a": 250, "b": -3}
 
     one = endpoint({"properties": {"traffic": odd, "mirrorTraffic": None}}, *deployments)
 
     assert [(share.name, share.share, share.mirror) for share in one.models] == [("a", 1.0, 0.0), ("b", 0.0, 0.0), ("c", 0.0, 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("properties", "kind", "found"),
+    [
+        ({"traffic": {"BLUE": 80, "gone": 20, "idle": 0}}, "online", [("blue", 0.8, "in_service"), ("gone", 0.2, "unknown")]),
+        ({"traffic": {"gone": 100}}, "online", [("blue", 0.0, "in_service"), ("gone", 1.0, "unknown")]),
+        ({"defaults": {"deploymentName": "gone"}}, "batch", [("blue", 0.0, "in_service"), ("gone", 1.0, "unknown")]),
+        ({"defaults": {"deploymentName": "Blue"}, "traffic": {"gone": 100}}, "batch", [("blue", 1.0, "in_service")]),
+        ({"defaults": {}}, "batch", [("blue", 0.0, "in_service")]),
+    ],
+)
+def test_traffic_to_what_is_not_listed_goes_to_something_unknown(properties: dict[str, Any], kind: Any, found: list[Any]) -> None:
+    one = endpoint(
+        {"properties": {"provisioningState": "Succeeded", **properties}},
+        {"name": "blue", "properties": {"provisioningState": "Succeeded"}},
+        kind=kind,
+    )
+
+    assert one.state == "in_service"
+    assert [(share.name, share.share, share.state) for share in one.models] == found
 
 
 def test_a_model_that_is_not_registered_is_known_by_its_address() -> None:
