@@ -26,6 +26,10 @@ T = TypeVar("T")
 FactValue: TypeAlias = bool | float | str | tuple[str, ...] | tuple[float, ...] | datetime | None
 
 
+Model: TypeAlias = tuple[str, str]
+"""A registered model: its source, and what the ids of its versions have in common."""
+
+
 class Fact(msgspec.Struct, frozen=True):
     """What is known: a value (None: known to be absent), the limit it was held against, and words that follow the entity's name.
 
@@ -134,13 +138,13 @@ class View:
         return self._hanging[via]
 
     @cached_property
-    def versions_by_model(self) -> Mapping[tuple[str, str], Sequence[ModelVersion]]:
-        """By source and name, the versions of each registered model, the latest last. Versions are numbers where they can be; names
-        of another kind come before them, by the alphabet."""
-        found: dict[tuple[str, str], list[ModelVersion]] = {}
+    def versions_by_model(self) -> Mapping[Model, Sequence[ModelVersion]]:
+        """The versions of each registered model, the latest last: by their numbers, or where one of them is none by when they were
+        registered."""
+        found: dict[Model, list[ModelVersion]] = {}
         for version in self.graph.of(ModelVersion):
-            found.setdefault((version.ref.source, version.name), []).append(version)
-        return {model: sorted(versions, key=_number_of) for model, versions in found.items()}
+            found.setdefault(model_of(version), []).append(version)
+        return {model: sorted(versions, key=_order_of(versions)) for model, versions in found.items()}
 
     @cached_property
     def _registry(self) -> Registry:
@@ -170,15 +174,17 @@ class View:
 
     @cached_property
     def current_datasets(self) -> frozenset[Ref]:
-        """The datasets that the newest run of some experiment was trained on, among those of the same name."""
-        newest: dict[tuple[str, str], tuple[tuple[datetime, Ref], set[Ref]]] = {}
+        """The datasets that the newest run of some experiment was trained on, among those of the same name. Experiments of two
+        sources are two, whatever their names."""
+        newest: dict[tuple[str, str, str], tuple[tuple[datetime, Ref], set[Ref]]] = {}
         for dataset, runs in self.training_uses.items():
             name = _dataset_name(self.graph, dataset)
             for run in runs:
                 order = (self._started(run), run.ref)
-                held = newest.get((run.experiment, name))
+                use = (run.ref.source, run.experiment, name)
+                held = newest.get(use)
                 if held is None or held[0] < order:
-                    newest[(run.experiment, name)] = (order, {dataset})
+                    newest[use] = (order, {dataset})
                 elif held[0] == order:
                     held[1].add(dataset)
         return frozenset(ref for _, datasets in newest.values() for ref in datasets)
@@ -204,8 +210,23 @@ def _begins_one(sha: str, shas: Sequence[str]) -> bool:
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-def _number_of(version: ModelVersion) -> tuple[int, str]:
-    return (int(version.version), "") if version.version.isascii() and version.version.isdigit() else (-1, version.version)
+_MOST_DIGITS = 20
+
+
+def model_of(version: ModelVersion) -> Model:
+    """A workspace and the registries that it sees may each have a model of the same name: the id tells them apart."""
+    return version.ref.source, version.ref.id.removesuffix(f"/{version.version}")
+
+
+def are_numbered(versions: Sequence[ModelVersion]) -> bool:
+    said = (one.version for one in versions)
+    return all(one.isascii() and one.isdigit() and len(one) <= _MOST_DIGITS for one in said)
+
+
+def _order_of(versions: Sequence[ModelVersion]) -> Callable[[ModelVersion], tuple[int, datetime, Ref]]:
+    if are_numbered(versions):
+        return lambda version: (int(version.version), _NEVER, version.ref)
+    return lambda version: (0, version.created_at or _NEVER, version.ref)
 
 
 def _dataset_name(graph: Graph, ref: Ref) -> str:

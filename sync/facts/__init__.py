@@ -11,7 +11,7 @@ from sync.facts.evidence import checks_passed, evidence_missing
 from sync.facts.failing import deploy_failed
 from sync.facts.merges import change_merged, merged
 from sync.facts.production import is_production, latest, traced, traffic
-from sync.facts.saying import listed, text, when, yes
+from sync.facts.saying import listed, since, text, when, yes
 from sync.facts.serving import approval, deployed, in_service, released, serving
 from sync.facts.training import RUN_WORDS, meets_thresholds, run_status, version_meets, version_merged
 from sync.facts.upkeep import training_due
@@ -73,7 +73,7 @@ FACTS: Mapping[type[Entity], Mapping[str, FactOf]] = {
         "training_due": training_due,
         "checks_passed": checks_passed,
         "evidence_missing": evidence_missing,
-        "age": lambda version, view: when(version.created_at, "was registered", view),
+        "age": lambda version, view: since(version, "was registered", view),
     },
     Deployment: {
         "state": lambda deployment, _: text(deployment.state, "is"),
@@ -84,7 +84,7 @@ FACTS: Mapping[type[Entity], Mapping[str, FactOf]] = {
         "serving": lambda deployment, _: yes(in_service(deployment), "is in service", "is not in service"),
         "production": lambda deployment, view: yes(is_production(deployment, view), "is in production", "is not in production"),
         "traced": traced,
-        "age": lambda deployment, view: when(deployment.created_at, "was created", view),
+        "age": lambda deployment, view: since(deployment, "was created", view),
     },
     Milestone: {
         "state": lambda milestone, _: text(milestone.state, "is"),

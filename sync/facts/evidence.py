@@ -5,11 +5,14 @@ Milepost speaks of evidence that is there or missing, never of being compliant.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from mappings.model import ModelVersion, ObservationKind
-from sync.facts.serving import serving_links
+import msgspec
+
+from mappings.model import Deployment, Link, ModelVersion, ObservationKind
+from sync.facts.beginnings import began
+from sync.facts.serving import deployments_of, shares_of, together
 from sync.facts.training import made_by
 from sync.monitors import Monitor
 from sync.view import Fact, Unknown, View
@@ -30,8 +33,9 @@ def checks_passed(version: ModelVersion, view: View) -> Fact | Unknown:
     demanded = CHECKS.get(view.project.risk_class or "minimal", ())
     if not demanded:
         return Fact(True, "needs no check for its risk class", view.project.risk_class)
-    found = {kind: _monitors(version, kind, view) for kind in demanded}
-    doubts = (lack for kind in demanded for one in found[kind] for lack in _doubts(one, version, view))
+    checks = {kind: _that_count(list(_checks(version, kind, view))) for kind in demanded}
+    found = {kind: [one.monitor for one in checks[kind]] for kind in demanded}
+    doubts = (lack for kind in demanded for one in checks[kind] for lack in (*one.doubts, *one.of_another))
     lacks = [*view.freshness.absent_proof_lacks(_CHECKS_COME_FROM), *doubts]
     if lacks:
         return Unknown(tuple(dict.fromkeys(lacks)))
@@ -58,7 +62,9 @@ def evidence_missing(version: ModelVersion, view: View) -> Fact | Unknown:
 
 
 def _card(version: ModelVersion, _: View) -> Finding:
-    return version.card is not None or bool(version.tags.get(CARD_TAG))
+    card = version.card
+    written = card is not None and bool(card.intended_use or card.risk_rating or (card.status or "Draft") != "Draft")
+    return written or bool(version.tags.get(CARD_TAG))
 
 
 def _intended_use(version: ModelVersion, _: View) -> Finding:
@@ -70,9 +76,9 @@ def _review(_: ModelVersion, view: View) -> Finding:
 
 
 def _bias_report(version: ModelVersion, view: View) -> Finding:
-    if any("bias" in name for name in version.reports):
+    if any("bias" in name for name in version.reports if not name.startswith(_BASELINE)):
         return True
-    doubts = [_doubts(one, version, view) for one in _monitors(version, "bias", view)]
+    doubts = [(*one.doubts, *one.of_another) for one in _checks(version, "bias", view)]
     return _surely(doubts) or _unless(view, *_CHECKS_COME_FROM)
 
 
@@ -115,22 +121,56 @@ def _surely(doubts: Sequence[Sequence[str]]) -> Finding:
     return Unknown(tuple(dict.fromkeys(one for several in doubts for one in several))) if doubts else False
 
 
-def _doubts(monitor: Monitor, version: ModelVersion, view: View) -> Sequence[str]:
-    """Why what a monitor says of a version, or of what serves it, may not be relied on."""
-    read = (lack for ref in (monitor.shown.ref, monitor.newest.ref) for lack in view.lacks(ref))
-    return [
-        *read,
-        *(lack for link in serving_links(version, view) if link.source == monitor.subject for lack in view.deploys_lacks(link)),
-    ]
-
-
 _CHECKS_COME_FROM = ("observation", "run", "deployment")
 
+_BASELINE = "baseline."
+"""Of a report's name: what a later check is to be held against, and no result of one."""
 
-def _monitors(version: ModelVersion, kind: ObservationKind, view: View) -> Sequence[Monitor]:
-    """The monitors of a kind on the version and on what is known to serve it."""
-    subjects = (version.ref, *dict.fromkeys(link.source for link in serving_links(version, view)))
-    return [one for ref in subjects for one in view.monitors(ref, kind, open_after=1, close_after=1)]
+
+class _Check(msgspec.Struct, frozen=True):
+    """What a monitor says of a version, why it may not be relied on, and why it may be about another version."""
+
+    monitor: Monitor
+    doubts: Sequence[str]
+    of_another: Sequence[str] = ()
+
+
+def _checks(version: ModelVersion, kind: ObservationKind, view: View) -> Iterator[_Check]:
+    """The monitors of a kind on the version, and those on what serves it but for what is known to be about something else."""
+    for monitor in view.monitors(version.ref, kind, open_after=1, close_after=1):
+        yield _Check(monitor, _unread(monitor, view))
+    for link, deployment in deployments_of(version, view):
+        for monitor in view.monitors(deployment.ref, kind, open_after=1, close_after=1):
+            about = _is_about(version, monitor, link, deployment, view)
+            if about is not False:
+                of_another = about.missing if isinstance(about, Unknown) else ()
+                yield _Check(monitor, [*_unread(monitor, view), *view.deploys_lacks(link)], of_another)
+
+
+def _unread(monitor: Monitor, view: View) -> Sequence[str]:
+    return [lack for ref in (monitor.shown.ref, monitor.newest.ref) for lack in view.lacks(ref)]
+
+
+def _is_about(version: ModelVersion, monitor: Monitor, link: Link, deployment: Deployment, view: View) -> Finding:
+    """Whether a result of an endpoint is one of a version: it came when both were there, and nothing else answers."""
+    its = [one for one in shares_of(version, deployment, view, declared=link.confidence == "declared") if one.share > 0]
+    at = monitor.shown.observed_at
+    if not its or (deployment.created_at is not None and at < deployment.created_at):
+        return False
+    came = began(version, view)
+    if came.at is not None and not came.lacks and at < came.at:
+        return False
+    others = any(one.share > 0 and one not in its for one in deployment.models) and together(its, deployment) < 1
+    lacks = [*came.lacks, *([f"which model of {deployment.endpoint} the check {monitor.name} is about"] if others else [])]
+    return Unknown(tuple(lacks)) if lacks else True
+
+
+def _that_count(checks: Sequence[_Check]) -> Sequence[_Check]:
+    """Without those that may have been passed by another version, where one was passed by this for certain."""
+    passed = [one for one in checks if one.monitor.outcome == "passed"]
+    if all(one.of_another for one in passed):
+        return checks
+    return [one for one in checks if one not in passed or not one.of_another]
 
 
 ITEMS: Mapping[str, Callable[[ModelVersion, View], Finding]] = {

@@ -11,7 +11,7 @@ from sync.deployed import ServedShare
 from sync.facts.beginnings import began
 from sync.facts.rollbacks import failed_updates
 from sync.facts.serving import Deployable, deployments_of, share_of
-from sync.view import Fact, Unknown, View
+from sync.view import Fact, Unknown, View, model_of
 
 _FAILED: Mapping[str, str] = {"failed": "failed", "rolling_back": "goes back to what it served before"}
 
@@ -58,7 +58,7 @@ def _of_updates(model: Deployable, view: View) -> Iterator[_Failure]:
         endpoint = one.deployment.endpoint
         words = f"was the newest version when an update of {endpoint} failed, which still serves {one.serves}{_why(one.deployment)}"
         yield _Failure(words, ())
-    doubts = found.doubts.get((model.ref.source, model.name)) if isinstance(model, ModelVersion) else None
+    doubts = found.doubts.get(model_of(model)) if isinstance(model, ModelVersion) else None
     if doubts:
         yield _Failure("may have been what an update was to bring that failed", doubts)
 

@@ -8,8 +8,9 @@ from mappings.conditions import matches
 from mappings.model import ChangeRequest, Commit, Deployment, ModelVersion, Ref, TrafficShare
 from sync.deployed import Served
 from sync.facts.serving import Deployable, deployments_of, in_service, traffic_to
+from sync.names import name_of
 from sync.tagged import shas_in
-from sync.view import Fact, Unknown, View
+from sync.view import Fact, Unknown, View, are_numbered, model_of
 
 
 def is_production(deployment: Deployment, view: View) -> bool:
@@ -24,13 +25,13 @@ def traffic(model: Deployable, view: View) -> Fact | Unknown:
     words: list[str] = []
     lacks: list[str] = []
     for link, deployment in deployments_of(model, view):
-        share = traffic_to(model, deployment, view, declared=link.confidence == "declared")
-        if share > 0 and is_production(deployment, view):
-            doubts = view.deploys_lacks(link)
+        answered = traffic_to(model, deployment, view, declared=link.confidence == "declared")
+        if (answered.share > 0 or answered.lacks) and is_production(deployment, view):
+            doubts = [*view.deploys_lacks(link), *answered.lacks]
             lacks.extend(doubts)
             if not doubts:
-                shares.append(share)
-                words.append(f"answers {share:.0%} of the traffic of {deployment.endpoint}")
+                shares.append(answered.share)
+                words.append(f"answers {answered.share:.0%} of the traffic of {deployment.endpoint}")
     lacks.extend(view.freshness.absent_proof_lacks(("deployment",)))
     fact = Fact(tuple(shares), " and ".join(words) or "answers nobody in production")
     return Unknown(tuple(dict.fromkeys(lacks)), so_far=fact) if lacks else fact
@@ -38,7 +39,11 @@ def traffic(model: Deployable, view: View) -> Fact | Unknown:
 
 def latest(version: ModelVersion, view: View) -> Fact | Unknown:
     """Whether no later version of its model is registered."""
-    last = view.versions_by_model[version.ref.source, version.name][-1]
+    versions = view.versions_by_model[model_of(version)]
+    undated = [one for one in versions if one.created_at is None]
+    if undated and len(versions) > 1 and not are_numbered(versions):
+        return Unknown(tuple(f"when {name_of(one)} was registered" for one in undated))
+    last = versions[-1]
     if last.ref != version.ref:
         return Fact(False, f"was followed by v{last.version}")
     lacks = view.freshness.absent_proof_lacks(("model_version",), source=version.ref.source)

@@ -9,17 +9,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TypeAlias
 
 import msgspec
 
 from mappings.model import Deployment, Link, ModelVersion, Ref
 from sync.facts.beginnings import began
 from sync.names import name_of
-from sync.view import View
-
-Model: TypeAlias = tuple[str, str]
-"""A registered model: its source and name."""
+from sync.view import Model, View, model_of
 
 
 class FailedUpdate(msgspec.Struct, frozen=True):
@@ -84,7 +80,7 @@ def _models_of(deployment: Deployment, view: View) -> Mapping[Model, Sequence[Li
     for link in view.graph.links_from(deployment.ref):
         version = view.graph.get(link.target, ModelVersion)
         if version is not None and link.relation == "deploys" and link.confidence != "textual":
-            found.setdefault((version.ref.source, version.name), []).append(link)
+            found.setdefault(model_of(version), []).append(link)
     return found
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from mappings.model import Entity
 from sync.moments import day_in, is_ahead
+from sync.names import name_of
 from sync.view import Fact, Unknown, View
 
 
@@ -20,6 +22,12 @@ def text(value: str | None, what: str) -> Fact:
 def listed(values: Sequence[str], one: str, several: str) -> Fact:
     words = f"has no {one}" if not values else f"has the {one if len(values) == 1 else several} {', '.join(values)}"
     return Fact(tuple(values), words)
+
+
+def since(entity: Entity, what: str, view: View) -> Fact | Unknown:
+    """When something came to be, which it did at some time even if nobody tells."""
+    time = entity.created_at
+    return Unknown((f"when {name_of(entity)} {what}",)) if time is None else when(time, what, view)
 
 
 def when(time: datetime | None, what: str, view: View) -> Fact | Unknown:

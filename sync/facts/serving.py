@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import fsum
 from typing import TypeAlias
+
+import msgspec
 
 from mappings.model import Deployment, Link, ModelVersion, Ref, Run, TrafficShare
 from sync.facts.saying import yes
@@ -13,6 +16,26 @@ Deployable: TypeAlias = ModelVersion | Run
 """What serves behind a deployment: a registered version, or what a run made and nobody registered."""
 
 _ANSWERING = frozenset({"in_service", "updating", "rolling_back"})
+
+_SHARE_ANSWERS = frozenset({None, "in_service"})
+_SHARE_ANSWERS_NOBODY = frozenset({"failed", "deleting", "stopped"})
+"""What the state of a share proves, where a source tells it apart from the endpoint's. In any other it may answer or not."""
+
+_UNUSABLE = frozenset(
+    {
+        "archived",
+        "canceled",
+        "creating",
+        "deleted",
+        "deleting",
+        "failed",
+        "failed_registration",
+        "inprogress",
+        "pending",
+        "pending_registration",
+    }
+)
+"""What registries say of a version that is not there, not yet or no longer."""
 
 _APPROVAL_WORDS = {"approved": "is approved", "pending": "waits for approval", "rejected": "is rejected"}
 
@@ -25,6 +48,8 @@ def released(version: ModelVersion, view: View) -> Fact:
     alias = view.project.release_alias
     if version.approval == "rejected":
         return Fact(False, _APPROVAL_WORDS["rejected"], alias)
+    if version.status is not None and version.status.lower() in _UNUSABLE:
+        return Fact(False, f"is {version.status.lower().replace('_', ' ')} in its registry", alias)
     if alias is not None and alias in version.aliases:
         return Fact(True, f"carries the release alias {alias}", alias)
     if version.approval == "approved":
@@ -44,11 +69,12 @@ def deployed(model: Deployable, view: View) -> Fact | Unknown:
     """Behind a deployment in service."""
     lacks: list[str] = []
     for link, deployment in deployments_of(model, view):
-        if traffic_to(model, deployment, view, declared=link.confidence == "declared") > 0:
-            doubts = view.deploys_lacks(link)
-            if not doubts:
-                return Fact(True, f"serves behind {deployment.endpoint}")
-            lacks.extend(doubts)
+        answered = traffic_to(model, deployment, view, declared=link.confidence == "declared")
+        doubts = view.deploys_lacks(link)
+        if answered.share > 0 and not doubts:
+            return Fact(True, f"serves behind {deployment.endpoint}")
+        if answered.share > 0 or answered.lacks:
+            lacks.extend([*doubts, *answered.lacks])
     lacks.extend(view.freshness.absent_proof_lacks(("deployment",)))
     return Unknown(tuple(dict.fromkeys(lacks))) if lacks else Fact(False, "serves nowhere")
 
@@ -75,17 +101,47 @@ def in_service(deployment: Deployment) -> bool:
     return deployment.state in _ANSWERING and any(share.share > 0 for share in deployment.models)
 
 
-def traffic_to(model: Deployable, deployment: Deployment, view: View, *, declared: bool) -> float:
-    """Which share of what a deployment answers, 0 to 1, comes from `model`. Of one that was `declared` to serve it, any."""
-    share = share_of(model, deployment, view, declared=declared) if deployment.state in _ANSWERING else None
-    return share.share if share is not None else 0
+class Answered(msgspec.Struct, frozen=True):
+    """Which share of what a deployment answers, 0 to 1, surely comes from a model, and why it may be more."""
+
+    share: float
+    lacks: Sequence[str] = ()
+
+
+def traffic_to(model: Deployable, deployment: Deployment, view: View, *, declared: bool) -> Answered:
+    """How much of what a deployment answers comes from `model`."""
+    if deployment.state not in _ANSWERING:
+        return Answered(0)
+    its = [one for one in shares_of(model, deployment, view, declared=declared) if one.share > 0]
+    unsure = [one for one in its if one.state not in _SHARE_ANSWERS | _SHARE_ANSWERS_NOBODY]
+    lacks = [f"whether {one.name} answers behind {deployment.endpoint}: it is {one.state}" for one in unsure]
+    return Answered(together([one for one in its if one.state in _SHARE_ANSWERS], deployment), tuple(dict.fromkeys(lacks)))
+
+
+def together(shares: Sequence[TrafficShare], deployment: Deployment) -> float:
+    """How much some of a deployment's shares answer, 0 to 1. The containers of a pipeline answer the same requests, so that all
+    shares add up to more than there is: then it is known of the greatest one only."""
+    parts = [one.share for one in shares]
+    overlap = fsum(one.share for one in deployment.models) > 1 + 1e-9
+    return max(parts, default=0) if overlap else fsum(parts)
 
 
 def share_of(model: Deployable, deployment: Deployment, view: View, *, declared: bool) -> TrafficShare | None:
     """What a deployment says of `model`; where it says several things, that with the most traffic."""
+    return max(shares_of(model, deployment, view, declared=declared), key=lambda one: one.share, default=None)
+
+
+def shares_of(model: Deployable, deployment: Deployment, view: View, *, declared: bool) -> Sequence[TrafficShare]:
+    """The shares of a deployment that surely are `model`. Of one that was `declared` to serve it and names it nowhere: the greatest
+    of those that nothing is known of; else the only one that answers, unless that surely is something else of the same registry."""
     shares = view.served_by(deployment)
-    its = (one.share for one in shares if declared or any(found.what == model.ref for found in one.surely()))
-    return max(its, key=lambda one: one.share, default=None)
+    its = [one.share for one in shares if any(found.what == model.ref for found in one.surely())]
+    if its or not declared:
+        return its
+    answering = [one for one in shares if one.share.share > 0]
+    only = answering if len(answering) == 1 and all(one.what.source != model.ref.source for one in answering[0].surely()) else ()
+    free = [one.share for one in shares if not one.surely()] or [one.share for one in only]
+    return sorted(free, key=lambda one: one.share)[-1:]
 
 
 def serves(ref: Ref, view: View) -> Fact | Unknown:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from mappings.model import DatasetUse, Deployment, ModelCard, ModelVersion, Ref, Run, TrafficShare
+from mappings.model import Dataset, DatasetUse, Deployment, ModelCard, ModelVersion, Observation, Ref, Run, TrafficShare
 from mappings.rules import Item
 from sync.derive import Standing
 from sync.recipients import deliver
@@ -381,6 +381,35 @@ def test_a_stale_feature_group_blocks() -> None:
     assert standing(world, "data-blocked").says == (
         "Data blocks this: dataset customers (d7) is the data in use and was taken on 2026-09-23, more than 30 days ago"
     )
+
+
+def test_data_in_use_is_not_replaced_by_that_of_another_source() -> None:
+    world = project()
+    run = training(world)
+    (use,) = run.datasets
+    watch = Observation(
+        ref=Ref("mlflow", "observation", "rows"),
+        subject=use.dataset,
+        monitor="data_quality.rows",
+        kind="data_quality",
+        outcome="failed",
+        observed_at=NOW - HOUR,
+    )
+    world.add(watch)
+    assert standing(world, "data-blocked").truth is True
+    other = world.add(Dataset(ref=Ref("azure", "dataset", "customers/9"), name="customers", digest="9"))
+    stranger = Run(
+        ref=Ref("azure", "run", "job"),
+        run_id="job",
+        experiment=run.experiment,
+        status="finished",
+        started_at=NOW - HOUR,
+        datasets=(DatasetUse(dataset=other.ref, context="training"),),
+    )
+    world.add(stranger)
+    assert standing(world, "data-blocked").truth is True
+    world.add(msgspec.structs.replace(stranger, ref=Ref("mlflow", "run", "job")))
+    assert standing(world, "data-blocked").truth is False
 
 
 # Production
