@@ -378,7 +378,8 @@ def test_a_version_without_run_is_that_of_its_logged_model() -> None:
         ({"approval": "approved"}, "approved"),
         ({"approval": " Rejected "}, "rejected"),
         ({"milepost__approval": "pending", "approval": "approved"}, "pending"),
-        ({"milepost__approval": "perhaps", "approval": "approved"}, None),
+        ({"milepost__approval": "perhaps", "approval": "approved"}, "rejected"),
+        ({"Milepost__Approval": "rejected", "approval": "approved"}, "rejected"),
         ({}, None),
     ],
 )
