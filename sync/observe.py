@@ -14,10 +14,11 @@ import msgspec
 
 from mappings.conditions import Bound, matches
 from mappings.model import Entity, ModelVersion, Observation, ObservationKind, Outcome, Ref, Run
+from mappings.tags import OWN, TagNames, said_by
+from sync.makers import makers
 from sync.moments import is_ahead
 from sync.project import Baseline, ProjectView
 
-SUBJECT_TAG = "milepost.model_version"
 TIME_TAG = "milepost.observed_at"
 
 _PASSED = frozenset({"passed", "pass", "ok", "true", "1", "success", "green"})
@@ -39,11 +40,12 @@ def observe(
     newest = {(one.subject, one.monitor, one.kind): one for one in past}
     versions = [entity for entity in known if isinstance(entity, ModelVersion)]
     subjects = _Subjects(versions)
+    trainings = _trainings(versions, runs, project.tags) if project.baselines else {}
     found: list[Observation] = []
     for run in runs.values():
-        found.extend(_of_run(run, project, subjects, runs, now))
+        found.extend(_of_run(run, project, subjects, trainings, now))
     for version in versions:
-        found.extend(_of_version(version, project, newest, runs, now))
+        found.extend(_of_version(version, project, newest, trainings, now))
     # A place may show the same thing twice, as a metric and as a tag: the metric, which comes first, counts.
     unique = {one.ref: one for one in reversed(found)}
     return [unique[ref] for ref in sorted(unique)]
@@ -71,15 +73,23 @@ class _Subjects:
                 self._by_run.setdefault(version.run, []).append(version)
 
     def of(self, run: Run) -> Sequence[ModelVersion]:
-        named = run.tags.get(SUBJECT_TAG)
-        if named is not None:
-            subject = self._by_name.get((run.ref.source, named.removeprefix("models:/")))
-            return [subject] if subject is not None else []
+        named = [text.removeprefix("models:/") for _, text in said_by(run.tags, OWN["model_version"])]
+        if named:
+            subjects = (self._by_name.get((run.ref.source, one)) for one in dict.fromkeys(named))
+            return [subject for subject in subjects if subject is not None]
         taken = [version for model in run.models for version in self._by_model.get((run.ref.source, model), ())]
         return taken or self._by_run.get(run.ref, [])
 
 
-def _of_run(run: Run, project: ProjectView, subjects: _Subjects, runs: Mapping[Ref, Run], now: datetime) -> Iterator[Observation]:
+def _trainings(versions: Sequence[ModelVersion], runs: Mapping[Ref, Run], names: TagNames) -> Mapping[Ref, Sequence[Run]]:
+    """By version, the records of the run that made it, where it is known for certain which one did."""
+    made = makers(versions, runs.values(), names)
+    return {version: [runs[one.run] for one in found if one.sure] for version, found in made.items()}
+
+
+def _of_run(
+    run: Run, project: ProjectView, subjects: _Subjects, trainings: Mapping[Ref, Sequence[Run]], now: datetime
+) -> Iterator[Observation]:
     at = run.ended_at or run.started_at or run.created_at
     if at is None or is_ahead(at, now):
         return
@@ -98,7 +108,7 @@ def _of_run(run: Run, project: ProjectView, subjects: _Subjects, runs: Mapping[R
     measured = {**{name: _number(text) for name, text in run.tags.items()}, **run.metrics}
     for version in subjects.of(run):
         for name, value in sorted(measured.items()):
-            for kind, limit in _watched(name, version, project, runs):
+            for kind, limit in _watched(name, version, project, trainings):
                 yield _observation(run, version.ref, name, kind, _by_limit(value, limit), value, _said(limit), at)
 
 
@@ -106,13 +116,13 @@ def _of_version(
     version: ModelVersion,
     project: ProjectView,
     newest: Mapping[tuple[Ref, str, ObservationKind], Observation],
-    runs: Mapping[Ref, Run],
+    trainings: Mapping[Ref, Sequence[Run]],
     now: datetime,
 ) -> Iterator[Observation]:
-    named = _time(version.tags.get(TIME_TAG), now)
+    named = _time(next((text for _, text in said_by(version.tags, frozenset({TIME_TAG}))), None), now)
     for name, text in sorted(version.tags.items()):
         number = _number(text)
-        for kind, limit in _watched(name, version, project, runs):
+        for kind, limit in _watched(name, version, project, trainings):
             before = newest.get((version.ref, name, kind))
             unchanged = before is not None and before.value == number and before.threshold == _said(limit)
             at = named or (before.observed_at if before is not None and unchanged else now)
@@ -135,7 +145,7 @@ class _Relative(msgspec.Struct, frozen=True):
 
 
 def _watched(
-    name: str, version: ModelVersion, project: ProjectView, runs: Mapping[Ref, Run]
+    name: str, version: ModelVersion, project: ProjectView, trainings: Mapping[Ref, Sequence[Run]]
 ) -> Iterator[tuple[ObservationKind, Bound | _Relative]]:
     """What a metric or tag of this name says of a version that is watched, each with its limit."""
     limits: Sequence[tuple[ObservationKind, Mapping[str, Bound]]] = (
@@ -149,8 +159,8 @@ def _watched(
             yield kind, bound
         elif kind == "performance":
             for baseline in [one for glob, one in project.baselines.items() if matches(name, [glob])][:1]:
-                run = runs.get(version.run) if version.run is not None else None
-                yield kind, _Relative(baseline, run.metrics.get(baseline.metric) if run is not None else None)
+                measured = (run.metrics.get(baseline.metric) for run in trainings.get(version.ref, ()))
+                yield kind, _Relative(baseline, next((one for one in measured if one is not None), None))
 
 
 def _by_limit(value: float | None, limit: Bound | _Relative) -> Outcome:

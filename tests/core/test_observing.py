@@ -69,6 +69,9 @@ def test_a_metric_goes_before_a_tag_of_its_name() -> None:
     [
         ({"tags": {"milepost.model_version": "churn-classifier/3"}}, ["churn-classifier/3"]),
         ({"tags": {"milepost.model_version": "models:/churn-classifier/3"}}, ["churn-classifier/3"]),
+        ({"tags": {"Milepost.Model_Version": "churn-classifier/3"}}, ["churn-classifier/3"]),
+        ({"tags": {"milepost:model_version": " churn-classifier/3 "}}, ["churn-classifier/3"]),
+        ({"tags": {"milepost.model_version": " "}}, ["churn-classifier/4"]),
         ({"tags": {"milepost.model_version": "nothing/1"}, "models": ("m-1",)}, []),
         ({"models": ("m-1", "m-2")}, ["churn-classifier/3"]),
         ({"models": ("m-2",)}, ["churn-classifier/4"]),
@@ -171,6 +174,34 @@ def test_performance_is_held_against_what_the_version_had_when_it_was_trained(
     (found,) = observe(world.entities.values(), world.project, (), now=NOW)
     assert (found.kind, found.outcome) == ("performance", outcome)
     assert "val_auc 0.9 at training" in str(found.threshold)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"run": Ref("azure", "run", "0a1b2c3d" * 4)},
+        {"tags": {"milepost.run": "0a1b2c3d" * 4, "live.auc": "0.5"}},
+        {"artifact_uri": "s3://example/model/"},
+    ],
+    ids=["named in another source", "named by a tag", "made its files"],
+)
+def test_a_version_was_trained_by_the_run_that_is_known_to_have_made_it(facts: dict[str, Any]) -> None:
+    world = World()
+    world.run("0a1b2c3d" * 4, metrics={"val_auc": 0.9}, datasets=(), artifacts=("s3://example/model",))
+    version = world.version(tags={"live.auc": "0.5"})
+    world.change_of(version, **facts)
+    world.set_project(baselines={"live.*": Baseline(metric="val_auc", tolerance=0.02)})
+    (found,) = observe(world.entities.values(), world.project, (), now=NOW)
+    assert (found.outcome, found.threshold) == ("failed", "≥ 0.88 (val_auc 0.9 at training, tolerance 0.02)")
+
+
+def test_of_two_runs_that_may_have_trained_a_version_neither_counts() -> None:
+    world = World()
+    for number in (1, 2):
+        world.run(f"r{number}", metrics={"val_auc": 0.9}, datasets=(), artifacts=("s3://example/model",))
+    world.version(tags={"live.auc": "0.5"}, artifact_uri="s3://example/model")
+    world.set_project(baselines={"live.*": Baseline(metric="val_auc", tolerance=0.02)})
+    assert [one[2] for one in seen(world)] == ["unknown"]
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -28,7 +28,7 @@ from mappings.rules import PATTERNS, SENTENCE_WORDS, Item, ObservationPattern, S
 from mappings.tags import APPROVAL_TAGS, AS_OF_TAG, OWN
 from sync.build import GROUP, ConnectionTypes
 from sync.cli.app import build_app
-from sync.observe import SUBJECT_TAG, TIME_TAG
+from sync.observe import TIME_TAG
 from sync.outcome import MEANINGS, ExitCode, worst
 from sync.store.schema import metadata
 
@@ -297,7 +297,7 @@ def test_every_kind_relation_note_and_tag_is_documented(sections: Sections, rows
     kinds = {one.__struct_config__.tag for one in get_args(AnyEntity)}
     links = rows(concepts["Links and their confidence"])
     notes = get_args(get_type_hints(Note)["kind"])
-    tags = {*(name.casefold() for names in OWN.values() for name in names), SUBJECT_TAG, TIME_TAG, AS_OF_TAG, *APPROVAL_TAGS}
+    tags = {*(name.casefold() for names in OWN.values() for name in names), TIME_TAG, AS_OF_TAG, *APPROVAL_TAGS}
 
     assert _first_spans(rows(concepts["The unified model"])) == kinds
     assert _first_spans([row for row in links if len(row) == 4]) == set(get_args(Relation))
