@@ -15,7 +15,7 @@ import msgspec
 
 from mappings.model import Deployment, ModelVersion, Ref, Run, TrafficShare
 from mappings.tags import TagNames, said_by
-from sync.makers import identity, place, telling
+from sync.makers import names_of_maker, names_of_run, place, telling
 
 Sign: TypeAlias = Literal["ref", "cloud id", "address", "run", "logged model", "files", "image"]
 Key: TypeAlias = tuple[Sign, str]
@@ -61,7 +61,7 @@ class Registry:
             for key in set(_keys_of_version(version)):
                 self._versions.setdefault(key, []).append(version.ref)
         for run in runs:
-            self._origins[run.ref] = frozenset({identity(run.origin)})
+            self._origins[run.ref] = names_of_run(run.origin, run.url)
             for key in set(_keys_of_run(run)):
                 self._runs.setdefault(key, []).append(run.ref)
 
@@ -103,8 +103,7 @@ class Registry:
 def _origins_of(version: ModelVersion) -> Iterator[str]:
     if version.artifact_uri:
         yield place(version.artifact_uri)
-    if version.run is not None:
-        yield identity(version.run)
+    yield from names_of_maker(version)
 
 
 def _addresses(version: ModelVersion) -> Sequence[str]:

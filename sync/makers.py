@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from urllib.parse import unquote
 
 import msgspec
 
@@ -14,8 +15,12 @@ from mappings.tags import TagNames, said_by
 MOST_RIVALS = 20
 """What more than so many share, such as the container of all of a team's models, tells nothing of any: it is not even shown."""
 
-_MADE_UP = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[a-z]+_[a-z]+_[0-9a-z]{10}")
-"""Ids that MLflow and Azure Machine Learning give at random: `0a1b…`, `calm_frog_x1b2c3d4e5`."""
+_MADE_UP = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""Ids that MLflow and Azure Machine Learning give at random."""
+
+_WORKSPACE = re.compile(
+    r"/subscriptions/([^/?&#]+)/resourcegroups/([^/?&#]+)(?:/providers/microsoft\.machinelearningservices)?/workspaces/([^/?&#]+)"
+)
 
 
 class Maker(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,23 +46,25 @@ def makers(versions: Sequence[ModelVersion], runs: Iterable[Run], names: TagName
         if not made and version.run is None and version.artifact_uri:
             made = dict.fromkeys(telling(of_files.get(place(version.artifact_uri), ())), "the run made its files")
         if made:
-            sure = len({identity(known[run].origin) for run in made}) == 1 and _is_named_so(version, made)
+            found_runs = [known[run] for run in made]
+            sure = _is_named_so(version, found_runs) if version.run is not None else len({run.origin for run in found_runs}) == 1
             found[version.ref] = [Maker(run=run, because=why, sure=sure) for run, why in sorted(made.items())]
     return {**found, **_of_the_same_files(versions, found)}
 
 
 def _named(version: ModelVersion, known: Collection[Ref], of_ids: Mapping[str, Sequence[Ref]]) -> Mapping[Ref, str]:
-    """The run that a version names. A job of Azure's is known to MLflow by the same id, and may be read from there alone. A
-    name that somebody chose may be another run's there."""
+    """The run that a version names. A job of Azure's is known to MLflow by the same id, and may be read from there alone.
+    What else bears that id may be another account's job of the same name."""
     assert version.run is not None, "the version names a run"
     if version.run in known:
         return {version.run: "the version names its run"}
     return dict.fromkeys(of_ids.get(version.run.id, ()), f"the version names its run, which {version.run.source} does not show")
 
 
-def _is_named_so(version: ModelVersion, made: Collection[Ref]) -> bool:
-    """Whether what was found is the run that a version names, if it names one."""
-    return version.run is None or identity(version.run) in map(identity, made)
+def _is_named_so(version: ModelVersion, runs: Iterable[Run]) -> bool:
+    """Whether these are all the run that a version names."""
+    names = names_of_maker(version)
+    return not any(names.isdisjoint(names_of_run(run.ref, run.url)) for run in runs)
 
 
 def _said(version: ModelVersion, of_ids: Mapping[str, Sequence[Ref]], names: TagNames) -> Mapping[Ref, str]:
@@ -88,10 +95,21 @@ def telling(bearers: Collection[Ref]) -> Collection[Ref]:
     return bearers if len(bearers) <= MOST_RIVALS else ()
 
 
-def identity(run: Ref) -> str:
-    """What tells a run from all others: an id that was given at random, wherever it is read; else its name in its source: two
-    accounts may each have a job of that name."""
-    return run.id if _MADE_UP.fullmatch(run.id) else str(run)
+def names_of_maker(version: ModelVersion) -> frozenset[str]:
+    """What nothing but the run that a version names is called, if it names one."""
+    return names_of_run(version.run, version.cloud_id or version.url) if version.run is not None else frozenset()
+
+
+def names_of_run(run: Ref, address: str | None) -> frozenset[str]:
+    """What no other run is called: its ref; an id that was given at random; its name in the workspace of Azure's that `address`
+    names. A name alone is no such: two accounts may each have a job of that name."""
+    names = {str(run)}
+    if _MADE_UP.fullmatch(run.id):
+        names.add(run.id)
+    workspace = _WORKSPACE.search(unquote(address or "").casefold())
+    if workspace is not None:
+        names.add("/".join((*workspace.groups(), run.id)))
+    return frozenset(names)
 
 
 def place(address: str) -> str:

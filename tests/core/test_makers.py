@@ -70,12 +70,29 @@ def test_a_package_is_ready_by_the_run_that_made_its_files() -> None:
     assert world.truth("model-ready", item) is not False
 
 
-@pytest.mark.parametrize("ident", ["0a1b" * 8, "0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f", "calm_frog_x1b2c3d4e5"])
+@pytest.mark.parametrize("ident", ["0a1b" * 8, "0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f"])
 def test_the_same_run_may_be_read_from_another_source(ident: str) -> None:
     world = World(aws=True)
     world.run(ident)
     version = package(world, run=Ref("azure-ml", "run", ident))
     assert made(world, version) == [(ident, "exact", "the version names its run, which azure-ml does not show")]
+
+
+@pytest.mark.parametrize(("workspace", "confidence"), [("churn", "exact"), ("fraud", "textual")])
+def test_mlflow_knows_a_job_of_its_workspace_by_its_name(workspace: str, confidence: str) -> None:
+    """Azure's workspace is the tracking server; the address of a run there, and the studio's page of a job, name it."""
+    world = World(aws=True)
+    group = "/subscriptions/0a1b/resourceGroups/ml"
+    provider = f"{group}/providers/Microsoft.MachineLearningServices/workspaces"
+    named = package(
+        world, run=Ref("azure-ml", "run", "train"), cloud_id=f"{provider}/churn/models/churn/versions/5".lower(), artifact_uri=None
+    )
+    for url in (
+        f"https://westeurope.api.azureml.ms/mlflow/v1.0{provider}/{workspace}/#/experiments/1/runs/train",
+        f"https://ml.azure.com/runs/train?wsid={group.lower()}/workspaces/{workspace}&tid=0a1b",
+    ):
+        world.run("train", url=url)
+        assert [found for _, found, _ in made(world, named)] == [confidence]
 
 
 def test_a_job_of_the_same_name_in_another_account_is_no_proof() -> None:
