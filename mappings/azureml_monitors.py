@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from mappings.azureml import each, job
+from mappings.azureml import each, job, times
 from mappings.azureml_names import Site
 from mappings.azureml_records import JobRecord, MonitorDefinition, ScheduleRecord, Signal
 from mappings.model import Observation, ObservationKind, Outcome, Ref, Rejected, Run
@@ -40,12 +41,14 @@ _LONGEST_DETAIL = 300
 
 
 class Monitor(msgspec.Struct, frozen=True, kw_only=True):
-    """A schedule that monitors. `deployment` and `model` are what it watches, as far as they are of this workspace."""
+    """A schedule that monitors. `deployment` and `model` are what it watches, as far as they are of this workspace. Its signals are
+    those since `changed_at`: nobody tells which ones it had before."""
 
     name: str
     deployment: Ref | None
     model: Ref | None
     signals: Mapping[str, Signal]
+    changed_at: datetime | None = None
 
     @property
     def subject(self) -> Ref | None:
@@ -85,13 +88,16 @@ def has_ended(run: Run) -> bool:
 def observations(site: Site, monitor: Monitor, run: Run, steps: Sequence[Mapping[str, str]] | None) -> Sequence[Observation]:
     """What a run of the monitor says of each signal; nothing while it is under way.
 
-    `steps` are the tags of the run's steps, None where they are not known.
+    `steps` are the tags of the run's steps, None where they are not known. A run that is older than the monitor as it is now may
+    have left out some of its signals, and looked at others that are none of its any more.
     """
     if not has_ended(run) or run.started_at is None:
         return []
     said = _Said([run.tags, *(steps or ())])
-    otherwise: Outcome = "passed" if run.status == "finished" and steps is not None else "unknown"
-    return [_observation(site, monitor, signal, run, said, otherwise) for signal in sorted(monitor.signals) or [monitor.name]]
+    looked = monitor.changed_at is not None and monitor.changed_at <= run.started_at
+    otherwise: Outcome = "passed" if looked and run.status == "finished" and steps is not None else "unknown"
+    signals = sorted({*monitor.signals, *said.signals}) or [monitor.name]
+    return [_observation(site, monitor, signal, run, said, otherwise) for signal in signals]
 
 
 def _monitor(site: Site, record: ScheduleRecord) -> Monitor | None:
@@ -106,6 +112,7 @@ def _monitor(site: Site, record: ScheduleRecord) -> Monitor | None:
         deployment=site.endpoint_of(target.deployment_id) if target is not None and target.deployment_id else None,
         model=model.ref if model is not None else None,
         signals=definition.signals or {},
+        changed_at=max(filter(None, times(record.system_data)), default=None),
     )
 
 
@@ -120,6 +127,11 @@ class _Said:
                 self._by_signal.setdefault(named["signal"] if named else "", []).append(message)
             elif name.startswith(BREACHED_SIGNAL_TAG):
                 self._by_signal.setdefault(name.removeprefix(BREACHED_SIGNAL_TAG), []).append(message)
+
+    @property
+    def signals(self) -> Collection[str]:
+        """Those that some message names."""
+        return self._by_signal.keys() - {""}
 
     def of(self, signal: str) -> Sequence[str]:
         return [*self._by_signal.get(signal, ()), *self._by_signal.get("", ())]

@@ -267,9 +267,10 @@ def test_provisioning_states(said: str | None, state: str) -> None:
 WATCH = Monitor(name="watch", deployment=Ref("azure-ml", "deployment", "online/churn-prod"), model=None, signals={})
 
 
-def signals(**kinds: str) -> Monitor:
+def signals(changed: str = "2026-11-02T00:00:00Z", **kinds: str) -> Monitor:
     schedule = {
         "name": "watch",
+        "systemData": {"createdAt": "2026-10-01T00:00:00Z", "lastModifiedAt": changed},
         "properties": {
             "action": {
                 "actionType": "CreateMonitor",
@@ -318,6 +319,34 @@ def test_a_message_that_names_no_signal_is_about_all_of_them() -> None:
     )
 
     assert outcomes(found) == {"a": "failed", "b": "failed"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "outcome"),
+    [("2026-11-02T06:00:00Z", "passed"), ("2026-11-02T06:00:01Z", "unknown"), ("2026-12-01T00:00:00Z", "unknown")],
+)
+def test_a_run_from_before_the_monitor_was_changed_may_not_have_looked_at_a_signal(changed: str, outcome: str) -> None:
+    steps = [{"azureml_modelmonitor_threshold_breached": breach("drift")}]
+    found = observations(SITE, signals(changed, drift="DataDrift", later="FeatureAttributionDrift"), monday(), steps)
+
+    assert outcomes(list(found)) == {"drift": "failed", "later": outcome}
+
+
+def test_when_a_monitor_was_changed_that_does_not_tell_is_not_known() -> None:
+    assert outcomes(list(observations(SITE, WATCH, monday(), []))) == {"watch": "unknown"}
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"azureml_modelmonitor_threshold_breached": breach("gone")},
+        {"azureml.modelmonitor.threshold.breached.gone": "beyond"},
+    ],
+)
+def test_what_a_signal_found_that_was_taken_away_since_is_told(tags: dict[str, str]) -> None:
+    found = observations(SITE, signals("2026-12-01T00:00:00Z", drift="DataDrift"), monday(tags), [])
+
+    assert outcomes(list(found)) == {"drift": "unknown", "gone": "failed"}
 
 
 @pytest.mark.parametrize(

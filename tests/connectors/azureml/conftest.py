@@ -129,7 +129,8 @@ class Lab:
 
     def monitor(self, name: str = "churn-watch", **signals: str) -> None:
         target = f"{self.site.workspace.root}/onlineEndpoints/churn-prod/deployments/blue"
-        self.site.put(f"schedules/{name}", documents.monitor(target, signals or {"drift": "DataDrift"}))
+        long_ago = self.started - 100 * 24 * HOUR
+        self.site.put(f"schedules/{name}", documents.monitor(target, signals or {"drift": "DataDrift"}), at=long_ago)
 
     def monitor_run(self, name: str, *, hours_ago: float = 5, schedule: str = "churn-watch", **said: Any) -> None:
         at = self.started - hours_ago * HOUR
