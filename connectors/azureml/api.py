@@ -15,6 +15,7 @@ import httpx
 import msgspec
 
 from connectors.azureml.credential import SIGN_IN_FIX, TokenAuth
+from connectors.azureml.failures import found
 from connectors.azureml.listing import Page, pages
 from connectors.azureml.options import AzureMLOptions, RegistryOptions
 from connectors.azureml.permissions import PROVIDER, needing, reading
@@ -85,7 +86,7 @@ class AzureApi:
         """Reads the workspace or registry itself. Raises where that cannot be read: then what is not found may only be hidden."""
         address = self._address((), registry)
         with needing(reading(address)):
-            response = self._client.get(address, params={"api-version": API_VERSION})
+            response = found(self.source, self._client.get(address, params={"api-version": API_VERSION}, accept=(200, 404)))
         decode(self.source, response, _resource_decoder)
         return response
 

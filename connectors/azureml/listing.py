@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 import httpx
 import msgspec
 
+from connectors.azureml.failures import found
 from connectors.errors import Unavailable
 from connectors.http import Client, decode, describe
 from connectors.rates import read_http_date
@@ -32,9 +33,10 @@ _decoder = msgspec.json.Decoder(_Answer)
 
 
 def pages(source: str, client: Client, path: str, query: Mapping[str, str]) -> Iterator[Page]:
-    """The pages of a listing. Raises `Unavailable` for one that leads elsewhere, or to its own pages again and again."""
+    """The pages of a listing. Raises `NotFound` for one that is not there, `Unavailable` for one that leads elsewhere, or to its
+    own pages again and again."""
     seen: set[int] = set()
-    response = client.get(path, params=query)
+    response = found(source, client.get(path, params=query, accept=(200, 404)))
     while True:
         answer = decode(source, response, _decoder)
         yield Page(answer.value, read_http_date(response.headers.get("date")))
@@ -49,7 +51,7 @@ def pages(source: str, client: Client, path: str, query: Mapping[str, str]) -> I
                 fix="check what stands in front of Azure Resource Manager",
             )
         seen.add(hash(following))
-        response = client.get(following)
+        response = found(source, client.get(following, accept=(200, 404)))
 
 
 def _following(source: str, asked: httpx.Request, link: str) -> str:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from connectors.azureml.clouds import CLOUDS, Cloud
 from connectors.base import Options
+from connectors.shapes import Shaped
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -27,7 +28,13 @@ def _service_address(url: str) -> str:
 
 Address = Annotated[str, AfterValidator(_service_address)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,254}$")]
-Subscription = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+Subscription = Annotated[
+    str,
+    Shaped(
+        pattern=r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$",
+        wanted="the subscription's id, such as 00000000-0000-0000-0000-000000000000, which `az account list` shows beside its name",
+    ),
+]
 ResourceGroup = Annotated[str, StringConstraints(pattern=r"^[\w.()-]{1,90}$")]
 
 

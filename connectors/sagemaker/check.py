@@ -8,11 +8,13 @@ from itertools import islice
 from typing import Any
 
 import msgspec
+from botocore.loaders import create_loader  # type: ignore[import-untyped]  # botocore ships no types
+from botocore.regions import EndpointResolver  # type: ignore[import-untyped]  # botocore ships no types
 
 from connectors.base import Finding, SourceContext
 from connectors.checks import attempted, matched
 from connectors.errors import AuthError
-from connectors.globs import matches
+from connectors.globs import matches, near
 from connectors.sagemaker.api import PAGE, AwsApi
 from connectors.sagemaker.describing import Describer
 from connectors.sagemaker.metrics import pull_metrics
@@ -27,6 +29,9 @@ from mappings.sagemaker_runs import processing_job, transform_job
 MOST_LOOKED_AT = 20
 """Pages of names that a check reads to see whether a pattern matches anything."""
 
+
+_SERVICE = "api.sagemaker"
+"""SageMaker's own name in botocore's list of endpoints."""
 
 _ALL: dict[str, Any] = {
     "SearchExpression": {"Filters": [{"Name": "CreationTime", "Operator": "GreaterThanOrEqualTo", "Value": "1970-01-01T00:00:00"}]},
@@ -61,7 +66,7 @@ def check(context: SourceContext, api: AwsApi, site: Site, scope: SageMakerScope
     """Each step stands alone, but nothing is asked of an account that does not let us in at all."""
     findings = list(attempted("account", lambda: _account(context, api)))
     if any(finding.level == "error" for finding in findings):
-        return findings
+        return [*_unknown_region(context.options.region), *findings]
     if scope.endpoints:
         findings += attempted("endpoints", lambda: _endpoints(api, site, scope))
         findings += attempted("monitors", lambda: _monitors(api))
@@ -78,6 +83,25 @@ def check(context: SourceContext, api: AwsApi, site: Site, scope: SageMakerScope
         findings += attempted("metrics", lambda: _metrics(api, site, scope))
     findings.append(Finding(level="info", topic="writing", text="Milepost only reads SageMaker"))
     return findings
+
+
+def _unknown_region(region: str) -> Iterator[Finding]:
+    """Of a misspelt region all else that shows is that nobody answers there. One that answers may be newer than our client."""
+    known = _regions()
+    if region not in known:
+        meant = near(region, known)
+        fix = f"did you mean {', '.join(meant)}?" if meant else "check region"
+        yield Finding(level="warning", topic="region", text=f"no region {region!r} with SageMaker is known", fix=fix)
+
+
+def _regions() -> Sequence[str]:
+    """Those that have SageMaker, of all of AWS's partitions, as far as the installed client knows."""
+    resolver = EndpointResolver(create_loader().load_data("endpoints"))
+    return [
+        region
+        for partition in resolver.get_available_partitions()
+        for region in resolver.get_available_endpoints(_SERVICE, partition)
+    ]
 
 
 def _account(context: SourceContext, api: AwsApi) -> Iterator[Finding]:

@@ -20,12 +20,14 @@ CREDENTIALS_FIX = (
     "give credentials as AWS's tools take them (AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, aws sso login, or the "
     "machine's role)"
 )
+PROFILE_FIX = "check the source's profile, or AWS_PROFILE; aws configure list-profiles names those that there are"
 POLICY_FIX = "allow {action}, as the policy in docs/connectors.md does, then run milepost check"
 NETWORK_FIX = "check region and endpoint_url, the network and the proxy settings"
 SERVICE_FIX = "check region and endpoint_url (https://…), and run again later"
 
 _GONE = re.compile(r"could not find|not found|does not exist|no such", re.IGNORECASE)
 _CODE = re.compile(r"[A-Z][A-Za-z.]{2,60}")
+_PROFILE = re.compile(r"[\w.@+-]{1,64}")
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "OptInRequired", "NotAuthorized", "UnauthorizedOperation"})
 _UNKNOWN_WHO = frozenset(
     {
@@ -51,7 +53,6 @@ _NO_CREDENTIALS = (
     raised.CredentialRetrievalError,
     raised.TokenRetrievalError,
     raised.SSOError,
-    raised.ProfileNotFound,
     raised.ConfigNotFound,
     raised.ConfigParseError,
     raised.MetadataRetrievalError,
@@ -67,6 +68,8 @@ def explained(source: str, call: str, error: Exception) -> SourceError:
         return error
     if isinstance(error, raised.ClientError):
         return _refused(source, call, error)
+    if isinstance(error, raised.ProfileNotFound):
+        return AuthError(source, f"{call}: AWS's configuration files have no profile{_named(error)}", fix=PROFILE_FIX)
     if isinstance(error, _NO_CREDENTIALS):
         return AuthError(source, f"{call}: AWS's credentials cannot be found or renewed", fix=CREDENTIALS_FIX)
     if isinstance(error, raised.SSLError):
@@ -122,6 +125,12 @@ def _limited(source: str, what: str, error: raised.ClientError) -> RateLimited:
     return RateLimited(
         source, f"{what}: throttled, to be asked again at {until:%Y-%m-%d %H:%M:%S} UTC", until=until, fix="run again then"
     )
+
+
+def _named(error: raised.ProfileNotFound) -> str:
+    """The profile that was asked for, unless something else stands where its name belongs."""
+    name = str(error.kwargs.get("profile", ""))
+    return f" {name!r}" if _PROFILE.fullmatch(name) else " of that name"
 
 
 def _code(error: raised.ClientError) -> str:

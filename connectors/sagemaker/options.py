@@ -7,18 +7,26 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from connectors.base import Options
+from connectors.shapes import Shaped
 from mappings.conditions import Bound, Duration, parse_duration
 
+Region = Annotated[str, Shaped(pattern=r"^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$", wanted="a region's code, such as eu-west-1")]
+Role = Annotated[
+    str,
+    Shaped(
+        pattern=r"^arn:[a-z-]+:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$",
+        wanted="a role's ARN, such as arn:aws:iam::111122223333:role/milepost-reader",
+    ),
+]
 Globs = tuple[Annotated[str, Field(min_length=1)], ...]
 
 
 class SageMakerOptions(Options):
     """One account in one region. Several of them are several sources."""
 
-    region: str = Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$", description="The region.", examples=["eu-west-1"])
-    role_arn: str | None = Field(
+    region: Region = Field(description="The region.", examples=["eu-west-1"])
+    role_arn: Role | None = Field(
         None,
-        pattern=r"^arn:[a-z-]+:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$",
         description="The role to assume, such as one of another account. Without it, the credentials are used as they are.",
         examples=["arn:aws:iam::111122223333:role/milepost-reader"],
     )

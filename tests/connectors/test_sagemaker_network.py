@@ -180,8 +180,15 @@ class TestCredentials:
         assert [finding.level for finding in findings] == ["error"]
 
     def test_a_profile_that_is_not_there_is_told(self, office: Office) -> None:
-        with pytest.raises(AuthError, match="aws sso login"):
+        with pytest.raises(AuthError, match="no profile 'nobody'") as caught:
             pulled(office, profile="nobody")
+        assert "aws configure list-profiles" in str(caught.value.fix)
+
+    def test_what_is_no_name_of_a_profile_is_not_shown(self, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_PROFILE", f"key={SECRET}\n")
+        with pytest.raises(AuthError, match="no profile of that name") as caught:
+            pulled(office)
+        assert SECRET not in str(caught.value)
 
     def test_a_profile_gives_the_credentials(
         self, office: Office, proxy: FaultProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -255,6 +262,29 @@ class TestCredentials:
 
         assert len(pulled(here)) == 1
         assert pulled(here, region="us-east-1") == []
+
+
+class TestRegions:
+    def test_a_misspelt_region_that_does_not_answer_is_told_with_near_ones(self, office: Office) -> None:
+        with office.reader(Impatient(), region="eu-wset-1", endpoint_url="http://127.0.0.1:9") as reader:
+            warning, error = reader.check(office.scope())
+
+        assert (warning.level, warning.topic) == ("warning", "region")
+        assert "'eu-wset-1'" in warning.text
+        assert "eu-west-1" in (warning.fix or "")
+        assert (error.level, error.topic) == ("error", "account")
+
+    def test_a_region_that_answers_may_be_newer_than_the_client(self, office: Office) -> None:
+        with office.reader(Impatient(), region="eu-newest-1") as reader:
+            findings = reader.check(office.scope())
+
+        assert [finding.level for finding in findings if finding.topic == "region"] == ["ok"]
+
+    def test_a_region_that_is_known_is_not_doubted(self, office: Office) -> None:
+        with office.reader(Impatient(), region="us-gov-west-1", endpoint_url="http://127.0.0.1:9") as reader:
+            (error,) = reader.check(office.scope())
+
+        assert error.topic == "account"
 
 
 class TestWays:

@@ -19,7 +19,7 @@ from connectors.errors import AuthError
 if TYPE_CHECKING:
     from tests.connectors.azureml.conftest import Lab
 
-WHERE = {"subscription": "0000-11", "resource_group": "ml", "workspace": "lab"}
+WHERE = {"subscription": "00000000-1111-2222-3333-444444444444", "resource_group": "ml", "workspace": "lab"}
 
 
 def test_our_clouds_are_those_of_the_sdk() -> None:
@@ -59,6 +59,9 @@ def test_a_cloud_is_named_and_its_addresses_follow(cloud: str, resource_manager:
         {"authority": "ftp://login.example.com"},
         {"cloud": "AzureGermanCloud"},
         {"subscription": "a/b"},
+        {"subscription": "my-subscription"},
+        {"subscription": "00000000-1111-2222-3333-444444444444\n"},
+        {"registries": [{"name": "shared", "subscription": "my-subscription"}]},
         {"resource_group": "../other"},
         {"workspace": "lab?api-version=1"},
         {"registries": [{"name": "a/b"}]},
