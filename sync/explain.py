@@ -42,7 +42,8 @@ SHORTEST_PREFIX = 7
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What one rule says of a subject, with everything that it rests on. `untold`: why it is true and nobody is told."""
+    """What one rule says of a subject, with everything that it rests on. `told_on` names the tickets and change requests that
+    receive it, `shown_on` those where people see it now. `untold`: why it is true and nobody is told."""
 
     rule: str
     title: str
@@ -55,6 +56,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     recheck_at: datetime | None
     evidence: tuple[Evidence, ...]
     missing: tuple[str, ...]
+    told_on: tuple[str, ...] = ()
+    shown_on: tuple[str, ...] = ()
     untold: str | None = None
 
 
@@ -215,20 +218,27 @@ class Explainer:
         rule, view, now = self.rules[standing.rule], self.assessment.project.view, self.assessment.now
         targets = self._targets[standing.rule, standing.subject]
         untold = why_untold(self.assessment.graph, view, standing.subject, now) if standing.truth and not targets else None
+        seen = shown_on(view, rule, targets, self.slots)
+        state = state_seen(standing, rule, view, seen, now=now)
         return Verdict(
             rule=rule.id,
             title=rule.title,
             kind=rule.kind,
             truth=standing.truth,
-            state=state_seen(standing, rule, view, shown_on(view, rule, targets, self.slots), now=now),
+            state=state,
             says=standing.says,
             since=standing.opened_at or standing.since,
             rule_version=standing.rule_version,
             recheck_at=standing.recheck_at,
             evidence=standing.evidence,
             missing=named(standing.missing, self.assessment.graph),
+            told_on=self._names(targets) if state != "off" else (),
+            shown_on=self._names(seen),
             untold=untold,
         )
+
+    def _names(self, refs: Sequence[Ref]) -> tuple[str, ...]:
+        return tuple(name_of(self.assessment.graph.entities[ref]) for ref in refs)
 
 
 def _pages(standing: Standing) -> Iterator[Ref | str]:

@@ -58,6 +58,11 @@ def can_show(project: ProjectView, target: Ref) -> bool:
     return any(True for _ in _seen(project, target))
 
 
+def published_to(project: ProjectView) -> Sequence[str]:
+    """The sources on which the project shows its statuses."""
+    return [source for source, owned in project.owned.items() if owned.labels or owned.all_fields() or owned.property is not None]
+
+
 def _seen(project: ProjectView, target: Ref) -> Iterator[Slot]:
     owned = project.owned.get(target.source, Owned())
     yield from (Slot(target, "label", label) for label in owned.labels)

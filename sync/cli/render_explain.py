@@ -3,6 +3,7 @@ concern it."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -12,7 +13,7 @@ from mappings.model import Ref, Relation
 from sync.chain import Node
 from sync.cli.documents import Document
 from sync.cli.layout import Cell, columns, wrapped
-from sync.cli.style import KINDS, STATES, ago, link
+from sync.cli.style import KINDS, STATES, ago, link, listed
 from sync.cli.tree import Branch, tree_lines
 from sync.cli.verdicts import look_of, missing_by_reason, words_of
 from sync.explain import Concern, Explanation, Verdict
@@ -42,7 +43,7 @@ def explanation_lines(explanation: Explanation, now: datetime, width: int) -> It
     yield from tree_lines(_branch(explanation.subject), width)
     for verdict in explanation.verdicts:
         yield Text()
-        yield from tree_lines(_verdict(verdict, now), width)
+        yield from tree_lines(_verdict(verdict, explanation.subject.name, now), width)
     yield from _concerns("Received from", explanation.received, width)
     received = {one.subject for one in explanation.received}
     others = [one for one in explanation.evidence_for if one.subject not in received]
@@ -72,7 +73,7 @@ def _concerns(heading: str, concerns: Sequence[Concern], width: int) -> Iterator
         )
         yield from wrapped(name, width, hanging=4)
         yield from columns([_concern(one) for one in by_subject[ref]], width, indent=2)
-        yield Text.assemble(("  all of it: ", "dim"), f"milepost explain {first.name}")
+        yield Text.assemble(("  all of it: ", "dim"), f"milepost explain {shlex.quote(first.name)}")
     if len(by_subject) > MANY_OTHERS:
         yield Text()
         yield Text(f"{heading} {len(by_subject) - MANY_OTHERS:,} more: milepost explain -o json lists all", style="dim")
@@ -109,24 +110,36 @@ def _head(node: Node) -> Text:
     return head
 
 
-def _verdict(verdict: Verdict, now: datetime) -> Branch:
+def _verdict(verdict: Verdict, subject: str, now: datetime) -> Branch:
     sign, color = look_of(verdict.kind, truth=verdict.truth, state=verdict.state)
     by_page: dict[tuple[Ref, str | None], list[Evidence]] = {}
     pages = {one.ref: one.url for one in reversed(verdict.evidence) if one.url is not None}
     for one in verdict.evidence:
         by_page.setdefault((one.ref, one.url or pages.get(one.ref)), []).append(one)
     says = words_of(verdict.title, truth=verdict.truth, says=verdict.says, missing=verdict.missing)
+    where = _where(verdict, subject)
     return Branch(
         head=Text.assemble((f"{sign} {verdict.title}", f"bold {color}"), f"  {says}"),
         notes=[
             Text(f"since {ago(verdict.since, now)}; rule {verdict.rule}, version {verdict.rule_version}", style="dim"),
-            *([Text(f"not shown: {verdict.untold}", style="dim")] if verdict.untold is not None else []),
+            *([Text(where, style="dim")] if where else []),
         ],
         children=[
             *(_object(evidence, url, KINDS[verdict.kind]) for (_, url), evidence in by_page.items()),
             *(Branch(head=Text(f"? missing: {one}", style="yellow")) for one in missing_by_reason(verdict.missing)),
         ],
     )
+
+
+def _where(verdict: Verdict, subject: str) -> str:
+    """Where people see it now, or that they do not. Nothing where it concerns its own subject alone: its slots are told below."""
+    if verdict.untold is not None:
+        return f"not shown: {verdict.untold}"
+    if verdict.shown_on:
+        return f"shown on {listed(verdict.shown_on)}" if verdict.shown_on != (subject,) else ""
+    if verdict.state != "on" or verdict.told_on in ((), (subject,)):
+        return ""
+    return f"not shown now; meant for {listed(verdict.told_on)}"
 
 
 def _object(evidence: Sequence[Evidence], url: str | None, color: str) -> Branch:
@@ -215,5 +228,7 @@ def _verdict_document(verdict: Verdict) -> Document:
             for one in verdict.evidence
         ],
         "missing": verdict.missing,
+        "told_on": verdict.told_on,
+        "shown_on": verdict.shown_on,
         "untold": verdict.untold,
     }

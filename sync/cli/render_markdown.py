@@ -9,8 +9,9 @@ from mappings.change import Change, Note
 from sync.cli.age import is_unread, unread_words
 from sync.cli.markdown import escaped, linked
 from sync.cli.render_plan import summary
-from sync.cli.style import SIGNS, change_words, place, plural
+from sync.cli.style import NOT_PUBLISHED, SIGNS, change_words, place, plural
 from sync.engine import ProjectRun
+from sync.showing import published_to
 
 MARKER = "<!-- milepost-plan -->"
 """The first line, always the same: by it a later run finds the comment that it should replace."""
@@ -54,6 +55,8 @@ def _project(run: ProjectRun) -> Iterator[_Line]:
     yield _Line(f"### {escaped(run.assessment.project.view.name)}: {said}\n")
     if run.refused:
         yield _Line(f"> **Refused:** {escaped(run.refused)}\n")
+    if not published_to(run.assessment.project.view):
+        yield _Line(f"> {NOT_PUBLISHED}\n")
     for text in unread_words(run.assessment):
         yield _Line(f"> {escaped(text)}\n")
     if plan.changes:

@@ -9,8 +9,9 @@ from rich.text import Text
 from mappings.change import Change, Note, Plan, grouped
 from sync.cli.age import facts_age, is_unread, unread_words
 from sync.cli.layout import wrapped
-from sync.cli.style import NOTES, SIGNS, change_words, distinct_reasons, link, place, plural
+from sync.cli.style import NOT_PUBLISHED, NOTES, SIGNS, change_words, distinct_reasons, link, place, plural
 from sync.engine import ProjectRun
+from sync.showing import published_to
 
 
 def plan_lines(runs: Sequence[ProjectRun], width: int) -> Iterator[Text]:
@@ -31,6 +32,8 @@ def _project(plan: Plan, run: ProjectRun, width: int) -> Iterator[Text]:
     said = summary(plan)
     if not is_unread(run.assessment) or plan.changes or plan.notes:
         yield from wrapped(f"{said[0].upper()}{said[1:]}.", width, indent=2)
+    if not published_to(run.assessment.project.view):
+        yield from wrapped(Text(f"! {NOT_PUBLISHED}", style="yellow"), width, indent=2, hanging=4)
     for text in unread_words(run.assessment):
         yield from wrapped(Text(f"! {text}", style="yellow"), width, indent=2, hanging=4)
     for changes in grouped(plan.changes).values():

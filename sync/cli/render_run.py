@@ -11,21 +11,32 @@ from sync.apply import Applied, Result
 from sync.assess import unmatched_in
 from sync.cli.layout import Cell, columns, wrapped
 from sync.cli.streams import by_stream
-from sync.cli.style import change_words, link, plural
+from sync.cli.style import change_words, link, listed, plural
 from sync.engine import ProjectRun
 from sync.progress import StreamEvent
 from sync.pull import Pulled
+
+SEVERAL = 5
+"""Of what was not sent, so many tickets are named; the rest is counted."""
 
 
 def pulled_lines(pulled: Mapping[str, Pulled], width: int) -> Iterator[Text]:
     """One line a source and stream, the sum, the rate budgets, then what went wrong."""
     streams = by_stream(event for one in pulled.values() for event in one.events)
-    if streams:
-        yield from _table(streams, width)
+    asked = [one for one in streams if _was_asked(one)]
+    if asked:
+        yield from _table(asked, width)
         yield Text()
+    if streams:
         yield from wrapped(_sum(streams), width)
     yield from _budgets(pulled)
     yield from finding_lines(pulled, width)
+
+
+def _was_asked(event: StreamEvent) -> bool:
+    """Whether there is something to tell of a stream: one that no scope names ends without a request and without a change."""
+    counts = (event.requests, event.records, event.changed, event.deleted, event.rejected)
+    return event.state != "done" or any(counts)
 
 
 def _table(streams: Sequence[StreamEvent], width: int) -> list[Text]:
@@ -135,10 +146,23 @@ _WORDS = {"done": "written", "failed": "failed", "conflict": "in conflict", "ski
 
 
 def result_lines(applied: Applied, width: int) -> Iterator[Text]:
-    """What was not written, and why."""
+    """What was not written, and why. What was not sent for one and the same reason is counted."""
+    unsent: dict[str | None, list[Result]] = {}
     for result in applied.results:
-        if result.state != "done":
+        if result.state == "unsent":
+            unsent.setdefault(result.why, []).append(result)
+        elif result.state != "done":
             yield from wrapped(_result(result), width, indent=2, hanging=6)
+    for alike in unsent.values():
+        yield from wrapped(_result(alike[0]) if len(alike) == 1 else _together(alike), width, indent=2, hanging=6)
+
+
+def _together(unsent: Sequence[Result]) -> Text:
+    keys = list(dict.fromkeys(result.change.key for result in unsent))
+    rest = [f"{len(keys) - SEVERAL:,} more"] if len(keys) > SEVERAL else []
+    why = f"  {unsent[0].why}" if unsent[0].why else ""
+    on = listed([*keys[:SEVERAL], *rest])
+    return Text.assemble((f"✗ {_WORDS['unsent']}", "red"), f"  {plural(len(unsent), 'change')} on ", (on, "bold"), why)
 
 
 def _result(result: Result) -> Text:

@@ -16,7 +16,7 @@ from sync.cli.age import facts_age, is_unread
 from sync.cli.documents import Document
 from sync.cli.layout import Cell, columns, widths, wrapped
 from sync.cli.render_sources import counted_statuses, source_lines
-from sync.cli.style import NOTES, ago, held_value, link, listed, place
+from sync.cli.style import NOT_PUBLISHED, NOTES, ago, held_value, link, listed, place
 from sync.cli.verdicts import is_only_unread, look_of, sources_of, words_of
 from sync.derive import Standing
 from sync.explain import named
@@ -27,7 +27,7 @@ from sync.plan import is_owned
 from sync.project import Taken
 from sync.reasons import by_hand, conflict
 from sync.recipients import Delivery, deliver, why_untold
-from sync.showing import can_show, shown_on, state_seen, wanted_in
+from sync.showing import can_show, published_to, shown_on, state_seen, wanted_in
 from sync.store import entities, publishing
 from sync.store.connect import Database
 from sync.store.publishing import Hold
@@ -96,6 +96,8 @@ def status_lines(projects: Sequence[ProjectStatus], width: int, *, everything: b
             yield Text()
         project = one.assessment.project
         yield Text.assemble((project.view.name, "bold"), f"  {project.key}", ("  " + facts_age(one.assessment), "dim"))
+        if not published_to(project.view):
+            yield from wrapped(Text(f"! {NOT_PUBLISHED}", style="yellow"), width, indent=2, hanging=4)
         unread = [] if everything else [row.standing for row in rows[project.key] if row.is_unread]
         if tables[project.key]:
             yield from columns(tables[project.key], width, indent=2, like=like)
@@ -170,8 +172,7 @@ def _where(row: Row, assessment: Assessment) -> str:
     told = [target for target in row.told if can_show(assessment.project.view, target)]
     if not told or row.state != "on":
         return ""
-    others = [target for target in told if target != row.standing.subject]
-    to = f"; meant for {_names(others, assessment)}" if others else ""
+    to = f"; meant for {_names(told, assessment)}" if told != [row.standing.subject] else ""
     return f"not shown now{to}: see milepost explain {_names(told[:1], assessment)}"
 
 
@@ -218,6 +219,7 @@ def _document(project: ProjectStatus, *, everything: bool) -> Document:
         "project": assessment.project.key,
         "name": assessment.project.view.name,
         "facts_as_of": assessment.freshness.facts_as_of(),
+        "published_to": published_to(assessment.project.view),
         "statuses": [
             {
                 "rule": row.rule.id,

@@ -13,6 +13,7 @@ from mappings.change import Action, Slot, Value
 SIGNS: dict[Action, tuple[str, str]] = {"add": ("+", "green"), "update": ("~", "yellow"), "remove": ("-", "red")}
 KINDS = {"favourable": "green", "alarm": "red", "neutral": "blue"}
 NOTES = {"conflict": "red", "override": "magenta", "contested": "magenta", "skipped": "dim", "finding": "yellow"}
+NOT_PUBLISHED = "nothing is published: the project file has no publish for this project"
 STATES = {"on": "●", "unknown": "?", "off": "○"}
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
+from mappings.change import Slot, Value
 from mappings.model import Entity, Ref
 from sync.assess import Assessment
 from sync.chain import MAX_BRANCHES, Node
-from sync.cli.render_explain import MANY_OTHERS, explanation_lines
+from sync.cli.render_explain import MANY_OTHERS, explanation_document, explanation_lines
 from sync.explain import Explainer, Explanation, find_subjects
 from sync.listings import ScopedProject
-from tests.core.worlds import DAY, NOW, World, sha, shipped
+from tests.core.worlds import DAY, NOW, Desk, World, sha, shipped
 
 
 def assessed(world: World) -> Assessment:
@@ -227,6 +229,65 @@ def test_an_open_pull_request_receives_the_statuses_of_the_ticket_that_it_implem
     assert "Received from ML-42" in text
     assert "all of it: milepost explain ML-42" in text
     assert "Evidence for" not in text, "what is received is not told twice"
+
+
+def test_the_command_that_tells_all_of_another_object_can_be_pasted() -> None:
+    world = World(aws=True)
+    _, change, _, version = world.whole()
+    endpoint = world.deployment(version)
+    world.observation(endpoint, "failed")
+
+    lines = [line.plain for line in explanation_lines(explained(world, change), NOW, 100)]
+    commands = [shlex.split(line.partition("all of it: ")[2]) for line in lines if "all of it: " in line]
+
+    assert ["milepost", "explain", "churn-classifier v3"] in commands
+    assert ["milepost", "explain", "ML-42"] in commands
+    for _, _, *subjects in commands:
+        assert len(subjects) == 1
+        assert find_subjects(assessed(world), subjects[0])
+
+
+def drifting_after_the_ticket_was_closed() -> tuple[World, Entity]:
+    world = World()
+    item, _, _, version = world.whole()
+    world.item("ML-1")
+    world.change_of(item, status_category="done", closed_at=NOW - 90 * DAY)
+    world.observation(version, "failed", source="mlflow")
+    return world, item
+
+
+def told_of(world: World, subject: Entity, slots: Mapping[Slot, Value]) -> tuple[str, dict[str, object]]:
+    explanation = Explainer(assessed(world), slots).explain(subject)
+    verdicts = {one["rule"]: one for one in explanation_document(explanation)["verdicts"]}
+    text = " ".join(word for line in explanation_lines(explanation, NOW, 200) for word in line.plain.split())
+    return text, verdicts["drift-alert"]
+
+
+def test_an_alarm_that_another_ticket_shows_names_it() -> None:
+    world, item = drifting_after_the_ticket_was_closed()
+    desk = Desk()
+    planned, drift = told_of(world, item, desk.actual)
+    assert "not shown now; meant for ML-1" in planned
+    assert (drift["told_on"], drift["shown_on"]) == (("ML-1",), ())
+
+    desk.apply(desk.plan(world, world.derive(shipped()).standings), world)
+    shown, drift = told_of(world, item, desk.actual)
+    assert "shown on ML-1" in shown
+    assert "not shown now" not in shown
+    assert (drift["told_on"], drift["shown_on"]) == (("ML-1",), ("ML-1",))
+
+
+def test_a_status_on_its_own_ticket_alone_is_not_said_to_be_shown_there() -> None:
+    world = World()
+    item, _, _, version = world.whole()
+    world.observation(version, "failed", source="mlflow")
+    desk = Desk()
+    before, _ = told_of(world, item, desk.actual)
+    desk.apply(desk.plan(world, world.derive(shipped()).standings), world)
+    after, drift = told_of(world, item, desk.actual)
+    assert drift["shown_on"] == ("ML-42",)
+    assert "shown on" not in after
+    assert "not shown now" not in before + after
 
 
 def test_what_lies_on_a_verdicts_way_names_it_and_what_is_its_evidence_comes_first() -> None:

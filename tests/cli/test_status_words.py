@@ -8,12 +8,17 @@ from typing import Any
 import pytest
 
 from sync.assess import Assessment
+from sync.cli.render_markdown import plan_markdown
+from sync.cli.render_plan import plan_lines
 from sync.cli.render_sources import counted_statuses
-from sync.cli.render_status import ProjectStatus, status_lines, untold
+from sync.cli.render_status import ProjectStatus, status_documents, status_lines, untold
+from sync.cli.style import NOT_PUBLISHED
+from sync.engine import ProjectRun
 from sync.listings import ScopedProject
+from sync.plan import make_plan
 from sync.recipients import deliver
 from tests.cli.office import FIELD, Office
-from tests.core.worlds import DAY, NOW, World, shipped
+from tests.core.worlds import DAY, NOW, Desk, World, shipped
 
 
 def looked_at(world: World) -> ProjectStatus:
@@ -103,6 +108,45 @@ def test_a_true_status_that_no_ticket_receives_says_why(office: Office) -> None:
 
     assert "● Model ready ML-42" in table
     assert "not shown: ML-42 was closed more than 30 days ago" in table
+
+
+def table_of(status: ProjectStatus) -> str:
+    return words(" ".join(line.plain for line in status_lines([status], 200, everything=False)))
+
+
+def test_what_is_not_shown_yet_names_all_for_whom_it_is_meant() -> None:
+    world = World()
+    world.whole()
+    alone = table_of(looked_at(world))
+    world.change(8, branch="feature/ml-42-again")
+
+    assert "not shown now: see milepost explain ML-42" in alone
+    assert "not shown now; meant for ML-42 and example/churn#8: see milepost explain ML-42" in table_of(looked_at(world))
+
+
+def test_a_project_that_publishes_nothing_says_so_once() -> None:
+    world = World()
+    world.whole()
+    shows = looked_at(world)
+    world.set_project(owned={}, label_rules={})
+    hides = looked_at(world)
+    plan = make_plan(
+        hides.assessment.graph,
+        world.project,
+        shipped(),
+        hides.assessment.standings,
+        Desk().remembered(world),
+        now=NOW,
+        config_hash="c",
+    )
+    runs = [ProjectRun(assessment=hides.assessment, plan=plan)]
+
+    assert "● Model ready" in table_of(hides)
+    assert table_of(hides).count(NOT_PUBLISHED) == 1
+    assert NOT_PUBLISHED not in table_of(shows)
+    assert [one["published_to"] for one in status_documents([shows, hides], everything=False)] == [["jira", "github"], []]
+    assert words(" ".join(line.plain for line in plan_lines(runs, 200))).count(NOT_PUBLISHED) == 1
+    assert plan_markdown(runs).count(NOT_PUBLISHED) == 1
 
 
 def test_a_conflict_is_told_in_the_same_words_everywhere(office: Office) -> None:
