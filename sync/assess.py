@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 
 import msgspec
@@ -118,12 +119,14 @@ def _gather(database: Database, project: ScopedProject) -> _Known:
         rejected = quarantine.unsettled(tx, {source.name for source, _ in project.scopes})
         loaded = [*_load(tx, listings), _project_entity(project.view)]
         history = _that_counts(observations.history(tx, project.memory, now - HISTORY), project)
-        found = {one.ref: one for one in [*history, *observe(loaded, project.view, history, now=now)]}
+        shown = {entity.ref for entity in loaded}
+        judged = [one for one in history if one.outcome != "unknown" or one.ref not in shown]
+        found = {one.ref: one for one in [*judged, *observe(loaded, project.view, history, now=now)]}
         linked = link([*loaded, *found.values()], project.view)
         gone = nowhere(tx, repositories_in(loaded), linked.loose_ends)
         left = [sha for sha in linked.unresolved if sha not in gone]
         missing = {*entities.missing(tx, listings.keys), *(ref for refs in rejected.values() for ref in refs)}
-        missing.update(_perhaps_over(history, loaded))
+        missing.update(_perhaps_over(history, shown))
         return _Known(
             entities=[*loaded, *found.values()],
             linked=msgspec.structs.replace(linked, unresolved=left),
@@ -142,9 +145,8 @@ def _that_counts(history: Iterable[Observation], project: ScopedProject) -> Sequ
     return [one for one in history if one.ref.source in telling or still_named(one, project.view)]
 
 
-def _perhaps_over(history: Iterable[Observation], loaded: Iterable[Entity]) -> Iterable[Ref]:
+def _perhaps_over(history: Iterable[Observation], shown: AbstractSet[Ref]) -> Iterable[Ref]:
     """The alarms that history alone remembers, as when their monitor was deleted: nobody would tell that they were cleared."""
-    shown = {entity.ref for entity in loaded}
     return (one.ref for one in history if one.lasting and one.outcome == "failed" and one.ref not in shown)
 
 

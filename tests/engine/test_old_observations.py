@@ -103,6 +103,27 @@ def test_an_alarm_whose_monitor_was_deleted_is_not_known_to_stand(office: Office
     assert is_doubted() is doubted
 
 
+@pytest.mark.parametrize(
+    ("first", "then", "counts"),
+    [("unknown", "failed", "failed"), ("passed", "unknown", "passed"), ("failed", "passed", "failed")],
+)
+def test_what_was_judged_once_stays_and_what_was_not_is_judged_later(
+    office: Office, first: Outcome, then: Outcome, counts: Outcome
+) -> None:
+    office.only_the_shelf()
+    office.list_all_each_time()
+    office.projects["churn"]["drift"] = {"metrics": {"daily": {"lte": 0.2}}}
+    with office.database.read() as tx:
+        at = office.database.now(tx) - timedelta(days=1)
+    version = Ref("shelf", "model_version", "churn/1")
+    ref = Ref("shelf", "observation", "monday")
+    for outcome in (first, then):
+        seen = Observation(ref=ref, subject=version, monitor="daily", kind="drift", outcome=outcome, observed_at=at)
+        office.shelf.put(ModelVersion(ref=version, name="churn", version="1", aliases=("champion",)), seen)
+        (run,) = office.sync().projects
+    assert [one.outcome for one in run.assessment.graph.of(Observation)] == [counts]
+
+
 def test_what_the_project_no_longer_goes_by_counts_no_longer(office: Office) -> None:
     office.only_the_shelf()
     with office.database.read() as tx:
