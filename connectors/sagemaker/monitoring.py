@@ -38,6 +38,14 @@ class _Job(records.Record, frozen=True):
     processing_output_config: _OutputConfig | None = None
 
 
+class _Schedule(records.MonitoringSchedule, frozen=True):
+    creation_time: float | None = None
+
+    def can_have_raised(self, change: records.AlertChange) -> bool:
+        """Not one that is older: an earlier schedule of the same name raised it, which may have watched another endpoint."""
+        return change.creation_time >= (self.creation_time or 0)
+
+
 class Monitors:
     """Translates what monitors say of the endpoints of a scope."""
 
@@ -45,7 +53,7 @@ class Monitors:
         self._api = api
         self._site = site
         self._endpoints = endpoints
-        self._schedules: dict[str, records.MonitoringSchedule] | None = None
+        self._schedules: dict[str, _Schedule] | None = None
 
     def executions(self, raw: Sequence[msgspec.Raw]) -> Records:
         return each(raw, "observation", records.MonitoringExecution, self._execution)
@@ -60,7 +68,7 @@ class Monitors:
 
     def _alert(self, change: records.AlertChange) -> Iterable[Observation]:
         schedule = self._known_schedules().get(change.monitoring_schedule_name)
-        if schedule is None or not self._is_ours(schedule.endpoint_name):
+        if schedule is None or not schedule.can_have_raised(change) or not self._is_ours(schedule.endpoint_name):
             return ()
         return alert(self._site, change, schedule)
 
@@ -93,11 +101,11 @@ class Monitors:
             # A container of somebody's own may write what it likes.
             return None
 
-    def _known_schedules(self) -> dict[str, records.MonitoringSchedule]:
+    def _known_schedules(self) -> dict[str, _Schedule]:
         """Listed when the first alert asks for one: an alert names its schedule, and not the endpoint."""
         if self._schedules is None:
             self._schedules = {}
-            decoder = msgspec.json.Decoder(records.MonitoringSchedule, strict=False)
+            decoder = msgspec.json.Decoder(_Schedule, strict=False)
             for page in self._api.pages("sagemaker:ListMonitoringSchedules", "MonitoringScheduleSummaries", **_BY_NAME):
                 for one in page.records:
                     schedule = _decoded(decoder, one)
@@ -109,7 +117,7 @@ class Monitors:
 _BY_NAME: dict[str, Any] = {"SortBy": "Name", "SortOrder": "Ascending", "MaxResults": 100}
 
 
-def _decoded(decoder: msgspec.json.Decoder[records.MonitoringSchedule], raw: msgspec.Raw) -> records.MonitoringSchedule | None:
+def _decoded(decoder: msgspec.json.Decoder[_Schedule], raw: msgspec.Raw) -> _Schedule | None:
     """What makes no sense is no schedule; its alerts are left out."""
     try:
         return decoder.decode(raw)

@@ -154,12 +154,15 @@ class AwsRegion:
         )
 
     def alert(self, schedule: str, status: str, *, name: str = "default", at: float | None = None) -> None:
-        """The schedule's alert changes to `InAlert` or `OK`."""
+        """The schedule's alert changes to `InAlert` or `OK`. `at` a time that lies back, the schedule was there by then."""
+        changed = time.time() if at is None else at
+        described = self._monitoring.schedules[schedule]
+        described["CreationTime"] = min(described["CreationTime"], changed)
         self._monitoring.alert_history.append(
             {
                 "MonitoringScheduleName": schedule,
                 "MonitoringAlertName": name,
-                "CreationTime": time.time() if at is None else at,
+                "CreationTime": changed,
                 "AlertStatus": status,
             }
         )

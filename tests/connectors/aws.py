@@ -120,7 +120,7 @@ class Office:
         self.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=variants)
         return name
 
-    def monitor(self, endpoint: str, kind: str = "DataQuality") -> str:
+    def monitor(self, endpoint: str, kind: str = "DataQuality", *, name: str = "") -> str:
         """A schedule that watches the endpoint; its name."""
         cluster = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 20}
         definition = {
@@ -130,7 +130,7 @@ class Office:
             "MonitoringAppSpecification": {"ImageUri": "example/monitor"},
             "RoleArn": self.role,
         }
-        name = f"{endpoint}-{kind}"
+        name = name or f"{endpoint}-{kind}"
         config = {"MonitoringType": kind, "MonitoringJobDefinition": definition}
         self.sagemaker.create_monitoring_schedule(MonitoringScheduleName=name, MonitoringScheduleConfig=config)
         return name

@@ -200,6 +200,26 @@ class TestMonitors:
         assert office.pull("alerts") == []
         assert office.asked() == 1
 
+    def test_an_alert_is_not_that_of_a_later_schedule_of_the_same_name(self, office: Office) -> None:
+        package = office.package()
+        first, second = (office.endpoint([package], suffix=suffix) for suffix in ("-a", "-b"))
+        schedule = office.monitor(first)
+        office.region.alert(schedule, "InAlert")
+        (before,) = office.pull("alerts")
+        office.sagemaker.delete_monitoring_schedule(MonitoringScheduleName=schedule)
+        office.monitor(second, name=schedule)
+        office.region.alert(schedule, "OK")
+        (after,) = office.pull("alerts", anew=True)
+        with office.reader() as reader:
+            answers = reader.read([before.ref])
+
+        assert isinstance(before, Observation)
+        assert isinstance(after, Observation)
+        assert (before.subject.id, before.outcome) == (first, "failed")
+        assert (after.subject.id, after.outcome) == (second, "passed")
+        # The first one's is neither moved to the other endpoint nor taken for gone.
+        assert list(answers) == []
+
     def test_other_endpoints_monitors_are_left_out(self, office: Office) -> None:
         schedule = office.monitor(office.endpoint([office.package()]))
         office.region.run_monitor(schedule)
