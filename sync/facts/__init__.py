@@ -12,7 +12,7 @@ from sync.facts.failing import deploy_failed
 from sync.facts.merges import change_merged, merged
 from sync.facts.production import is_production, latest, traced, traffic
 from sync.facts.saying import listed, since, text, when, yes
-from sync.facts.serving import approval, deployed, in_service, released, serving
+from sync.facts.serving import approval, deployed, released, service, serving
 from sync.facts.training import RUN_WORDS, meets_thresholds, run_status, version_meets, version_merged
 from sync.facts.upkeep import training_due
 from sync.facts.work import about_data, overdue
@@ -81,7 +81,7 @@ FACTS: Mapping[type[Entity], Mapping[str, FactOf]] = {
         "environment": lambda deployment, _: Fact(
             deployment.environment, f"is in {deployment.environment}" if deployment.environment else ""
         ),
-        "serving": lambda deployment, _: yes(in_service(deployment), "is in service", "is not in service"),
+        "serving": lambda deployment, _: service(deployment),
         "production": lambda deployment, view: yes(is_production(deployment, view), "is in production", "is not in production"),
         "traced": traced,
         "age": lambda deployment, view: since(deployment, "was created", view),

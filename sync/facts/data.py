@@ -47,6 +47,8 @@ def fresh(dataset: Dataset, view: View) -> Fact | Unknown:
 
 
 def is_current(ref: Ref, view: View) -> Fact | Unknown:
-    """Whether a dataset is the newest state of its name that an experiment was trained on."""
+    """Whether a dataset is the newest state of its name that an experiment was trained on. Nothing else is."""
+    if ref.kind != "dataset":
+        return Fact(False, "is no data set")
     is_newest = yes(ref in view.current_datasets, "is the data in use", "was replaced by newer data")
     return unless_runs_lack(is_newest, view)

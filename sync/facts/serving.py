@@ -101,6 +101,11 @@ def in_service(deployment: Deployment) -> bool:
     return deployment.state in _ANSWERING and any(share.share > 0 for share in deployment.models)
 
 
+def service(deployment: Deployment) -> Fact:
+    """The same as a fact. What stands ready and is asked nothing is in service to its cloud."""
+    return yes(in_service(deployment), "is in service", "answers nobody" if deployment.state in _ANSWERING else "is not in service")
+
+
 class Answered(msgspec.Struct, frozen=True):
     """Which share of what a deployment answers, 0 to 1, surely comes from a model, and why it may be more."""
 
@@ -151,6 +156,6 @@ def serves(ref: Ref, view: View) -> Fact | Unknown:
         return serving(version, view)
     deployment = view.graph.get(ref, Deployment)
     if deployment is not None:
-        return yes(in_service(deployment), "is in service", "is not in service")
+        return service(deployment)
     lacks = view.freshness.absent_proof_lacks((ref.kind,)) if ref.kind in ("model_version", "deployment") else ()
     return Unknown(tuple(lacks)) if lacks else Fact(False, "is nothing that serves")
