@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, column, inspect, select, table, text
 
 from sync.store.connect import Database
 from sync.store.errors import StoreError
 from sync.store.schema import metadata
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+MIGRATIONS = Path(__file__).with_name("migrations")
 VERSION_TABLE = "milepost_version"
 _UPGRADE_LOCK = 0x6D696C65
 
@@ -49,6 +50,9 @@ def upgrade(database: Database) -> SchemaStatus:
             raise refused
         if before.state == "empty":
             _check_vacant(database, tx)
+        # Every command looks at the schema, hardly one changes it: loading Alembic takes a seventh of what a short one costs.
+        from alembic import command
+
         command.upgrade(_config(tx), "head")
         return _status(tx)
 
@@ -85,11 +89,8 @@ def _check_vacant(database: Database, tx: Connection) -> None:
 
 
 def _status(tx: Connection) -> SchemaStatus:
-    script = ScriptDirectory.from_config(_config(tx))
-    head = script.get_current_head()
-    assert head is not None
-    known = {revision.revision for revision in script.walk_revisions()}
-    current = MigrationContext.configure(tx, opts={"version_table": VERSION_TABLE}).get_current_revision()
+    known = revisions()
+    head, current = known[-1], _revision(tx)
     if current is None:
         return SchemaStatus(current=None, head=head, state="empty")
     if current not in known:
@@ -97,10 +98,24 @@ def _status(tx: Connection) -> SchemaStatus:
     return SchemaStatus(current=current, head=head, state="current" if current == head else "behind")
 
 
+def revisions() -> Sequence[str]:
+    """Those that this program knows, the oldest first: the files of the migrations are called by them."""
+    return sorted(file.name.partition("_")[0] for file in MIGRATIONS.glob("versions/*_*.py"))
+
+
+def _revision(tx: Connection) -> str | None:
+    """That of the database, where Alembic keeps it."""
+    if not inspect(tx).has_table(VERSION_TABLE):
+        return None
+    return tx.execute(select(column("version_num")).select_from(table(VERSION_TABLE))).scalars().first()
+
+
 def _config(tx: Connection) -> Config:
+    """What Alembic is told: where the migrations are, and the transaction to work in."""
+    from alembic.config import Config
+
     config = Config()
-    folder = str(Path(__file__).with_name("migrations"))
-    config.set_main_option("script_location", folder.replace("%", "%%"))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = tx
     return config

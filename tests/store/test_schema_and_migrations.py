@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from sync.store import migrate
@@ -28,6 +29,11 @@ def test_the_migrated_schema_is_the_one_that_the_code_describes(database: Databa
     with database.read() as tx:
         options = {"version_table": migrate.VERSION_TABLE, "compare_type": True, "compare_server_default": True}
         assert compare_metadata(MigrationContext.configure(tx, opts=options), metadata) == []
+
+
+def test_the_files_are_called_by_the_revisions_that_alembic_finds_in_them() -> None:
+    script = ScriptDirectory(str(migrate.MIGRATIONS))
+    assert migrate.revisions() == [one.revision for one in script.walk_revisions()][::-1]
 
 
 def test_an_empty_database_is_created_silently(empty: Database) -> None:
