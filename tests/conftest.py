@@ -41,6 +41,11 @@ settings.register_profile("exploring", deadline=None)
 settings.load_profile("repeatable")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests first, so that no worker still has one of them when the others are done."""
+    items.sort(key=lambda item: "worlds" not in item.path.parts)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _what_was_imported_is_no_garbage() -> Iterator[None]:
     """Looking through every imported module again and again takes a tenth of a test's time."""
