@@ -20,7 +20,7 @@ def is_production(deployment: Deployment, view: View) -> bool:
 
 
 def traffic(model: Deployable, view: View) -> Fact | Unknown:
-    """Which share of each production endpoint's traffic a model answers."""
+    """Which share of each production endpoint's traffic a model answers. Of one that was rejected the words say so."""
     shares: list[float] = []
     words: list[str] = []
     lacks: list[str] = []
@@ -33,7 +33,9 @@ def traffic(model: Deployable, view: View) -> Fact | Unknown:
                 shares.append(answered.share)
                 words.append(f"answers {answered.share:.0%} of the traffic of {deployment.endpoint}")
     lacks.extend(view.freshness.absent_proof_lacks(("deployment",)))
-    fact = Fact(tuple(shares), " and ".join(words) or "answers nobody in production")
+    rejected = isinstance(model, ModelVersion) and model.approval == "rejected"
+    said = " and ".join(words) + (", though it is rejected" if rejected else "")
+    fact = Fact(tuple(shares), said if words else "answers nobody in production")
     return Unknown(tuple(dict.fromkeys(lacks)), so_far=fact) if lacks else fact
 
 

@@ -47,6 +47,13 @@ def test_how_much_of_production_a_version_answers(part: float, deployed: bool, c
     assert (asked(world, version, **DEPLOYED), asked(world, version, **CANARY)) == (deployed, canary)
 
 
+def test_a_rejected_version_that_serves_is_said_to_be_rejected() -> None:
+    world = World(aws=True)
+    version = world.change_of(world.version(), approval="rejected")
+    serve(world, "churn-prod", share(version))
+    assert words(world, version, **DEPLOYED).endswith("answers 100% of the traffic of churn-prod, though it is rejected")
+
+
 @pytest.mark.parametrize(
     ("facts", "counts"),
     [
