@@ -10,8 +10,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
-from mappings.conditions import matches
-from mappings.model import Dataset, Deployment, Link, ModelVersion, ObservationKind, Ref, Relation, Run, WorkItem
+from mappings.model import Dataset, Deployment, Link, ModelVersion, ObservationKind, Ref, Relation, Run
 from sync.deployed import Registry, ServedShare
 from sync.freshness import Freshness
 from sync.graph import Graph
@@ -58,12 +57,9 @@ class View:
         self.project = project
         self.freshness = freshness
         self.now = freshness.now
-        self._monitors: dict[tuple[Ref, ObservationKind, int, int], Sequence[Monitor]] = {}
-        self._served: dict[Ref, Sequence[ServedShare]] = {}
         self.holding: dict[Hashable, frozenset[Ref]] = {}
         self.looked_at: dict[Hashable, frozenset[Ref]] = {}
         self._worked_out: dict[Hashable, Any] = {}
-        self._hanging: dict[frozenset[Relation], Mapping[str, frozenset[Ref]]] = {}
 
     def once(self, what: Hashable, work_out: Callable[[], T]) -> T:
         """What `work_out` gives, worked out for the first who asks and kept for all others who ask for the same `what`."""
@@ -96,9 +92,7 @@ class View:
 
     def served_by(self, deployment: Deployment) -> Sequence[ServedShare]:
         """What each share of a deployment serves; worked out once for all who ask."""
-        if deployment.ref not in self._served:
-            self._served[deployment.ref] = self._registry.served_by(deployment)
-        return self._served[deployment.ref]
+        return self.once(("served", deployment.ref), lambda: self._registry.served_by(deployment))
 
     def _called(self, ref: Ref) -> str:
         entity = self.graph.entities.get(ref)
@@ -109,11 +103,12 @@ class View:
 
         A result dated ahead, be it stored or of a source's own, is not folded: it would hide every later one until its day came.
         """
-        key = (subject, kind, open_after, close_after)
-        if key not in self._monitors:
+
+        def fold() -> Sequence[Monitor]:
             observed = [one for one in self.graph.observations_of(subject) if not is_ahead(one.observed_at, self.now)]
-            self._monitors[key] = monitors(observed, kind, open_after=open_after, close_after=close_after)
-        return self._monitors[key]
+            return monitors(observed, kind, open_after=open_after, close_after=close_after)
+
+        return self.once(("monitors", subject, kind, open_after, close_after), fold)
 
     @cached_property
     def open_look_ups(self) -> Sequence[str]:
@@ -130,12 +125,14 @@ class View:
 
     def hanging_on_look_ups(self, via: frozenset[Relation]) -> Mapping[str, frozenset[Ref]]:
         """Those, and what hangs on them along `via`, by kind; worked out once for all who ask."""
-        if via not in self._hanging:
+
+        def walk() -> Mapping[str, frozenset[Ref]]:
             found: dict[str, set[Ref]] = {}
             for ref in self.graph.effects_of(self.awaiting, via):
                 found.setdefault(ref.kind, set()).add(ref)
-            self._hanging[via] = {kind: frozenset(refs) for kind, refs in found.items()}
-        return self._hanging[via]
+            return {kind: frozenset(refs) for kind, refs in found.items()}
+
+        return self.once(("hanging on look-ups", via), walk)
 
     @cached_property
     def versions_by_model(self) -> Mapping[Model, Sequence[ModelVersion]]:
@@ -150,12 +147,6 @@ class View:
     def _registry(self) -> Registry:
         """The model versions and runs by what deployments may call them."""
         return Registry(self.graph.of(ModelVersion), self.graph.of(Run), self.project.tags)
-
-    @cached_property
-    def is_reviewed(self) -> bool:
-        """Whether a ticket for the project's data-protection review is known to be done."""
-        done = (item for item in self.graph.of(WorkItem) if not item.is_open and not self.lacks(item.ref))
-        return any(matches(label, self.project.review_labels) for item in done for label in item.labels)
 
     @cached_property
     def has_deployments(self) -> bool:

@@ -10,7 +10,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from mappings.model import Deployment, Link, ModelVersion, ObservationKind
+from mappings.conditions import matches
+from mappings.model import Deployment, Link, ModelVersion, ObservationKind, WorkItem
 from sync.facts.beginnings import began
 from sync.facts.serving import deployments_of, shares_of, together
 from sync.facts.training import made_by
@@ -72,7 +73,13 @@ def _intended_use(version: ModelVersion, _: View) -> Finding:
 
 
 def _review(_: ModelVersion, view: View) -> Finding:
-    return view.is_reviewed or _unless(view, "work_item")
+    return view.once("data-protection review", lambda: _is_reviewed(view)) or _unless(view, "work_item")
+
+
+def _is_reviewed(view: View) -> bool:
+    """Whether a ticket for it is known to be done: the same for all versions of the project."""
+    done = (item for item in view.graph.of(WorkItem) if not item.is_open and not view.lacks(item.ref))
+    return any(matches(label, view.project.review_labels) for item in done for label in item.labels)
 
 
 def _bias_report(version: ModelVersion, view: View) -> Finding:
