@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 import msgspec
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 from mappings.change import Badge, Change, Owned, Reading, Slot, Value, Written
 from mappings.model import Entity, Missing, Ref, Rejected
@@ -24,6 +24,21 @@ class Options(BaseModel):
     """Base of what the project file and the environment say to a connector: frozen, and no unknown key."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WebhookSecrets(Options):
+    """What a source signs its deliveries with, or sends along with them: two hold at a time while one takes the other's place.
+
+    Base of the secrets of every type of source that has a receiver. A process that only receives needs nothing else of them.
+    """
+
+    webhook_secret: SecretStr | None = None
+    webhook_secret_previous: SecretStr | None = None
+
+    def webhook_secrets(self) -> Sequence[str]:
+        """Those that are set, the present one first."""
+        given = (self.webhook_secret, self.webhook_secret_previous)
+        return [secret.get_secret_value() for secret in given if secret is not None]
 
 
 class PublishOptions(Options, ABC):
@@ -92,7 +107,7 @@ class SourceContext(msgspec.Struct, frozen=True, kw_only=True):
         """What to do when the source refuses to let us in: names the variables that hold what it was shown."""
         secrets: Options = self.secrets
         # A webhook's secret signs what the source sends; nobody signs in with it.
-        fields = [name for name in type(secrets).model_fields if name != "webhook_secret"]
+        fields = [name for name in type(secrets).model_fields if name not in WebhookSecrets.model_fields]
         shown = [self.variable(name) for name in fields if getattr(secrets, name) is not None]
         if shown:
             return f"check {' and '.join(shown)}, and what that account may do"
@@ -110,8 +125,11 @@ class Connector(Protocol):
         """The stream's records since `cursor`; from `None`, all of them."""
         ...
 
-    def read(self, refs: Sequence[Ref]) -> Sequence[Entity | Missing]:
-        """Direct reads, in any order: refetch, confirm a deletion, look up a commit. What is not answered for is not known."""
+    def read(self, refs: Sequence[Ref]) -> Sequence[Entity | Missing | Reading]:
+        """Direct reads, in any order: refetch, confirm a deletion, look up a commit. What is not answered for is not known.
+
+        With an entity that the publisher can write on come readings of every owned slot that holds something there.
+        """
         ...
 
     def outside(self, refs: Sequence[Ref], scope: Options) -> Collection[Ref]:
@@ -142,6 +160,62 @@ class Publisher(Protocol):
     def close(self) -> None: ...
 
 
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """One webhook delivery that is surely from its source.
+
+    `id` is the same each time the source sends it again, and no other delivery's. `event` is what the source calls that which
+    happened, for people and counters: one of few, such as `pull_request.closed`. `reply` answers a handshake: it is sent back as
+    JSON, and nothing is stored.
+    """
+
+    id: str
+    event: str
+    body: bytes = b""
+    reply: bytes | None = None
+
+
+class Mention(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a delivery names, which is to be read again.
+
+    `ref` is of a kind that `Connector.read` answers for, or of one that `Connection.relisted` has. `container` is what people call
+    that which holds it, such as `example/churn` or `CHURN`, where the delivery tells.
+    """
+
+    ref: Ref
+    container: str | None = None
+
+
+class ReceiverContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What a receiver is opened with. It asks its source nothing, so it has no credentials."""
+
+    name: str
+    options: Any
+    secrets: WebhookSecrets
+
+
+class Receiver(Protocol):
+    """Takes the webhook deliveries of one source. A delivery is a hint, never a fact: what it names is read again.
+
+    Pure and quick, and used from several threads at a time. No address that a delivery holds is ever asked.
+    """
+
+    def verify(self, headers: Mapping[str, str], body: bytes) -> Delivery:
+        """The delivery, once it is proven to be from the source: compared in constant time, over the body as it came.
+
+        `headers` have names in lower case. Raises `BadSignature` for a wrong, missing or outdated proof, or when the receiver has
+        no secret to hold it against, and `BadRecord` for what is properly signed and no delivery of this kind.
+        """
+        ...
+
+    def parse(self, delivery: Delivery) -> Sequence[Mention]:
+        """What the delivery names; nothing for an event that changes no fact. Raises `BadRecord` when it makes no sense."""
+        ...
+
+    def concerns(self, mention: Mention, scope: Options) -> bool:
+        """Whether the scope may hold what is mentioned. False only where the mention alone tells that it does not."""
+        ...
+
+
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
     """One type of source, as the entry point names it.
 
@@ -152,8 +226,9 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     `wanted_by` are the fields of the scope that a stream answers to: where a project leaves all of them empty, nothing is read of
     it, so it neither adds anything nor tells what is absent. A stream without such fields is read for every scope.
     `along` are the kinds that a stream gives only with the runs or work items that name them: they leave it with the last of those.
-    `targets` are the kinds that its publisher can write on. `reader` and `publisher` import the SDK only when called. `version` is
-    raised when the translation changes: everything is then listed anew.
+    `targets` are the kinds that its publisher can write on. `relisted` has the kinds that a delivery may name and that are read by
+    pulling streams from their cursors, such as a repository: which streams. `reader` and `publisher` import the SDK only when
+    called; `receiver` imports none. `version` is raised when the translation changes: everything is then listed anew.
     """
 
     name: str
@@ -170,6 +245,8 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     publish: type[PublishOptions] | None = None
     publisher: Callable[[SourceContext], Publisher] | None = None
     targets: frozenset[str] = frozenset()
+    receiver: Callable[[ReceiverContext], Receiver] | None = None
+    relisted: Mapping[str, frozenset[str]] = msgspec.field(default_factory=dict)
     version: int = 1
 
     def is_wanted(self, stream: str, scope: Options) -> bool:

@@ -14,6 +14,7 @@ import msgspec
 
 from connectors.base import Connector, Options
 from connectors.errors import Cancelled
+from mappings.change import Reading
 from mappings.model import Commit, Entity, Missing, Ref, Run, WorkItem
 from sync.source import guarded
 from sync.store import entities, leases, streams
@@ -200,7 +201,7 @@ class _Questions:
             answers = self.reader.read(chunk)
         # A connector may say more than it was asked; of what it was not asked, nothing follows.
         asked = frozenset(chunk)
-        return {answer.ref: answer for answer in answers if answer.ref in asked}
+        return {answer.ref: answer for answer in answers if not isinstance(answer, Reading) and answer.ref in asked}
 
     def _outside(self, there: Sequence[Entity]) -> AbstractSet[Ref]:
         """Where nothing else tells whether they belong, the source is asked."""

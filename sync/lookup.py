@@ -18,6 +18,7 @@ import structlog
 
 from connectors.base import Connector
 from connectors.errors import AuthError, Cancelled, RateLimited, SourceError, Unavailable
+from mappings.change import Reading
 from mappings.model import ChangeRequest, Commit, Entity, Missing, Ref
 from sync.lineage import LooseEnd, is_address_of
 from sync.source import Gauge, Source, guarded, reading
@@ -160,7 +161,7 @@ class _Asking:
 
     def _answers(self, reader: Connector, refs: Sequence[Ref]) -> Sequence[Entity | Missing]:
         with guarded(self._source.name, "looking up commits"):
-            return list(reader.read(refs))
+            return [answer for answer in reader.read(refs) if not isinstance(answer, Reading)]
 
     def _store(self, answers: Sequence[Entity | Missing]) -> None:
         with self._database.write() as tx:

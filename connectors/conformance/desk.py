@@ -17,7 +17,8 @@ from connectors.base import Batch, Connector, Options, Publisher, SourceContext
 from connectors.conformance.proxy import Asked, Effect, FaultProxy
 from connectors.conformance.source import Source
 from connectors.errors import AuthError, Cancelled, NotFound, RateLimited, SourceError, Unavailable
-from mappings.model import Entity, Ref
+from mappings.change import Reading
+from mappings.model import Entity, Missing, Ref
 
 NAME = "conformance"
 LONGEST_WAIT = timedelta(minutes=5)
@@ -144,6 +145,10 @@ class Desk:
         assert not self.proxy.exceeded, f"an endless loop: {len(self.proxy.asked)} requests, the last {_line(self.proxy.asked[-1])}"
         self._waits_are_bounded()
         return pulled
+
+    def read(self, reader: Connector, refs: Sequence[Ref]) -> Sequence[Entity | Missing]:
+        """What direct reads say of these objects, without what they tell of our slots."""
+        return [answer for answer in reader.read(refs) if not isinstance(answer, Reading)]
 
     def all_of(self, stream: str) -> set[Ref]:
         """The refs of an undisturbed full pull. Forgets the requests for it."""

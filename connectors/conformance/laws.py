@@ -15,6 +15,7 @@ import pytest
 from connectors.conformance.desk import NAME, Desk, Suite, quoted
 from connectors.conformance.faults import refuses, says_instead, with_records
 from connectors.errors import SourceError, Unavailable
+from mappings.change import Reading
 from mappings.model import Missing, Ref
 
 _OFFLINE = """
@@ -130,9 +131,18 @@ class Laws(Suite):
     def test_what_is_there_is_never_missing(self, desk: Desk, stream: str) -> None:
         with desk.reader() as reader:
             refs = {entity.ref for batch in reader.pull(stream, desk.source.scope, None) for entity in batch.entities}
-            answers = reader.read(sorted(refs))
+            answers = desk.read(reader, sorted(refs))
         assert not [answer for answer in answers if isinstance(answer, Missing)], f"called missing: {answers}"
         assert {answer.ref for answer in answers} <= refs, "answers for what was not asked"
+
+    def test_a_direct_read_tells_our_slots_as_the_listing_does(self, desk: Desk, stream: str) -> None:
+        pulled = desk.pull(stream)
+        written_on = [ref for ref in sorted(pulled.refs) if ref.kind in desk.source.connection.targets]
+        with desk.reader() as reader:
+            answers = reader.read(written_on)
+        told = {answer.slot: answer.value for answer in answers if isinstance(answer, Reading)}
+        listed = {reading.slot: reading.value for batch in pulled.batches for reading in batch.slots}
+        assert told == {slot: value for slot, value in listed.items() if slot.target in written_on}
 
     def test_what_is_hidden_is_not_missing(self, desk: Desk, stream: str) -> None:
         """A lost permission looks like a deletion. It is none."""
@@ -142,7 +152,7 @@ class Laws(Suite):
                 desk.proxy.heal()
                 desk.proxy.fault(lambda _asked: True, refuses(status, quoting=quoted(desk.secrets)))
                 try:
-                    answers = reader.read(sorted(refs)[:3])
+                    answers = desk.read(reader, sorted(refs)[:3])
                 except SourceError as error:
                     desk.must_be_well_said(error)
                 else:
@@ -154,7 +164,7 @@ class Laws(Suite):
             gone = next((ref for ref in refs if desk.source.remove(ref)), None)
             if gone is None:
                 return
-            answers = reader.read([gone])
+            answers = desk.read(reader, [gone])
         assert [answer for answer in answers if isinstance(answer, Missing)] == list(answers), f"deleted, and there: {answers}"
         assert gone not in desk.pull(stream).refs, f"{gone} was deleted, and is listed"
 
@@ -164,7 +174,7 @@ class Laws(Suite):
             kinds = sorted(desk.source.connection.streams[stream])
             foreign = [Ref("another", ref.kind, ref.id) for ref in sorted(own)[:3]]
             odd = [Ref(NAME, kind, ident) for kind in kinds for ident in ("", "../../etc", "a b?c=d#e", "%2e%2e/x", "é\n" * 3)]
-            answers = reader.read([*foreign, *odd, Ref(NAME, "no such kind", "1")])
+            answers = desk.read(reader, [*foreign, *odd, Ref(NAME, "no such kind", "1")])
         assert not [answer for answer in answers if answer.ref in foreign], f"answers for another source: {answers}"
         assert not [answer for answer in answers if not isinstance(answer, Missing)], f"such an object is there: {answers}"
 

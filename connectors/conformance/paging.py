@@ -124,5 +124,5 @@ class Paging(Suite):
         assert stream in desk.source.connection.sweeps, f"lost, and a cursor goes past it: {lost}"
         # What a sweep did not show is asked for directly before it is called deleted.
         with desk.reader() as reader:
-            answers = reader.read(sorted(lost))
+            answers = desk.read(reader, sorted(lost))
         assert not [answer for answer in answers if isinstance(answer, Missing)], f"it is there, and is called missing: {answers}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import httpx
 import msgspec
@@ -11,6 +11,7 @@ import msgspec
 from connectors.github.paging import Pager, read_rows
 from connectors.http import Client, decode
 from mappings import github_records as words
+from mappings.change import Reading
 from mappings.github import Translation
 from mappings.github_records import Repository
 from mappings.model import ChangeRequest, Entity, Missing, Ref
@@ -34,55 +35,53 @@ class Lookups:
         self._readable: dict[tuple[str, str], bool] = {}
         self._labels: dict[str, dict[str, Entity]] = {}
 
-    def read(self, refs: Sequence[Ref]) -> Iterator[Entity | Missing]:
+    def read(self, refs: Sequence[Ref]) -> Iterator[Entity | Missing | Reading]:
         """Refs of another source or kind, with an id that is none of ours or a shortened sha, are not answered for."""
         for ref in refs:
             match = _ID.fullmatch(ref.id)
             if match is None or ref.source != self._source:
                 continue
-            answer = self._one(ref, match[1], match[2])
-            if answer is not None:
-                yield answer
+            yield from self._one(ref, match[1], match[2])
 
-    def _one(self, ref: Ref, repository: str, ident: str) -> Entity | Missing | None:
+    def _one(self, ref: Ref, repository: str, ident: str) -> Iterable[Entity | Missing | Reading]:
         is_sha = len(ident) == 40
         if is_sha != (ref.kind == "commit"):
-            return None
+            return ()
         match ref.kind:
             case "work_item" | "change_request" | "milestone":
                 return self._numbered(ref, repository, ident)
             case "commit":
-                return self._commit(ref, repository, ident)
+                return _known(self._commit(ref, repository, ident))
             case "label":
-                return self._label(ref, repository)
-        return None
+                return _known(self._label(ref, repository))
+        return ()
 
-    def _numbered(self, ref: Ref, repository: str, number: str) -> Entity | Missing | None:
+    def _numbered(self, ref: Ref, repository: str, number: str) -> Iterable[Entity | Missing | Reading]:
         """A redirect means that an issue was transferred: it is another one now, of another repository."""
         response = self._client.get(
             f"/repositories/{repository}/{_LISTINGS[ref.kind]}/{number}", accept=(200, 301, 302, 307, 308, *_GONE)
         )
         if response.status_code == 410 and b"disabled" in response.content:
-            return None  # The repository's issues are switched off; they come back with the switch.
+            return ()  # The repository's issues are switched off; they come back with the switch.
         if response.status_code != 200:
-            return self._missing(ref, repository)
+            return _known(self._missing(ref, repository))
         match ref.kind:
             case "work_item":
                 return self._work_item(ref, repository, response)
             case "change_request":
                 pull = _record(response, words.PULL)
-                return self._translation.change_request(pull)[0] if pull else None
+                return _with_readings(*self._translation.change_request(pull)) if pull else ()
             case _:
                 milestone, known = _record(response, words.MILESTONE), self._repository(repository)
-                return self._translation.milestone(milestone, known) if milestone and known else None
+                return [self._translation.milestone(milestone, known)] if milestone and known else ()
 
-    def _work_item(self, ref: Ref, repository: str, response: httpx.Response) -> Entity | Missing | None:
+    def _work_item(self, ref: Ref, repository: str, response: httpx.Response) -> Iterable[Entity | Missing | Reading]:
         issue, known = _record(response, words.ISSUE), self._repository(repository)
         if issue is None or known is None:
-            return None
+            return ()
         if issue.pull_request is not None:
-            return Missing(ref=ref)
-        return self._translation.work_item(issue, known)[0]
+            return [Missing(ref=ref)]
+        return _with_readings(*self._translation.work_item(issue, known))
 
     def _commit(self, ref: Ref, repository: str, sha: str) -> Entity | Missing | None:
         """One row of the changed files is asked for: a commit's may be thousands."""
@@ -148,6 +147,14 @@ class Lookups:
             known = decode(self._source, response, words.REPOSITORY) if response.status_code == 200 else None
             self._repositories[ident] = known
         return self._repositories[ident]
+
+
+def _known(answer: Entity | Missing | None) -> Iterable[Entity | Missing]:
+    return () if answer is None else [answer]
+
+
+def _with_readings(entity: Entity, readings: Sequence[Reading]) -> Iterable[Entity | Reading]:
+    return [entity, *readings]
 
 
 def _bringing(changes: Sequence[ChangeRequest]) -> Sequence[ChangeRequest]:

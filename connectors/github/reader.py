@@ -19,6 +19,7 @@ from connectors.github.pulls import Pulls
 from connectors.github.repositories import MISSING_FIX, Repositories, Resolved
 from connectors.github.sweeps import Sweeps, Swept
 from connectors.http import open_client
+from mappings.change import Reading
 from mappings.github import Translation
 from mappings.github_records import Repository
 from mappings.model import Entity, Missing, Ref
@@ -76,8 +77,8 @@ class GithubReader:
         if resolved.missing:
             raise NotFound(self._source, "; ".join(f"{name}: {why}" for name, why in resolved.missing.items()), fix=MISSING_FIX)
 
-    def read(self, refs: Sequence[Ref]) -> Sequence[Entity | Missing]:
-        """Answers for work items, change requests, commits (by full sha), milestones and labels."""
+    def read(self, refs: Sequence[Ref]) -> Sequence[Entity | Missing | Reading]:
+        """Answers for work items and change requests, with our labels on them, commits (by full sha), milestones and labels."""
         return list(Lookups(self._source, self._client, self._pager, self._translation).read(refs))
 
     def outside(self, refs: Sequence[Ref], scope: Options) -> Collection[Ref]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from connectors.errors import NotFound
 from connectors.jira.api import JiraApi
 from connectors.jira.pages import PAGE
-from mappings.change import Owned
+from mappings.change import Owned, Reading
 from mappings.jira import Translation
 from mappings.jira_records import Payload, Untranslatable, identity
 from mappings.model import Entity, Milestone, Missing, Ref
@@ -24,7 +24,7 @@ class Lookup:
         self._projects = projects
         self._proven: bool | None = None
 
-    def read(self, refs: Sequence[Ref]) -> Sequence[Entity | Missing]:
+    def read(self, refs: Sequence[Ref]) -> Sequence[Entity | Missing | Reading]:
         """Refs of another source, ids that Jira cannot have, and kinds that it does not, are not answered for."""
         by_kind: dict[str, list[Ref]] = {}
         for ref in dict.fromkeys(ref for ref in refs if ref.source == self._api.source):
@@ -35,17 +35,19 @@ class Lookup:
             *self._fields(by_kind.get("field", ())),
         ]
 
-    def _issues(self, refs: Sequence[Ref]) -> Iterator[Entity | Missing]:
+    def _issues(self, refs: Sequence[Ref]) -> Iterator[Entity | Missing | Reading]:
         fields = self._translation.asked_fields
         for ref, payload in fetch_issues(self._api, refs, fields, self._properties):
             if payload is None:
                 yield from self._missing(ref)
                 continue
             try:
-                yield self._translation.issue(payload).item
+                issue = self._translation.issue(payload)
             except Untranslatable:
                 # The listing has it in quarantine; here it is neither known nor gone.
                 continue
+            yield issue.item
+            yield from issue.slots
 
     def _milestones(self, refs: Sequence[Ref]) -> Iterator[Entity | Missing]:
         """A version stays in its project, so listing the projects answers for all of them at once."""

@@ -11,6 +11,7 @@ from connectors.jira.issues import IssueListing
 from connectors.jira.lookup import Lookup, is_number
 from connectors.jira.options import JiraScope
 from connectors.jira.site import ask_site
+from mappings.change import Reading
 from mappings.jira import Translation
 from mappings.model import Entity, Missing, Ref
 
@@ -44,8 +45,9 @@ class JiraReader:
                 return self._issues(jira_scope, cursor)
         raise ValueError(f"Jira has no stream {stream!r}: it has {', '.join(self.streams)}")
 
-    def read(self, refs: Sequence[Ref]) -> Sequence[Entity | Missing]:
-        """Work items, milestones and fields. What is not found is missing only where it could be seen if it were there."""
+    def read(self, refs: Sequence[Ref]) -> Sequence[Entity | Missing | Reading]:
+        """Work items, with what our slots on them hold, milestones and fields. What is not found is missing only where it could be
+        seen if it were there."""
         site = self._known_site()
         return Lookup(self._api, self._translation(site), self._context.owned, frozenset(self._projects)).read(refs)
 

@@ -16,7 +16,8 @@ from sync.store.schema import run
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """One command. `finished_at` is None while it runs, and for good where it was killed."""
+    """One command. `finished_at` is None while it runs, and for good where it was killed; `executor` is the worker whose job it
+    was."""
 
     id: str
     command: str
@@ -26,6 +27,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str | None
     exit_code: int | None
     summary: Mapping[str, Any]
+    executor: str | None = None
 
 
 def new_run_id(now: datetime) -> str:
@@ -33,10 +35,11 @@ def new_run_id(now: datetime) -> str:
     return f"{to_micros(now) // 1_000:011x}-{secrets.token_hex(5)}"
 
 
-def start(tx: Connection, command: str, projects: Sequence[str], now: datetime) -> str:
+def start(tx: Connection, command: str, projects: Sequence[str], now: datetime, *, executor: str | None = None) -> str:
     """Notes that a run begins, and returns its id."""
     ident = new_run_id(now)
-    values = {"id": ident, "command": command, "projects": encode(tuple(projects)), "started_at": now, "summary": b"{}"}
+    what = {"command": command, "projects": encode(tuple(projects)), "executor": executor}
+    values = {"id": ident, **what, "started_at": now, "summary": b"{}"}
     tx.execute(insert(run).values(values))
     return ident
 

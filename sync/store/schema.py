@@ -262,6 +262,7 @@ run = Table(
     Column("outcome", name()),
     Column("exit_code", Integer),
     Column("summary", LargeBinary, nullable=False),
+    Column("executor", name()),  # the worker that it is part of
     PrimaryKeyConstraint("id", name="run_pk"),
 )
 
@@ -286,4 +287,83 @@ erased = Table(
     Column("pseudonym", name(), nullable=False),
     Column("erased_at", Moment, nullable=False),
     PrimaryKeyConstraint("digest", name="erased_pk"),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", wide(), primary_key=True),
+    Column("source", name(), nullable=False),
+    Column("delivery", name(), nullable=False),  # the source's own id of it, the same when it is sent again
+    Column("event", name(), nullable=False),
+    Column("body", LargeBinary),  # NULL once it is settled
+    Column("received_at", Moment, nullable=False),
+    Column("state", name(), nullable=False),  # waiting | done | dropped | dead
+    Column("tries", Integer, nullable=False),
+    Column("retry_at", Moment),
+    Column("error", name()),
+    Column("finished_at", Moment),
+    Column("trace", name()),  # W3C traceparent
+    UniqueConstraint("source", "delivery", name="inbox_delivery"),
+    Index("inbox_by_state", "state", "source", "id"),
+    sqlite_autoincrement=True,
+)
+
+due = Table(
+    "due",
+    metadata,
+    Column("project", name(), nullable=False),
+    Column("revision", wide(), nullable=False),  # grows with every further reason
+    Column("since", Moment, nullable=False),  # the first reason that has not been followed yet
+    Column("trace", name()),
+    PrimaryKeyConstraint("project", name="due_pk"),
+)
+
+relist = Table(
+    "relist",
+    metadata,
+    Column("source", name(), nullable=False),
+    Column("stream", name(), nullable=False),
+    Column("revision", wide(), nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("trace", name()),
+    PrimaryKeyConstraint("source", "stream", name="relist_pk"),
+)
+
+executor = Table(
+    "executor",
+    metadata,
+    Column("name", name(), nullable=False),
+    Column("incarnation", name(), nullable=False),  # a new one each time it starts
+    Column("host", name(), nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+    Column("stopped_at", Moment),
+    PrimaryKeyConstraint("name", name="executor_pk"),
+)
+
+rate_bucket = Table(
+    "rate_bucket",
+    metadata,
+    Column("source", name(), nullable=False),
+    Column("capacity", wide(), nullable=False),
+    Column("period", wide(), nullable=False),  # microseconds in which an empty bucket fills
+    Column("level", wide(), nullable=False),  # tokens times `period`, so that refilling by the clock loses no fraction
+    Column("filled_at", Moment, nullable=False),
+    Column("paused_until", Moment),  # the source asked all of us to wait
+    PrimaryKeyConstraint("source", name="rate_bucket_pk"),
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("id", name(), nullable=False),
+    Column("name", name(), nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("scopes", LargeBinary, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment),
+    Column("revoked_at", Moment),
+    Column("used_at", Moment),
+    PrimaryKeyConstraint("id", name="token_pk"),
 )

@@ -19,7 +19,7 @@ import connectors.errors
 from config.project import DeclaredLink, FileBody, ProjectBody
 from config.settings import KNOWN_VARIABLES
 from config.statuses import shipped_statuses
-from connectors.base import Connection, Connector, Publisher
+from connectors.base import Connection, Connector, Publisher, Receiver
 from connectors.jira.options import JiraPublish
 from mappings.change import Note
 from mappings.conditions import Age, Bound
@@ -347,6 +347,7 @@ def test_the_protocol_of_connectors_is_documented(sections: Sections, rows: Rows
     assert errors <= vars(connectors.errors).keys()
     assert _called(table) == _methods(Connector)
     assert _called(rows(page["Writing to it"])) == _methods(Publisher)
+    assert _called(rows(page["Receiving its webhooks"])) == _methods(Receiver)
 
 
 # The make targets

@@ -10,11 +10,13 @@ import sqlite3
 import subprocess
 import tempfile
 import threading
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import make_url
+from sqlalchemy import insert, make_url
 
 from connectors.base import Batch
 from mappings.change import Change, Reading, Slot
@@ -37,6 +39,7 @@ from sync.store import (
     verdicts,
 )
 from sync.store.connect import Database, open_database
+from sync.store.schema import metadata
 from sync.store.streams import StreamKey
 
 FOLDER = Path(__file__).parent
@@ -56,6 +59,23 @@ REQUEST = ChangeRequest(ref=Ref("github", "change_request", "7/12"), number=12, 
 COMMIT = Commit(ref=Ref("github", "commit", "7/" + "a" * 40), sha="a" * 40, repository="example/churn", message="ML-1 Train")
 SLOT = Slot(TICKET.ref, "field", "ML Status")
 HELD = Slot(TICKET.ref, "label", "ml/drift-alert")
+
+ALWAYS_ON: Mapping[str, Mapping[str, Any]] = {
+    "inbox": {
+        "source": "github",
+        "delivery": "0b989ba4-242f-11e5-81e1-c7b6966d2516",
+        "event": "pull_request.closed",
+        "body": b'{"number": 12}',
+        "received_at": NOON,
+        "state": "waiting",
+        "tries": 0,
+    },
+    "due": {"project": "churn", "revision": 1, "since": NOON},
+    "relist": {"source": "github", "stream": "commits", "revision": 1, "since": NOON},
+    "executor": {"name": "worker-1", "incarnation": "i-1", "host": "node-1", "started_at": NOON, "seen_at": NOON},
+    "rate_bucket": {"source": "github", "capacity": 4_000, "period": 3_600_000_000, "level": 0, "filled_at": NOON},
+    "token": {"id": "t-1", "name": "dashboard", "digest": bytes(32), "scopes": b'["read"]', "created_at": NOON},
+}
 
 
 def furnish(database: Database) -> None:
@@ -108,6 +128,8 @@ def furnish(database: Database) -> None:
         salt = bytes(32)
         erased.save(tx, salt, [hashed("Grace Example", salt=salt, pseudonym="erased-abcdefghijkl")], NOON)
         runs.finish(tx, run, outcome="done", exit_code=0, summary={"written": 1}, now=NOON)
+        for table, row in ALWAYS_ON.items():
+            tx.execute(insert(metadata.tables[table]).values(row))
 
 
 def _dump_sqlite(folder: Path) -> str:
