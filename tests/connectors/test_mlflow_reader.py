@@ -20,8 +20,7 @@ from connectors.mlflow import CONNECTION, api, cursor
 from connectors.mlflow import reader as reading
 from connectors.mlflow.options import MlflowOptions, MlflowScope, MlflowSecrets
 from connectors.mlflow.reader import MlflowReader
-from mappings.change import Owned
-from mappings.change import Reading
+from mappings.change import Owned, Reading
 from mappings.model import Dataset, Entity, Experiment, Missing, ModelVersion, Ref, Run
 from sandbox.mlflow.server import RunningServer
 
