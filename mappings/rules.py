@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, ValidationError, model_validator
@@ -190,10 +191,11 @@ class Item(Closed):
             raise ValueError("an empty item says nothing: name a pattern or one of any, all, none")
         return self
 
-    @property
+    @cached_property
     def is_block(self) -> bool:
         return bool(self.model_fields_set & {"any", "all", "none"})
 
+    @cached_property
     def pattern(self) -> tuple[str, Pattern] | None:
         """The kind of member and the pattern; None for a block and for `subject`, whose vocabulary only the rule knows."""
         (name, *_) = self.model_fields_set
@@ -212,12 +214,15 @@ class Item(Closed):
             for index, item in enumerate(items or ()):
                 yield from item.placed_leaves((*at, name, index))
 
-    def patterns(self) -> Iterator[tuple[str, Pattern]]:
+    @cached_property
+    def patterns(self) -> Sequence[tuple[str, Pattern]]:
         """Every pattern at any depth, but not `subject`."""
-        for leaf in self.leaves():
-            pattern = leaf.pattern()
-            if pattern is not None:
-                yield pattern
+        return [leaf.pattern for leaf in self.leaves() if leaf.pattern is not None]
+
+    @cached_property
+    def asks_of(self) -> frozenset[str]:
+        """The kinds of members that its patterns ask something of."""
+        return frozenset(name for name, _ in self.patterns)
 
 
 PATTERNS: Mapping[str, type[Pattern]] = {
@@ -298,6 +303,16 @@ class StatusRule(Closed):
             raise ValueError(f"subject: a {self.subject} has no facts of its own")
         return PATTERNS[self.subject].model_validate(facts)
 
+    @cached_property
+    def asks_of_subject(self) -> bool:
+        """Whether a part of it is about the subject itself."""
+        return any(leaf.subject is not None for leaf in self.when.leaves())
+
+    @cached_property
+    def looks_at(self) -> Sequence[str]:
+        """The kinds of members that it asks something of by itself, not by what another rule says."""
+        return sorted({name for name, pattern in self.when.patterns if not isinstance(pattern, StatusPattern)})
+
     @property
     def keeps_overrides(self) -> bool:
         """Whether a person's change of this status is kept until its episode ends."""
@@ -305,7 +320,7 @@ class StatusRule(Closed):
 
     def rests_on(self) -> frozenset[str]:
         """The ids of the rules whose verdicts this one uses."""
-        return frozenset(pattern.id for _, pattern in self.when.patterns() if isinstance(pattern, StatusPattern))
+        return frozenset(pattern.id for _, pattern in self.when.patterns if isinstance(pattern, StatusPattern))
 
     def badge(self) -> Badge:
         description = (self.description or self.title).split("\n", 1)[0]
@@ -355,7 +370,7 @@ def lint(rules: Sequence[StatusRule]) -> Sequence[str]:
         f"rule {rule.id}: it looks at {name} but has no via, so it never reaches one"
         for rule in rules
         if not rule.via and rule.subject != "project"
-        for name in sorted({name for name, pattern in rule.when.patterns() if not isinstance(pattern, StatusPattern)})
+        for name in sorted({name for name, pattern in rule.when.patterns if not isinstance(pattern, StatusPattern)})
     ]
     for what in ("id", "label", "title"):
         seen: dict[str, str] = {}

@@ -57,11 +57,12 @@ class _Judge:
     def verdict(self) -> Judged | None:
         doubts = list(self._doubts_of_applying())
         if not doubts:
-            names = {name for name, _ in self.rule.when.patterns()}
-            to_come = self._to_come(names - {"status"} or names)
-            lacks = [*self._lacks({kind for name in names for kind in _kinds(name)}), *self._unseen(names), *to_come]
-            judged = self._block(self.rule.when)
-            return Judged(truth=None, missing=tuple(lacks), at_most_false=judged.truth is False) if lacks else None
+            names = self.rule.when.asks_of
+            to_come = self._to_come(self.rule.looks_at or names)
+            lacks = [*self._lacks(*names), *self._unseen(names), *to_come]
+            if not lacks:
+                return None
+            return Judged(truth=None, missing=tuple(lacks), at_most_false=self._block(self.rule.when).truth is False)
         judged = self._block(self.rule.when)
         if all(doubts) and judged.truth is not None:
             judged = Judged(truth=None, evidence=judged.evidence, missing=tuple(sorted({one for doubt in doubts for one in doubt})))
@@ -72,15 +73,13 @@ class _Judge:
 
         A rule about the subject itself always applies. What another rule says makes it applicable only if it looks at nothing else.
         """
-        if any(leaf.subject is not None for leaf in self.rule.when.leaves()):
+        if self.rule.asks_of_subject:
             yield ()
             return
-        patterns = list(self.rule.when.patterns())
-        looked_at = {name for name, pattern in patterns if not isinstance(pattern, StatusPattern)}
-        for name in sorted(looked_at):
+        for name in self.rule.looks_at:
             for ref in self._on_the_way(name):
                 yield self._doubts(ref)
-        for _, pattern in () if looked_at else patterns:
+        for _, pattern in () if self.rule.looks_at else self.rule.when.patterns:
             if isinstance(pattern, StatusPattern):
                 yield from (judged.missing for judged in self._verdicts(pattern.id))
 
@@ -122,25 +121,25 @@ class _Judge:
         if item.subject is not None:
             return self._member(self.subject, self.rule.subject_pattern(item.subject))
         members, lacks = self._members(item)
-        lacks = [*lacks, *self._to_come({name for name, _ in item.patterns()})]
+        lacks = [*lacks, *self._to_come(item.asks_of)]
         if lacks:
             return both([*members, Judged(truth=None, missing=tuple(lacks))])
         return both(members) if members else Judged(truth=False)
 
     def _members(self, item: Item) -> tuple[Sequence[Judged], Sequence[str]]:
         """What each member of a pattern says, and what could still add members."""
-        named = item.pattern()
+        named = item.pattern
         if named is None:
             return (), ()
         name, pattern = named
         if isinstance(pattern, StatusPattern):
-            could_add = self._lacks(PATTERNS if self.rule.subject == "project" else ())
+            could_add = self._lacks(*PATTERNS) if self.rule.subject == "project" else self._lacks()
             return self._verdicts(pattern.id), [*could_add, *self._unseen({name})]
         if isinstance(pattern, ObservationPattern):
             observed = [self._monitor(monitor, pattern) for monitor in self._monitors(name)]
-            return [one for one in observed if one is not None], self._lacks(_kinds(name))
+            return [one for one in observed if one is not None], self._lacks(name)
         reached = (self.view.graph.entities.get(ref) for ref in self.members if ref.kind == name)
-        lacks = [*self._lacks(_kinds(name)), *self._unseen({name})]
+        lacks = [*self._lacks(name), *self._unseen({name})]
         return [self._member(entity, pattern) for entity in reached if entity is not None], lacks
 
     def _verdicts(self, rule: str) -> Sequence[Judged]:
@@ -167,14 +166,20 @@ class _Judge:
             return sorted(self.view.graph.observations)
         return (self.subject.ref, *self.members) if "observes" in self.rule.via else ()
 
-    def _lacks(self, kinds: Collection[str]) -> Sequence[str]:
-        """The streams that could still add a member of these kinds, or a link along `via`.
+    def _lacks(self, *names: str) -> Sequence[str]:
+        """The streams that could still add a member that patterns of these names look at, or a link along `via`; found once for all
+        subjects.
 
         Commits that no listing has are looked up for the runs and versions that name them, so these bring commits too.
         """
-        wanted = {kind for relation in self.rule.via for kind in RELATION_KINDS[relation]} | set(kinds)
-        brings = {"run", "model_version"} if "built_from" in self.rule.via or "commit" in kinds else set()
-        return self.view.freshness.absent_proof_lacks(wanted | brings)
+
+        def find() -> Sequence[str]:
+            kinds = {kind for name in names for kind in _kinds(name)}
+            wanted = {kind for relation in self.rule.via for kind in RELATION_KINDS[relation]} | kinds
+            brings = {"run", "model_version"} if "built_from" in self.rule.via or "commit" in kinds else set()
+            return self.view.freshness.absent_proof_lacks(wanted | brings)
+
+        return self.view.once(("lacks", self.rule.via, names), find)
 
     def _to_come(self, names: Collection[str]) -> Sequence[str]:
         """The look-ups that could bring something that patterns of these names look at, whatever they ask of it."""
@@ -199,7 +204,7 @@ class _Judge:
 
     def _could_hold(self, item: Item) -> Sequence[str]:
         """The look-ups that could bring something for which a pattern may hold."""
-        named = item.pattern()
+        named = item.pattern
         if named is None or not self.awaited.missing:
             return ()
         brings = any(ref not in self.reached for ref in self._holding(*named))

@@ -166,7 +166,7 @@ def test_a_long_glob_ends_soon() -> None:
 
 def test_leaves_are_found_at_any_depth() -> None:
     item = Item.model_validate({"any": [{"run": {}}, {"all": [{"dataset": {}}], "none": [{"any": [{"commit": {}}]}]}]})
-    assert [name for name, _ in item.patterns()] == ["run", "dataset", "commit"]
+    assert [name for name, _ in item.patterns] == ["run", "dataset", "commit"]
 
 
 def test_rules_that_rest_on_each_other_in_a_circle_are_told() -> None:
