@@ -1,0 +1,95 @@
+"""Traces of OpenTelemetry, where the standard `OTEL_…` variables ask for them; otherwise nothing of it is even imported.
+
+A span says what was done, how long it took and which ids it was about: no text that a source sent, no body, no secret. What goes
+through the store carries a W3C traceparent along, so that one trace leads from a delivery to the write that it caused.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Literal, Protocol, TypeAlias
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+Kind: TypeAlias = Literal["internal", "server", "client"]
+Attribute: TypeAlias = str | int | float | bool | None
+
+
+class Spans(Protocol):
+    """Where the spans of a process go."""
+
+    def span(
+        self, name: str, kind: Kind, after: Sequence[str], attributes: Mapping[str, Attribute]
+    ) -> AbstractContextManager[None]: ...
+
+    def tell(self, attributes: Mapping[str, Attribute]) -> None: ...
+
+    def traceparent(self) -> str | None: ...
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _Process:
+    """Where this process's spans go: set when it starts, as its logs are."""
+
+    spans: Spans | None = None
+
+
+def configure_tracing(environ: Mapping[str, str]) -> None:
+    """Sets up tracing for this process as its environment says. What cannot be had is logged, and the process goes on without."""
+    if _Process.spans is not None:
+        _Process.spans.close()
+    _Process.spans = _wanted(environ)
+
+
+def span(
+    name: str, *, kind: Kind = "internal", after: Sequence[str | None] = (), **attributes: Attribute
+) -> AbstractContextManager[None]:
+    """A span around a block. It belongs to the one that is open, else to the first trace of `after`, which holds the traceparents
+    of what led to it; the others are linked. An exception marks it as failed, by its type alone."""
+    if _Process.spans is None:
+        return nullcontext()
+    return _Process.spans.span(name, kind, [one for one in dict.fromkeys(after) if one], attributes)
+
+
+def tell(**attributes: Attribute) -> None:
+    """Adds attributes to the span that is open."""
+    if _Process.spans is not None:
+        _Process.spans.tell(attributes)
+
+
+def traceparent() -> str | None:
+    """The open span, for what it causes later to go on from; None where nothing is traced."""
+    return _Process.spans.traceparent() if _Process.spans is not None else None
+
+
+def flush() -> None:
+    """Sends what was recorded so far."""
+    if _Process.spans is not None:
+        _Process.spans.flush()
+
+
+def _wanted(environ: Mapping[str, str]) -> Spans | None:
+    exporters = [one.strip().lower() for one in environ.get("OTEL_TRACES_EXPORTER", "").split(",") if one.strip()]
+    endpoint = environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
+    off = environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true" or "none" in exporters
+    if off or not (exporters or endpoint):
+        return None
+    protocol = environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or environ.get("OTEL_EXPORTER_OTLP_PROTOCOL") or "http/protobuf"
+    if exporters not in ([], ["otlp"]):
+        log.warning("tracing.off", why="OTEL_TRACES_EXPORTER may be otlp or none")
+    elif protocol != "http/protobuf":
+        log.warning("tracing.off", why="traces are sent by OTLP over http/protobuf alone")
+    elif importlib.util.find_spec("opentelemetry") is None:
+        log.warning("tracing.off", why="OpenTelemetry is not installed", fix="install milepost with its extra serve")
+    else:
+        from sync.otel import Exported
+
+        return Exported()
+    return None
