@@ -316,6 +316,9 @@ due = Table(
     Column("revision", wide(), nullable=False),  # grows with every further reason
     Column("since", Moment, nullable=False),  # the first reason that has not been followed yet
     Column("trace", name()),
+    Column("tried", wide()),  # the revision at which it was last tried in vain
+    Column("tries", Integer),  # how often in a row
+    Column("retry_at", Moment),
     PrimaryKeyConstraint("project", name="due_pk"),
 )
 
@@ -327,7 +330,18 @@ relist = Table(
     Column("revision", wide(), nullable=False),
     Column("since", Moment, nullable=False),
     Column("trace", name()),
+    Column("tried", wide()),
+    Column("tries", Integer),
+    Column("retry_at", Moment),
     PrimaryKeyConstraint("source", "stream", name="relist_pk"),
+)
+
+schedule = Table(
+    "schedule",
+    metadata,
+    Column("name", name(), nullable=False),
+    Column("moment", Moment, nullable=False),  # the last one of its schedule that is done with
+    PrimaryKeyConstraint("name", name="schedule_pk"),
 )
 
 executor = Table(

@@ -74,6 +74,7 @@ ALWAYS_ON: Mapping[str, Mapping[str, Any]] = {
     "relist": {"source": "github", "stream": "commits", "revision": 1, "since": NOON},
     "executor": {"name": "worker-1", "incarnation": "i-1", "host": "node-1", "started_at": NOON, "seen_at": NOON},
     "rate_bucket": {"source": "github", "capacity": 4_000, "period": 3_600_000_000, "level": 0, "filled_at": NOON},
+    "schedule": {"name": "retention", "moment": NOON},
     "token": {"id": "t-1", "name": "dashboard", "digest": bytes(32), "scopes": b'["read"]', "created_at": NOON},
 }
 

@@ -41,6 +41,9 @@ def upgrade() -> None:
         sa.Column("revision", WIDE, nullable=False),
         sa.Column("since", MOMENT, nullable=False),
         sa.Column("trace", NAME),
+        sa.Column("tried", WIDE),
+        sa.Column("tries", sa.Integer()),
+        sa.Column("retry_at", MOMENT),
         sa.PrimaryKeyConstraint("project", name="due_pk"),
     )
     op.create_table(
@@ -50,7 +53,16 @@ def upgrade() -> None:
         sa.Column("revision", WIDE, nullable=False),
         sa.Column("since", MOMENT, nullable=False),
         sa.Column("trace", NAME),
+        sa.Column("tried", WIDE),
+        sa.Column("tries", sa.Integer()),
+        sa.Column("retry_at", MOMENT),
         sa.PrimaryKeyConstraint("source", "stream", name="relist_pk"),
+    )
+    op.create_table(
+        "schedule",
+        sa.Column("name", NAME, nullable=False),
+        sa.Column("moment", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("name", name="schedule_pk"),
     )
     op.create_table(
         "executor",
