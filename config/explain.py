@@ -4,7 +4,7 @@ unless the choice is from a closed list."""
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -65,12 +65,15 @@ class Explanation(NamedTuple):
     """Whether just the kind of value is wrong: of the alternatives that a value may be, this one was probably not meant."""
 
 
-def explain(error: ErrorDetails, model: type[BaseModel] | None, value: Any) -> Explanation:
-    """`model` is what the error's location starts from, `value` the plain value at the location."""
+def explain(error: ErrorDetails, model: type[BaseModel] | None, value: Any, beside: Collection[str] = frozenset()) -> Explanation:
+    """`model` is what the error's location starts from, `value` the plain value at the location. `beside` are the keys that may
+    stand where the model does and are not its own."""
     kind, context = error["type"], error.get("ctx", {})
     name = str(error["loc"][-1]) if error["loc"] else ""
     if kind == "extra_forbidden":
-        known = allowed_keys(model, error["loc"][:-1]) if model is not None else ()
+        known = allowed_keys(model, error["loc"][:-1]) if model is not None else frozenset()
+        if len(error["loc"]) == 1:
+            known |= set(beside)
         return Explanation("unknown key", suggestion(name, known) if model is not None else "remove it", on_key=True)
     if kind == "missing":
         return Explanation(f"{name} is missing", f"add `{name}: …`", on_key=True)

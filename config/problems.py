@@ -16,7 +16,8 @@ _LONGEST_QUOTE = 60
 _MANY = 12
 _TOKEN_SHAPE = re.compile(
     r"\b(?:gh[pousr]_\w{10,300}|github_pat_\w{10,300}|glpat-[\w-]{10,300}|ATATT[\w=-]{10,300}|A[KS]IA[A-Z0-9]{12,40}"
-    r"|xox[abprs]-[\w-]{10,300}|eyJ[\w-]{10,300}\.[\w-]{1,4000}\.[\w-]{0,4000}|dapi[0-9a-f]{20,80})"
+    r"|xox[abprs]-[\w-]{10,300}|eyJ[\w-]{10,300}\.[\w-]{1,4000}\.[\w-]{0,4000}|dapi[0-9a-f]{20,80}"
+    r"|mp_[0-9a-f]{12}_[\w-]{10,300})"
     r"|-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----"
 )
 

@@ -14,6 +14,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from config.explain import Invalid, described
 from config.problems import Problem, nearest, quoted
+from config.rate import RateField
+from config.schedule import EVERY_TEN_MINUTES, Schedule
 from config.storeurl import checked_store_url
 from config.textref import TextRefField
 from mappings.conditions import Bound, Duration
@@ -118,7 +120,20 @@ Share: TypeAlias = Annotated[float, Field(ge=0, le=1), BeforeValidator(_number)]
 Bounds: TypeAlias = Mapping[Name, Limit]
 
 
-class Source(Section):
+class SourceBody(Section):
+    """What the file may say of every source, whatever its type, beside that type's options."""
+
+    pull: Schedule = Field(
+        EVERY_TEN_MINUTES,
+        description="When workers pull the source: five fields of cron, in UTC.",
+        examples=["*/10 * * * *", "30 6 * * mon-fri"],
+    )
+    rate: RateField | None = Field(
+        None, description="How many requests all processes together may send to the source.", examples=["4000/h", "20/s"]
+    )
+
+
+class Source(SourceBody):
     """One source. `options` is an instance of the options model of its type."""
 
     name: str

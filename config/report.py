@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,8 +32,10 @@ class Report:
     def warning(self, path: Path, message: str, fix: str | None = None, *, on_key: bool = False) -> None:
         self._add(path, message, fix, on_key, "warning")
 
-    def invalid(self, error: ValidationError, at: Path, model: type[BaseModel] | None) -> None:
-        """Every error of a validation of what stands at `at`.
+    def invalid(
+        self, error: ValidationError, at: Path, model: type[BaseModel] | None, beside: Collection[str] = frozenset()
+    ) -> None:
+        """Every error of a validation of what stands at `at`, where the keys `beside` may stand next to those of the model.
 
         Where a value has alternatives, a complaint about its kind is dropped when another one goes deeper, and several such
         complaints become one. So is a list's length, when it is too short only because wrong entries were not counted.
@@ -43,7 +46,7 @@ class Report:
             value = self._value(path)
             if detail["type"] == "too_short" and isinstance(value, list) and len(value) >= detail["ctx"]["min_length"]:
                 continue
-            found.setdefault(path, []).append(explain(detail, model, value))
+            found.setdefault(path, []).append(explain(detail, model, value, beside))
         for path, explanations in found.items():
             deeper = any(other[: len(path)] == path and len(other) > len(path) for other in found)
             others = [one for one in explanations if not one.kind_only]

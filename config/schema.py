@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from config.project import KEY_PATTERN, NAME_PATTERN, FileBody, ProjectBody, TypeModels
+from config.project import KEY_PATTERN, NAME_PATTERN, FileBody, ProjectBody, SourceBody, TypeModels
 from mappings.conditions import Bound
 from mappings.rules import StatusRule
 
@@ -26,17 +26,17 @@ def json_schema(types: Mapping[str, TypeModels]) -> Schema:
     definitions: dict[str, Schema] = shared["$defs"]
     names = {model: references[model, "validation"]["$ref"].removeprefix("#/$defs/") for model in models}
     for name, one in types.items():
-        definitions[f"source-{name}"] = _source(name, definitions[names[one.options]])
+        definitions[f"source-{name}"] = _source(name, definitions[names[one.options]], definitions[names[SourceBody]])
     _name_the_open_keys(definitions, types, names)
     for definition in definitions.values():
         _tidy(definition)
     root = definitions.pop(names[FileBody])
-    used = {name: schema for name, schema in definitions.items() if name not in ("BaseModel", "Source")}
+    used = {name: schema for name, schema in definitions.items() if name not in ("BaseModel", "Source", "SourceBody")}
     return {"$schema": DIALECT, **root, "title": "Milepost project file", "$defs": used}
 
 
 def _models(types: Mapping[str, TypeModels]) -> Iterable[type[BaseModel]]:
-    yield from (FileBody, ProjectBody, StatusRule, Bound)
+    yield from (FileBody, ProjectBody, SourceBody, StatusRule, Bound)
     for one in types.values():
         yield from (model for model in (one.options, one.scope, one.publish) if model is not None)
 
@@ -67,11 +67,11 @@ def _open(section: Schema, pattern: str, value: Schema | bool, at_least: int = 0
         section["minProperties"] = at_least
 
 
-def _source(name: str, options: Schema) -> Schema:
-    """The options of one type with the `type` that chooses them."""
+def _source(name: str, options: Schema, common: Schema) -> Schema:
+    """The options of one type with the `type` that chooses them, and what every source may say."""
     schema = copy.deepcopy(options)
-    properties = {"type": {"const": name, "description": f"A source of type {name}."}}
-    schema["properties"] = {**schema.get("properties", {}), **properties}
+    chosen = {"type": {"const": name, "description": f"A source of type {name}."}}
+    schema["properties"] = {**schema.get("properties", {}), **copy.deepcopy(common["properties"]), **chosen}
     schema["required"] = sorted({"type", *schema.get("required", ())})
     schema["additionalProperties"] = False
     return schema

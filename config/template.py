@@ -59,7 +59,7 @@ def render_template(answers: Answers = EXAMPLE) -> str:
         *(f"#   {name}" for name, _ in environment_variables(chosen)),
         "# Amazon SageMaker and Azure Machine Learning sign in as AWS's and Azure's own tools do: see docs/connectors.md.",
         'store: {url: "sqlite:///milepost.db"}   # or postgresql+psycopg://…; with a password in MILEPOST_STORE__URL',
-        "sources:                                # each by a name of your own",
+        'sources:                                # each by a name of your own; optional: rate: "4000/h", pull: "*/10 * * * *"',
         *_sources(chosen),
         *_CLOUD_SOURCES,
         "projects:",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from config.problems import Path, quoted, suggestion
-from config.project import KEY_PATTERN, NAME_PATTERN, Source, TypeModels
+from config.project import KEY_PATTERN, NAME_PATTERN, Source, SourceBody, TypeModels
 from config.report import Report
 
 
@@ -47,9 +47,12 @@ class TypedParts:
             self._report_type(path, raw)
             return None
         model = self.types[kind].options
-        said = raw if "type" in model.model_fields else {key: value for key, value in raw.items() if key != "type"}
-        options = self._validated(model, said, path)
-        return Source(name=name, type=kind, options=options) if options is not None else None
+        common = self._validated(SourceBody, {key: raw[key] for key in SourceBody.model_fields if key in raw}, path)
+        beside = set(SourceBody.model_fields) | ({"type"} - set(model.model_fields))
+        options = self._validated(model, {key: value for key, value in raw.items() if key not in beside}, path, beside)
+        if common is None or options is None:
+            return None
+        return Source(name=name, type=kind, options=options, **dict(common))
 
     def _report_type(self, path: Path, raw: Any) -> None:
         if not isinstance(raw, dict):
@@ -133,11 +136,12 @@ class TypedParts:
         """The sources that can be written to."""
         return [name for name, kind in self.known.items() if kind is not None and self.types[kind].publish is not None]
 
-    def _validated(self, model: type[BaseModel], said: Any, path: Path) -> BaseModel | None:
+    def _validated(self, model: type[BaseModel], said: Any, path: Path, beside: Collection[str] = frozenset()) -> BaseModel | None:
+        """`beside` are the keys that may stand at `path` and are not the model's."""
         try:
             return model.model_validate(said)
         except ValidationError as error:
-            self.report.invalid(error, path, model)
+            self.report.invalid(error, path, model, beside)
         return None
 
 

@@ -44,6 +44,10 @@ def test_it_accepts_the_full_example(validator: jsonschema_rs.Draft202012Validat
         ("type: jira, ", ""),
         ("type: jira, ", "type: jira, deploymnt: cloud, "),
         ("region: eu-west-1", "regoin: eu-west-1"),
+        ("region: eu-west-1", "region: eu-west-1, rate: 4000"),
+        ("region: eu-west-1", "region: eu-west-1, rate: 0/h"),
+        ("region: eu-west-1", "region: eu-west-1, pull: hourly"),
+        ("region: eu-west-1", "region: eu-west-1, pul: '0 * * * *'"),
         ("  jira:     {type", "  Jira_1:     {type"),
         ("{projects: [CHURN]}", "{projcts: [CHURN]}"),
         ('{repositories: ["example/churn*"], ', '{repositories: "example/churn*", '),
@@ -71,6 +75,7 @@ def test_it_rejects_typing_errors(validator: jsonschema_rs.Draft202012Validator,
         ("links: []", "links: [{source: 'mlflow:run/1', relation: implements, target: 'jira:ML-1', note: why}]"),
         ('quality: "data_quality.*"', 'quality: {"dq.*": {lte: 0.1}}'),
         ("links: []", "publish: {jira: false, github: {prefix: x/}}"),
+        ("region: eu-west-1", "region: eu-west-1, rate: 900/m, pull: '*/5 6-20 * * MON-fri'"),
     ],
 )
 def test_it_accepts_what_the_loader_accepts(

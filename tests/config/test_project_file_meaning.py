@@ -13,6 +13,7 @@ from config.fingerprint import canonical_hash
 from config.load import load_project_file
 from config.problems import Problem
 from config.project import ProjectFile, TypeModels
+from config.rate import Rate
 from config.statuses import effective_statuses, shipped_statuses
 from config.textref import TextRef
 from mappings.conditions import Bound
@@ -54,6 +55,7 @@ def test_what_is_left_out_has_the_documented_defaults(load: Load, small: str, fu
     for name in ("fresh_within", "unknown_after", "safety", "retention", "statuses", "store"):
         assert getattr(file, name) == getattr(full, name)
     assert file.projects["churn"].title == "churn"
+    assert {(source.pull, source.rate) for source in file.sources.values()} == {("*/10 * * * *", None)}
     assert file.projects["churn"].publish == {}
 
 
@@ -135,6 +137,9 @@ def test_the_digest_is_of_the_meaning(load: Load, full_example: str) -> None:
     assert canonical_hash(load(same.replace("fresh_within: 26h", "fresh_within: 1560m"))) == digest
     assert canonical_hash(load(full_example.replace("statuses: []", ""))) == digest
     assert canonical_hash(load(full_example.replace("sqlite:///milepost.db", "sqlite:///other.db"))) == digest
+    paced = full_example.replace("{type: github,", "{type: github, pull: '0 * * * *', rate: 4000/h,")
+    assert load(paced).sources["github"].rate == Rate(4000, timedelta(hours=1))
+    assert canonical_hash(load(paced)) == digest
     for old, new in (
         ("0.85", "0.86"), ("CHURN]", "CHURN, ML]"), ("ml/", "ai/"), ("CHURN-1", "CHURN-2"), ("eu-west-1", "eu-west-2"),
         ("26h", "27h"), ("champion", "best"), ("statuses: []", "statuses: [{id: drift-alert, rank: 91}]"),

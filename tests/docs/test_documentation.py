@@ -16,7 +16,7 @@ import typer
 from pydantic import BaseModel
 
 import connectors.errors
-from config.project import DeclaredLink, FileBody, ProjectBody
+from config.project import DeclaredLink, FileBody, ProjectBody, SourceBody
 from config.settings import KNOWN_VARIABLES
 from config.statuses import shipped_statuses
 from connectors.base import Connection, Connector, Publisher, Receiver
@@ -171,6 +171,7 @@ def test_every_key_of_the_project_file_is_documented(sections: Sections, rows: R
     expected = {
         *_keys(FileBody, ""),
         "sources.<source>.type",
+        *_keys(SourceBody, "sources.<source>."),
         *_keys(ProjectBody, "projects.<key>."),
         *_keys(DeclaredLink, "projects.<key>.links."),
     }
