@@ -12,6 +12,7 @@ _SECRETS = re.compile(
     rb"|glpat-[A-Za-z0-9_-]{16,255}"  # GitLab's
     rb"|ATATT[A-Za-z0-9_=-]{16,255}"  # Atlassian's
     rb"|A(?:KIA|SIA)[A-Z0-9]{16}"  # AWS access keys
+    rb"|mp_[0-9a-f]{12}_[A-Za-z0-9_-]{43}"  # our own
     rb"|eyJ[A-Za-z0-9_-]{8,4096}\.eyJ[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{8,4096}"  # JSON web tokens
 )
 _SECRET_FIELDS = re.compile(

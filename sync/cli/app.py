@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from sync.cli.commandline import PlainCommand, PlainGroup
-from sync.cli.options import Globals, Output, merged, shaped, shared_parameters, takes_globals, whole_number
+from sync.cli.options import Globals, Output, merged, one_of, shaped, shared_parameters, takes_globals, whole_number
 from sync.cli.stopping import STOPPED
 from sync.outcome import ExitCode
 
@@ -72,7 +72,8 @@ def build_app() -> typer.Typer:
         "erase-person": erase_person,
     }
     store = _group("db", "Look after the store.", **care)
-    for group in (rules, store):
+    keys = _group("token", "Make and end tokens for the JSON API and the metrics.", create=create, list=list_tokens, revoke=revoke)
+    for group in (rules, store, keys):
         app.add_typer(group, rich_help_panel="Look after")
     return app
 
@@ -260,3 +261,31 @@ def erase_person(
 ) -> None:
     """Put a pseudonym in the place of a person in the whole store, now and in what is read later."""
     _do("erase_person", globals_, person=person, yes=yes, wait=wait)
+
+
+def create(
+    globals_: Globals,
+    name: Annotated[str, typer.Argument(help="Who or what has it, such as ci-dashboard.")],
+    scope: Annotated[
+        list[str],
+        typer.Option(
+            "--scope", parser=one_of(("read", "operate")), metavar="read|operate", help="What it may do; may be given again."
+        ),
+    ] = ["read"],  # noqa: B006 - typer reads it and changes nothing
+    expires: Annotated[str | None, typer.Option("--expires", help="How long it holds; else until it is revoked.")] = None,
+) -> None:
+    """Make a token and show it, this once."""
+    _do("token", globals_, "create", token=name, scopes=scope, expires=expires)
+
+
+def list_tokens(globals_: Globals) -> None:
+    """Show all tokens, without their secrets."""
+    _do("token", globals_, "list")
+
+
+def revoke(
+    globals_: Globals,
+    token: Annotated[str, typer.Argument(help="Its id or its name.")],
+) -> None:
+    """End a token at once and for good."""
+    _do("token", globals_, "revoke", token=token)
