@@ -315,6 +315,7 @@ due = Table(
     Column("project", name(), nullable=False),
     Column("revision", wide(), nullable=False),  # grows with every further reason
     Column("since", Moment, nullable=False),  # the first reason that has not been followed yet
+    Column("later", Moment),  # the next one after it
     Column("trace", name()),
     Column("tried", wide()),  # the revision at which it was last tried in vain
     Column("tries", Integer),  # how often in a row
@@ -329,6 +330,7 @@ relist = Table(
     Column("stream", name(), nullable=False),
     Column("revision", wide(), nullable=False),
     Column("since", Moment, nullable=False),
+    Column("later", Moment),
     Column("trace", name()),
     Column("tried", wide()),
     Column("tries", Integer),
