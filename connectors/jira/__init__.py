@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from connectors.base import Connection, Connector, Publisher, SourceContext
+from connectors.base import Connection, Connector, Publisher, Receiver, ReceiverContext, SourceContext
 from connectors.jira.options import JiraOptions, JiraPublish, JiraScope, JiraSecrets
+from mappings.jira_deliveries import RELISTED_KINDS
 
 
 def _reader(context: SourceContext) -> Connector:
@@ -16,6 +17,12 @@ def _publisher(context: SourceContext) -> Publisher:
     from connectors.jira.publisher import JiraPublisher
 
     return JiraPublisher(context)
+
+
+def _receiver(context: ReceiverContext) -> Receiver:
+    from connectors.jira.receiver import JiraReceiver
+
+    return JiraReceiver(context)
 
 
 CONNECTION = Connection(
@@ -35,4 +42,6 @@ CONNECTION = Connection(
     publish=JiraPublish,
     publisher=_publisher,
     targets=frozenset({"work_item"}),
+    receiver=_receiver,
+    relisted=dict.fromkeys(RELISTED_KINDS, frozenset({"versions", "issues"})),
 )

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from connectors.base import Options, PublishOptions
+from connectors.base import Options, PublishOptions, WebhookSecrets
 from mappings.change import Badge, Owned
 
 PROPERTY = "milepost.status"
@@ -102,13 +102,15 @@ class JiraOptions(Options):
         return self.scoped or self.cloud_id is not None or (is_bearer and self.known_deployment == "cloud")
 
 
-class JiraSecrets(Options):
+class JiraSecrets(WebhookSecrets):
     """The account's e-mail address (Cloud) or user name (Data Center), and its API token or password. A token alone is a bearer: a
-    personal access token of Data Center, or one of OAuth."""
+    personal access token of Data Center, or one of OAuth.
+
+    The webhook's secret may be `user:password`, for a Data Center that signs in instead of signing.
+    """
 
     user: str | None = Field(None, min_length=1, repr=False)
     token: SecretStr = Field(min_length=1)
-    webhook_secret: SecretStr | None = None
 
 
 class JiraScope(Options):

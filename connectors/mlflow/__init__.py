@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from connectors.base import Connection, Connector, SourceContext
+from connectors.base import Connection, Connector, Receiver, ReceiverContext, SourceContext
 from connectors.mlflow.options import MlflowOptions, MlflowScope, MlflowSecrets
+from mappings.mlflow_deliveries import RELISTED_KIND
 
 
 def _open_reader(context: SourceContext) -> Connector:
     from connectors.mlflow.reader import MlflowReader
 
     return MlflowReader(context)
+
+
+def _open_receiver(context: ReceiverContext) -> Receiver:
+    from connectors.mlflow.receiver import MlflowReceiver
+
+    return MlflowReceiver(context)
 
 
 CONNECTION = Connection(
@@ -28,4 +35,7 @@ CONNECTION = Connection(
     wanted_by={"experiments": frozenset({"experiments"}), "runs": frozenset({"experiments"}), "models": frozenset({"models"})},
     along={"runs": frozenset({"dataset"}), "models": frozenset({"dataset"})},
     reader=_open_reader,
+    receiver=_open_receiver,
+    # A model is registered when a run has ended, and MLflow sends nothing of runs.
+    relisted={RELISTED_KIND: frozenset({"experiments", "runs", "models"})},
 )

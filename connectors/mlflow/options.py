@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from connectors.base import Options
+from connectors.base import Options, WebhookSecrets
 
 
 def _tracking_address(url: str) -> str:
@@ -41,7 +41,7 @@ class MlflowOptions(Options):
     )
 
 
-class MlflowSecrets(Options):
+class MlflowSecrets(WebhookSecrets):
     """A bearer token, or user and password. Nothing for a server without sign-in."""
 
     token: SecretStr | None = None
