@@ -1,9 +1,10 @@
-"""What people call an entity, and by what else it is found."""
+"""What people call an entity or a slot of ours, and by what else an entity is found."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mappings.change import Slot
 from mappings.model import (
     ChangeRequest,
     Commit,
@@ -87,3 +88,8 @@ def models_named_by(deployment: Deployment) -> Iterator[str]:
     """What the source calls the models behind a deployment, alone and after its endpoint."""
     for share in deployment.models:
         yield from (share.name, f"{deployment.endpoint}/{share.name}")
+
+
+def place(slot: Slot) -> str:
+    """What kind of slot, and its name."""
+    return f"{slot.kind} {slot.name}"

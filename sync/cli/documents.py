@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import msgspec
 
@@ -12,13 +11,11 @@ from sync.apply import Applied
 from sync.assess import unmatched_in
 from sync.cli.age import never_pulled
 from sync.cli.render_plan import summary
-from sync.cli.style import place
+from sync.documents import Document
 from sync.engine import ProjectRun, RunResult, Withdrawn
+from sync.names import place
 from sync.progress import StreamEvent
 from sync.pull import Pulled
-from sync.store.audit import Entry
-
-Document = dict[str, Any]
 
 
 def run_document(result: RunResult) -> Document:
@@ -128,24 +125,4 @@ def note_document(note: Note) -> Document:
         "actual": note.actual,
         "desired": note.desired,
         "text": note.text,
-    }
-
-
-def entry_document(entry: Entry) -> Document:
-    """One line of the audit."""
-    return {
-        "at": entry.at,
-        "project": entry.project,
-        "run": entry.run_id,
-        "kind": entry.kind,
-        "key": entry.key,
-        "target": str(entry.slot.target),
-        "slot": place(entry.slot),
-        "action": entry.action,
-        "before": entry.before,
-        "after": entry.after,
-        "rules": entry.rules,
-        "reason": entry.reason,
-        "evidence": entry.evidence,
-        "forced": entry.forced,
     }

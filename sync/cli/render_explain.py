@@ -11,11 +11,11 @@ from rich.text import Text
 
 from mappings.model import Ref, Relation
 from sync.chain import Node
-from sync.cli.documents import Document
 from sync.cli.layout import Cell, columns, wrapped
 from sync.cli.style import KINDS, STATES, ago, link, listed
 from sync.cli.tree import Branch, tree_lines
 from sync.cli.verdicts import look_of, missing_by_reason, words_of
+from sync.documents import Document, evidence_document
 from sync.explain import Concern, Explanation, Verdict
 from sync.truth import Evidence
 
@@ -213,20 +213,7 @@ def _verdict_document(verdict: Verdict) -> Document:
         "since": verdict.since,
         "rule_version": verdict.rule_version,
         "recheck_at": verdict.recheck_at,
-        "evidence": [
-            {
-                "ref": str(one.ref),
-                "name": one.name,
-                "fact": one.fact,
-                "value": one.value,
-                "threshold": one.threshold,
-                "observed_at": one.observed_at,
-                "url": one.url,
-                "holds": one.holds,
-                "words": one.words,
-            }
-            for one in verdict.evidence
-        ],
+        "evidence": [evidence_document(one) for one in verdict.evidence],
         "missing": verdict.missing,
         "told_on": verdict.told_on,
         "shown_on": verdict.shown_on,

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from rich.text import Text
 
 from mappings.change import Note
-from sync.cli.documents import Document, change_document, note_document
+from sync.cli.documents import change_document, note_document
 from sync.cli.layout import wrapped
-from sync.cli.style import NOTES, SIGNS, change_words, distinct_reasons, held_value, place, shown_value
+from sync.cli.style import NOTES, SIGNS, change_words, distinct_reasons, held_value, shown_value
+from sync.documents import Document
+from sync.names import place
 from sync.showing import SlotState
 
 

@@ -13,15 +13,15 @@ from mappings.model import Entity, Ref
 from mappings.rules import StatusRule
 from sync.assess import Assessment, assess
 from sync.cli.age import facts_age, is_unread
-from sync.cli.documents import Document
 from sync.cli.layout import Cell, columns, widths, wrapped
 from sync.cli.render_sources import counted_statuses, source_lines
-from sync.cli.style import NOT_PUBLISHED, NOTES, ago, held_value, link, listed, place
+from sync.cli.style import NOT_PUBLISHED, NOTES, ago, held_value, link, listed
 from sync.cli.verdicts import is_only_unread, look_of, sources_of, words_of
 from sync.derive import Standing
+from sync.documents import Document, standing_document, stream_document
 from sync.explain import named
 from sync.listings import ScopedProject
-from sync.names import name_of
+from sync.names import name_of, place
 from sync.ownership import TARGETS, Ownership
 from sync.plan import is_owned
 from sync.project import Taken
@@ -222,15 +222,8 @@ def _document(project: ProjectStatus, *, everything: bool) -> Document:
         "published_to": published_to(assessment.project.view),
         "statuses": [
             {
-                "rule": row.rule.id,
-                "subject": str(row.standing.subject),
-                "name": name_of(row.subject) if row.subject is not None else None,
-                "url": row.subject.url if row.subject is not None else None,
-                "truth": row.standing.truth,
+                **standing_document(row.standing, row.subject),
                 "state": row.state,
-                "says": row.standing.says,
-                "since": row.standing.opened_at or row.standing.since,
-                "missing": row.standing.missing,
                 "told_on": [name_of(assessment.graph.entities[target]) for target in row.told],
                 "shown_on": [name_of(assessment.graph.entities[target]) for target in row.seen],
             }
@@ -239,17 +232,7 @@ def _document(project: ProjectStatus, *, everything: bool) -> Document:
         ],
         "held": [_held_document(hold, assessment) for hold in project.holds],
         "unheard": untold(project),
-        "streams": [
-            {
-                "source": one.source,
-                "stream": one.stream,
-                "complete": one.complete,
-                "pulled_at": one.pulled_at,
-                "failed": one.failed,
-                "set_aside": one.rejected,
-            }
-            for one in assessment.freshness.streams
-        ],
+        "streams": [stream_document(one) for one in assessment.freshness.streams],
     }
 
 

@@ -9,6 +9,7 @@ from rich.style import Style
 from rich.text import Text
 
 from mappings.change import Action, Slot, Value
+from sync.names import place
 
 SIGNS: dict[Action, tuple[str, str]] = {"add": ("+", "green"), "update": ("~", "yellow"), "remove": ("-", "red")}
 KINDS = {"favourable": "green", "alarm": "red", "neutral": "blue"}
@@ -26,11 +27,6 @@ def ago(moment: datetime | None, now: datetime) -> str:
         if seconds >= size:
             return f"{seconds // size} {unit} ago"
     return "just now"
-
-
-def place(slot: Slot) -> str:
-    """What kind of slot, and its name."""
-    return f"{slot.kind} {slot.name}"
 
 
 def change_words(action: Action | None, slot: Slot, before: Value, after: Value) -> str:

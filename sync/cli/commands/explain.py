@@ -14,12 +14,13 @@ from mappings.change import Note
 from mappings.model import Entity
 from sync.assess import Assessment, assess
 from sync.chain import MAX_BRANCHES
-from sync.cli.documents import Document, note_document
+from sync.cli.documents import note_document
 from sync.cli.errors import UsageProblem
 from sync.cli.options import Globals
 from sync.cli.render_explain import age_line, explanation_document, explanation_lines
 from sync.cli.render_slots import finding_lines, slot_document, slot_lines
 from sync.cli.session import Session
+from sync.documents import Document
 from sync.explain import Explainer, Explanation, all_names, find_subjects
 from sync.outcome import ExitCode
 from sync.ownership import TARGETS, Ownership

@@ -11,13 +11,13 @@ from rich.text import Text
 from mappings.model import Ref
 from sync.assess import assess
 from sync.cli.commands.explain import unknown_subject
-from sync.cli.documents import entry_document
 from sync.cli.layout import wrapped
 from sync.cli.options import Globals
 from sync.cli.session import Session, duration
-from sync.cli.style import SIGNS, change_words, distinct_reasons, held_value, place, shown_value
+from sync.cli.style import SIGNS, change_words, distinct_reasons, held_value, shown_value
+from sync.documents import entry_document
 from sync.explain import all_names, find_subjects
-from sync.names import name_of
+from sync.names import name_of, place
 from sync.outcome import ExitCode
 from sync.store import audit
 from sync.store.audit import Entry

@@ -12,10 +12,9 @@ from sync.cli.commands.explain import unknown_subject
 from sync.cli.errors import UsageProblem
 from sync.cli.options import Globals
 from sync.cli.session import Session
-from sync.cli.style import place
 from sync.engine import Run
 from sync.explain import all_names, find_subjects
-from sync.names import name_of
+from sync.names import name_of, place
 from sync.outcome import ExitCode
 from sync.ownership import TARGETS
 from sync.reasons import conflict
