@@ -58,6 +58,7 @@ def build_app() -> typer.Typer:
         ("Keep in step", {"pull": pull, "plan": plan, "apply": apply, "sync": sync}),
         ("Look", {"status": status, "explain": explain, "log": log}),
         ("Take back", {"release": release, "unpublish": unpublish}),
+        ("Always on", {"serve": serve}),
         ("Look after", {"version": version}),
     )
     for panel, commands in panels:
@@ -213,6 +214,23 @@ def log(
 ) -> None:
     """Show every write: when, what, why and by which run."""
     _do("log", globals_, subject=subject, since=since, limit=limit)
+
+
+def serve(
+    globals_: Globals,
+    host: Annotated[str, typer.Option("--host", help="The address to listen on; 0.0.0.0 for every one.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", parser=whole_number(0, 65_535), metavar="NUMBER", help="The port; 0 takes a free one.")
+    ] = 8080,
+    workers: Annotated[
+        int, typer.Option("--workers", parser=whole_number(0, 64), metavar="NUMBER", help="How many jobs to do at a time here.")
+    ] = 0,
+    forwarded_allow_ips: Annotated[
+        str, typer.Option("--forwarded-allow-ips", help="The proxies that are believed who they forward for.")
+    ] = "127.0.0.1",
+) -> None:
+    """Take webhooks, and answer for the service's health."""
+    _do("serve", globals_, host=host, port=port, workers=workers, forwarded_allow_ips=forwarded_allow_ips)
 
 
 def version(globals_: Globals) -> None:

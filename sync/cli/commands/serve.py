@@ -1,0 +1,97 @@
+"""`milepost serve`"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from sync.build import build_workspace
+from sync.cli.errors import UsageProblem
+from sync.cli.installed import require_extra
+from sync.cli.layout import show, wrapped
+from sync.cli.options import Globals
+from sync.cli.session import Session
+from sync.metering import UNMETERED, Meters
+from sync.outcome import ExitCode
+from sync.pull import PullLimits
+from sync.source import why_nothing_is_received
+from sync.workspace import Workspace
+
+if TYPE_CHECKING:
+    import socket
+
+log = structlog.get_logger(__name__)
+
+_LAST_COMMIT = 2.0
+"""Seconds for storing what was still coming in when the process was told to end."""
+
+
+def run(globals_: Globals, *, host: str, port: int, workers: int, forwarded_allow_ips: str) -> ExitCode:
+    """Takes webhook deliveries until it is told to end."""
+    require_extra("serve", "milepost serve needs", "pip install 'milepost[serve]'")
+    if globals_.projects:
+        raise UsageProblem("--project: a server works for the whole project file", "leave it out")
+    if workers:
+        raise UsageProblem("--workers: there are no workers in this version", "leave it out")
+    from sync.web.server import listen
+
+    session = Session(globals_)
+    with session.store() as database:
+        wait = timedelta(seconds=60)
+        workspace = build_workspace(session.file, session.types, os.environ, database, limits=PullLimits(), wait=wait)
+        try:
+            listening = listen(host, port)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise UsageProblem(f"{host}, port {port}: {reason}", "name another with --host and --port") from error
+        with listening:
+            _serve(session, workspace, listening, UNMETERED, forwarded_allow_ips)
+    log.info("serve.stopped")
+    return ExitCode.DONE
+
+
+def _serve(session: Session, workspace: Workspace, listening: socket.socket, meters: Meters, forwarded_allow_ips: str) -> None:
+    from sync.web.app import build_app
+    from sync.web.entrance import entrances
+    from sync.web.group_commit import GroupCommit
+    from sync.web.health import Readiness, health_routes, store_probe
+    from sync.web.server import Server, address_of
+    from sync.web.storing import storing
+    from sync.web.webhooks import Door, webhook_routes
+
+    doors = entrances(workspace.sources.values())
+    for source in doors:
+        if reason := why_nothing_is_received(workspace.sources[source]):
+            log.warning("serve.no_secret", error=reason)
+    inbox = GroupCommit(storing(workspace.database, lambda _: None))
+    door = Door(doors, inbox, meters)
+    readiness = Readiness(
+        {
+            "store": store_probe(workspace.database),
+            "webhooks": lambda: "shutting down" if door.is_closed else None,
+        }
+    )
+    app = build_app([health_routes(readiness), webhook_routes(door)])
+    server = Server(app, forwarded_allow_ips=forwarded_allow_ips, on_stop=door.close)
+    gc.freeze()  # what is there now stays: the collector need not stop a delivery to look at it
+    inbox.start()
+    try:
+        _tell(session, address_of(listening), list(doors))
+        server.run_on(listening)
+    finally:
+        if not inbox.close(_LAST_COMMIT):
+            log.warning("serve.store_does_not_answer", waiting="nothing that was acknowledged is lost")
+
+
+def _tell(session: Session, address: str, sources: list[str]) -> None:
+    """Says where it listens, once, wherever its standard error goes."""
+    if sys.stderr.isatty():
+        taking = f"Listening on {address}, for webhooks of {', '.join(sources) or 'no source'}. Ctrl-C ends it."
+        show(session.err, wrapped(taking, session.err.width))
+    else:
+        log.info("serve.listening", address=address, sources=sources)

@@ -1,0 +1,76 @@
+"""The HTTP server: uvicorn with our limits, our signals and no words of its own."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from sync.web.protocol import ImpatientProtocol
+
+GRACE = 7.0
+"""Seconds that requests in flight have to end. With what is stored after them, the process ends within ten."""
+
+KEEP_ALIVE = 75
+"""Seconds that an idle connection stays open: longer than proxies keep theirs, so that none sends into one that just closes."""
+
+_BACKLOG = 2_048
+
+
+class Server(uvicorn.Server):
+    """Ends when the process is told to, calling `on_stop` first, and leaves the way for what its caller has to end after it."""
+
+    def __init__(self, app: FastAPI, *, forwarded_allow_ips: str, on_stop: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=ImpatientProtocol,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,  # addresses may hold what somebody took for a place to put a secret
+                server_header=False,
+                proxy_headers=True,
+                forwarded_allow_ips=forwarded_allow_ips,
+                timeout_keep_alive=KEEP_ALIVE,
+                timeout_graceful_shutdown=int(GRACE),
+            )
+        )
+        # What strangers send wrong is theirs, and they may send much of it.
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+        self._on_stop = on_stop
+
+    def run_on(self, listening: socket.socket) -> None:
+        """Serves until told to end, and then until what is in flight has been answered."""
+        self.run(sockets=[listening])
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._on_stop()
+        super().handle_exit(sig, frame)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there; port 0 takes a free one. Raises `OSError`."""
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+
+
+def address_of(listening: socket.socket) -> str:
+    """Where it can be reached, as people write it."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

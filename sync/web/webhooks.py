@@ -1,0 +1,202 @@
+"""The door: `POST /webhooks/{source}`. A delivery is proven, looked at, stored, and only then acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+
+import msgspec
+import structlog
+from fastapi import APIRouter, Request, Response
+from starlette.requests import ClientDisconnect
+from structlog.contextvars import bind_contextvars
+
+from connectors.base import Delivery
+from connectors.errors import BadRecord, BadSignature, Unavailable
+from sync.metering import UNKNOWN_SOURCE, Meters, Outcome
+from sync.store.inbox import Arrival
+from sync.tracing import span, traceparent
+from sync.web.body import LARGEST, PATIENCE, NoMemory, Reserve, TooLarge, TooSlow, body_of
+from sync.web.entrance import Entrance, admit
+from sync.web.group_commit import GroupCommit, NoRoom
+from sync.web.refusals import Refusals
+
+log = structlog.get_logger(__name__)
+
+COMMIT_PATIENCE = 4.0
+"""Seconds for storing a delivery. EventBridge waits 5 s for the answer, GitHub 10 s."""
+
+RETRY_AFTER = 5
+"""Seconds after which a sender may try again when this process cannot take its delivery."""
+
+QUICK = 128 * 1024
+"""Bytes of a body that are proven and looked at at once. A larger one takes milliseconds, in which others must not wait."""
+
+_EVENT_GRID = re.compile(r"eventgrid\.azure\.[a-z]{2,6}", re.IGNORECASE)
+_RATE = str(500 * 60)
+"""Deliveries a minute that one process is known to take."""
+
+_NO_SOURCE = "there is no such source, or it sends no webhooks"
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sender learns. `outcome` is how the delivery is counted; a handshake is none."""
+
+    status: int
+    outcome: Outcome | None
+    body: bytes
+    retry: bool = False
+
+    def response(self) -> Response:
+        headers = {"retry-after": str(RETRY_AFTER)} if self.retry else None
+        return Response(self.body, self.status, headers, "application/json")
+
+
+class Door:
+    """Takes the deliveries of every source that can send some."""
+
+    def __init__(self, entrances: Mapping[str, Entrance], inbox: GroupCommit[Arrival, bool], meters: Meters) -> None:
+        self._entrances = entrances
+        self._inbox = inbox
+        self._meters = meters
+        self._reserve = Reserve()
+        self._refusals = Refusals()
+        self._closed = False
+
+    def close(self) -> None:
+        """Takes no new delivery from now on; those that are coming in are still stored."""
+        self._closed = True
+
+    @property
+    def is_closed(self) -> bool:
+        return self._closed
+
+    async def take(self, source: str, request: Request) -> Response:
+        """Answers one delivery."""
+        entrance = self._entrances.get(source)
+        if entrance is None:
+            self._meters.delivery(UNKNOWN_SOURCE, "unsigned")
+            return _refused(404, None, _NO_SOURCE).response()
+        bind_contextvars(source=source)
+        answer = await self._answered(entrance, request)
+        if answer.outcome is not None:
+            self._meters.delivery(source, answer.outcome)
+        return answer.response()
+
+    def permit(self, source: str, headers: Mapping[str, str]) -> Response:
+        """Answers a sender that asks by the rules of CloudEvents before it sends anything: for Azure Event Grid alone.
+
+        This permits sending and proves nothing: each delivery has to hold the secret.
+        """
+        entrance = self._entrances.get(source)
+        if entrance is None:
+            return _refused(404, None, _NO_SOURCE).response()
+        origin = headers.get("webhook-request-origin", "")
+        if not entrance.asks_first or _EVENT_GRID.fullmatch(origin) is None:
+            return Response(b'{"detail":"Method Not Allowed"}', 405, {"allow": "POST"}, "application/json")
+        allowed = {"allow": "POST, OPTIONS", "webhook-allowed-origin": origin, "webhook-allowed-rate": _RATE}
+        return Response(status_code=200, headers=allowed)
+
+    async def _answered(self, entrance: Entrance, request: Request) -> Answer:
+        if self._closed:
+            return _unavailable("shutting down")
+        try:
+            async with body_of(request, self._reserve) as body:
+                return await self._taken(entrance, request, body)
+        except TooLarge:
+            return self._told(request, _refused(413, "too_large", f"more than {LARGEST:,} bytes"))
+        except TooSlow:
+            return self._told(request, _refused(408, "malformed", f"the body did not come within {PATIENCE:.0f} s"))
+        except ClientDisconnect:
+            return _refused(400, "malformed", "the body did not come to its end")  # nobody is there to read it
+        except NoMemory:
+            return self._told(request, _unavailable("too many large deliveries at once"))
+        except asyncio.CancelledError:
+            return _unavailable("shutting down")  # the time to end is over: whoever still sends must send again
+
+    async def _taken(self, entrance: Entrance, request: Request, body: bytes) -> Answer:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
+        try:
+            if len(body) > QUICK:
+                admitted = await asyncio.to_thread(admit, entrance, headers, body)
+            else:
+                admitted = admit(entrance, headers, body)
+        except BadSignature as error:
+            return self._told(request, _refused(401, "unsigned", "not proven to be from this source"), error)
+        except (BadRecord, Unavailable) as error:
+            return self._told(request, _refused(400, "malformed", "no delivery of this source"), error)
+        delivery = admitted.delivery
+        if delivery.reply is not None:
+            log.info("delivery.handshake")
+            return Answer(status=200, outcome=None, body=delivery.reply)
+        bind_contextvars(delivery=delivery.id, kind=delivery.event)
+        with span("delivery", kind="server", source=entrance.source, delivery=delivery.id, event=delivery.event):
+            if not admitted.matters:
+                return self._taken_note(202, "uninteresting", delivery)
+            return await self._stored(request, entrance, delivery)
+
+    async def _stored(self, request: Request, entrance: Entrance, delivery: Delivery) -> Answer:
+        arrival = Arrival(
+            source=entrance.source, delivery=delivery.id, event=delivery.event, body=delivery.body, trace=traceparent()
+        )
+        try:
+            async with asyncio.timeout(COMMIT_PATIENCE):
+                is_new = await self._inbox.put(arrival, len(delivery.body))
+        except NoRoom:
+            return self._told(request, _unavailable("too many deliveries at once"))
+        except TimeoutError:
+            return self._told(request, _unavailable("the store did not answer in time"))
+        except Exception as error:  # whatever it was, nothing was stored, and the sender must know that
+            return self._told(request, _unavailable("the store cannot be written to"), error)
+        return self._taken_note(202 if is_new else 200, "accepted" if is_new else "duplicate", delivery)
+
+    def _taken_note(self, status: int, outcome: Outcome, delivery: Delivery) -> Answer:
+        log.info(f"delivery.{outcome}")
+        return Answer(status=status, outcome=outcome, body=msgspec.json.encode({"delivery": delivery.id, "outcome": outcome}))
+
+    def _told(self, request: Request, answer: Answer, error: Exception | None = None) -> Answer:
+        """The answer, once the log has it too: a source that sends for nothing is to be put right by a person."""
+        client = request.client.host if request.client is not None else None
+        self._refusals.tell(f"delivery.{answer.outcome}", answer.status, client, error)
+        return answer
+
+
+def webhook_routes(door: Door) -> APIRouter:
+    """`/webhooks/{source}`."""
+    router = APIRouter(tags=["webhooks"])
+
+    @router.post("/webhooks/{source}", summary="A webhook delivery of a source.", status_code=202, responses=_DESCRIBED)
+    async def deliver(source: str, request: Request) -> Response:
+        return await door.take(source, request)
+
+    @router.options("/webhooks/{source}", summary="CloudEvents: may deliveries be sent here?", responses=_ASKED)
+    async def ask(source: str, request: Request) -> Response:
+        return door.permit(source, request.headers)
+
+    return router
+
+
+def _refused(status: int, outcome: Outcome | None, detail: str) -> Answer:
+    return Answer(status=status, outcome=outcome, body=msgspec.json.encode({"detail": detail}))
+
+
+def _unavailable(detail: str) -> Answer:
+    return Answer(status=503, outcome="unavailable", body=msgspec.json.encode({"detail": detail}), retry=True)
+
+
+_DESCRIBED: dict[int | str, dict[str, str]] = {
+    200: {"description": "It was stored before, or it was a handshake."},
+    202: {"description": "It is stored, or it is of no interest to any project."},
+    400: {"description": "It is no delivery of this source."},
+    401: {"description": "It is not proven to be from this source. Nothing was stored."},
+    404: {"description": "There is no such source, or it sends no webhooks."},
+    408: {"description": "Its body took too long."},
+    413: {"description": "It is too large."},
+    503: {"description": "It cannot be stored now. Send it again after Retry-After."},
+}
+_ASKED: dict[int | str, dict[str, str]] = {
+    200: {"description": "They may, by the headers."},
+    404: {"description": "There is no such source, or it sends no webhooks."},
+    405: {"description": "This source does not ask."},
+}
