@@ -6,13 +6,19 @@ The SDKs are imported when a reader is opened (`azure.identity`), and by `check`
 from __future__ import annotations
 
 from connectors.azureml.options import AzureMLOptions, AzureMLScope, AzureMLSecrets
-from connectors.base import Connection, Connector, SourceContext
+from connectors.base import Connection, Connector, Receiver, ReceiverContext, SourceContext
 
 
 def _open_reader(context: SourceContext) -> Connector:
     from connectors.azureml.reader import AzureMLReader
 
     return AzureMLReader(context)
+
+
+def _open_receiver(context: ReceiverContext) -> Receiver:
+    from connectors.azureml.receiver import AzureMLReceiver
+
+    return AzureMLReceiver(context)
 
 
 CONNECTION = Connection(
@@ -39,4 +45,10 @@ CONNECTION = Connection(
     },
     sweeps=frozenset({"models", "data"}),
     reader=_open_reader,
+    receiver=_open_receiver,
+    relisted={
+        "experiment": frozenset({"jobs"}),
+        "monitor": frozenset({"monitors"}),
+        "endpoint": frozenset({"endpoints"}),
+    },
 )

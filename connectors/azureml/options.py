@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from connectors.azureml.clouds import CLOUDS, Cloud
-from connectors.base import Options
+from connectors.base import Options, WebhookSecrets
 from connectors.shapes import Shaped
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -75,8 +75,8 @@ class AzureMLOptions(Options):
         return Cloud(self.resource_manager or cloud.resource_manager, self.authority or cloud.authority, cloud.portal, cloud.domain)
 
 
-class AzureMLSecrets(Options):
-    """None of ours: credentials are those that `DefaultAzureCredential` finds."""
+class AzureMLSecrets(WebhookSecrets):
+    """What Event Grid sends along. Credentials are those that `DefaultAzureCredential` finds."""
 
 
 Globs = tuple[Annotated[str, Field(min_length=1)], ...]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.base import Connection, Connector, SourceContext
+from connectors.base import Connection, Connector, Receiver, ReceiverContext, SourceContext
 from connectors.sagemaker.options import SageMakerOptions, SageMakerScope, SageMakerSecrets
 
 
@@ -10,6 +10,12 @@ def _open_reader(context: SourceContext) -> Connector:
     from connectors.sagemaker.reader import SageMakerReader
 
     return SageMakerReader(context)
+
+
+def _open_receiver(context: ReceiverContext) -> Receiver:
+    from connectors.sagemaker.receiver import SageMakerReceiver
+
+    return SageMakerReceiver(context)
 
 
 CONNECTION = Connection(
@@ -54,4 +60,6 @@ CONNECTION = Connection(
     },
     along={"training_jobs": frozenset({"dataset"})},
     reader=_open_reader,
+    receiver=_open_receiver,
+    relisted={"monitoring_schedule": frozenset({"executions", "alerts"})},
 )

@@ -1,4 +1,4 @@
-"""What the project file says about a SageMaker source. Credentials come from AWS's own chain, so there are no secrets of ours."""
+"""What the project file and the environment say about a SageMaker source. Credentials come from AWS's own chain."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from connectors.base import Options
+from connectors.base import Options, WebhookSecrets
 from connectors.shapes import Shaped
 from mappings.conditions import Bound, Duration, parse_duration
 
@@ -49,8 +49,9 @@ class SageMakerOptions(Options):
         return self
 
 
-class SageMakerSecrets(Options):
-    """None: AWS's own chain finds them (`AWS_…` variables, `~/.aws`, single sign-on, the machine's role)."""
+class SageMakerSecrets(WebhookSecrets):
+    """What EventBridge sends along. Credentials are those that AWS's own chain finds: `AWS_…` variables, `~/.aws`, single sign-on,
+    the machine's role."""
 
 
 class WatchedMetric(Options):

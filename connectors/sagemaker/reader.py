@@ -9,8 +9,9 @@ from connectors.errors import Cancelled
 from connectors.sagemaker.api import AwsApi
 from connectors.sagemaker.check import check
 from connectors.sagemaker.cursor import decode_cursor
+from connectors.sagemaker.identity import is_outside
 from connectors.sagemaker.options import SageMakerOptions, SageMakerScope
-from connectors.sagemaker.single import SingleReader, is_outside
+from connectors.sagemaker.single import SingleReader
 from connectors.sagemaker.streams import STREAMS
 from mappings.model import Entity, Missing, Ref
 from mappings.sagemaker import Site

@@ -1,4 +1,4 @@
-"""Direct reads of one object, and what an object's id alone tells of a scope."""
+"""Direct reads of one object."""
 
 from __future__ import annotations
 
@@ -11,130 +11,34 @@ from typing import Any
 import msgspec
 
 from connectors.errors import Unavailable
-from connectors.globs import matches
 from connectors.sagemaker.api import AwsApi
 from connectors.sagemaker.describing import Describer
+from connectors.sagemaker.identity import NAME, Identity, identify
 from connectors.sagemaker.metrics import HISTORY
 from connectors.sagemaker.monitoring import Monitors
-from connectors.sagemaker.options import SageMakerScope
 from connectors.sagemaker.streams import EXPERIMENTS, FEATURE_GROUPS, PACKAGES, PIPELINES, TRAINING_JOBS, TRIALS, Searched
 from mappings import sagemaker_records as records
 from mappings.model import Entity, Missing, Ref
 from mappings.sagemaker import Records, Site, each
 from mappings.sagemaker_runs import processing_job, transform_job
 
-_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,255})"
 _ACCOUNT = re.compile(r"arn:([\w-]+):\w+::(\d{12}):.+", re.ASCII)
 _EVERYTHING = ("*",)
 
 
-class _Kind(msgspec.Struct, frozen=True, kw_only=True):
-    """How one kind of id is looked at. `resource` is what its ARN has before it. `describe` and `parameter` prove that it is gone;
-    `by_arn`: the parameter takes the ARN."""
+_SEARCHED: Mapping[str, Searched] = {
+    "ModelPackageName": PACKAGES,
+    "TrainingJobName": TRAINING_JOBS,
+    "PipelineExecutionArn": PIPELINES,
+    "TrialComponentName": TRIALS,
+    "ExperimentName": EXPERIMENTS,
+    "FeatureGroupName": FEATURE_GROUPS,
+}
+"""What `Search` gives whole, by the parameter that names it. The others are described."""
 
-    kind: str
-    pattern: str
-    describe: str
-    parameter: str
-    resource: str = ""
-    by_arn: bool = False
-    searched: Searched | None = None
-    scope: str | None = None
-    """The part of the scope that its name is held against."""
-
-
-_KINDS: Sequence[_Kind] = (
-    _Kind(
-        kind="model_version",
-        resource="model-package/",
-        pattern=rf"({_NAME})(?:/\d{{1,9}})?",
-        describe="sagemaker:DescribeModelPackage",
-        parameter="ModelPackageName",
-        by_arn=True,
-        searched=PACKAGES,
-        scope="model_package_groups",
-    ),
-    _Kind(
-        kind="run",
-        resource="training-job/",
-        pattern=rf"({_NAME})",
-        describe="sagemaker:DescribeTrainingJob",
-        parameter="TrainingJobName",
-        searched=TRAINING_JOBS,
-        scope="training_jobs",
-    ),
-    _Kind(
-        kind="run",
-        pattern=rf"processing-job:({_NAME})",
-        describe="sagemaker:DescribeProcessingJob",
-        parameter="ProcessingJobName",
-        scope="processing_jobs",
-    ),
-    _Kind(
-        kind="run",
-        pattern=rf"transform-job:({_NAME})",
-        describe="sagemaker:DescribeTransformJob",
-        parameter="TransformJobName",
-        scope="transform_jobs",
-    ),
-    _Kind(
-        kind="run",
-        pattern=rf"pipeline:({_NAME}):execution:[A-Za-z0-9]{{1,64}}",
-        describe="sagemaker:DescribePipelineExecution",
-        parameter="PipelineExecutionArn",
-        by_arn=True,
-        searched=PIPELINES,
-        scope="pipelines",
-    ),
-    # Which experiment a trial component belongs to, its id does not tell.
-    _Kind(
-        kind="run",
-        pattern=rf"experiment-trial-component:({_NAME})",
-        describe="sagemaker:DescribeTrialComponent",
-        parameter="TrialComponentName",
-        searched=TRIALS,
-    ),
-    _Kind(
-        kind="experiment",
-        resource="experiment/",
-        pattern=rf"({_NAME})",
-        describe="sagemaker:DescribeExperiment",
-        parameter="ExperimentName",
-        searched=EXPERIMENTS,
-        scope="experiments",
-    ),
-    _Kind(
-        kind="dataset",
-        resource="feature-group/",
-        pattern=rf"({_NAME})",
-        describe="sagemaker:DescribeFeatureGroup",
-        parameter="FeatureGroupName",
-        by_arn=True,
-        searched=FEATURE_GROUPS,
-        scope="feature_groups",
-    ),
-    _Kind(
-        kind="deployment",
-        resource="endpoint/",
-        pattern=rf"({_NAME})",
-        describe="sagemaker:DescribeEndpoint",
-        parameter="EndpointName",
-        scope="endpoints",
-    ),
-)
-_EXECUTION = re.compile(rf"monitoring-execution/({_NAME})/(\d{{1,14}})/\w{{1,20}}", re.ASCII)
-_ALERT = re.compile(rf"monitoring-alert/({_NAME})/({_NAME})/(\d{{1,14}})", re.ASCII)
+_EXECUTION = re.compile(rf"monitoring-execution/({NAME})/(\d{{1,14}})/\w{{1,20}}", re.ASCII)
+_ALERT = re.compile(rf"monitoring-alert/({NAME})/({NAME})/(\d{{1,14}})", re.ASCII)
 _METRIC = re.compile(r"metric/[^/]+/[^/]+/[^/]+/(\d{1,11})", re.ASCII)
-
-
-def is_outside(ref: Ref, scope: SageMakerScope) -> bool:
-    """ARNs bear the names of packages and feature groups in lower case."""
-    found = _kind_of(ref)
-    if found is None or found[0].scope is None:
-        return False
-    kind, name = found
-    globs: Sequence[str] = getattr(scope, kind.scope or "")
-    return not matches(name, globs) and not matches(name.lower(), [glob.lower() for glob in globs])
 
 
 class SingleReader:
@@ -148,15 +52,16 @@ class SingleReader:
     def read(self, ref: Ref) -> Sequence[Entity | Missing]:
         if ref.kind == "observation":
             return self._observation(ref)
-        found = _kind_of(ref)
+        found = identify(ref)
         if found is None:
             return []
         kind, name = found
         if kind.kind == "deployment":
             described = Describer(self._api, self._site).describe(name)
             return [Missing(ref=ref)] if described is None else _only(ref, described)
-        if kind.searched is not None:
-            listed = self._searched(kind.searched, ref, self._arn(kind, ref))
+        searched = _SEARCHED.get(kind.parameter)
+        if searched is not None:
+            listed = self._searched(searched, ref, self._arn(kind, ref))
             if listed:
                 return listed
         raw = self._description(kind, name, ref)
@@ -166,11 +71,11 @@ class SingleReader:
 
     def require_description(self, ref: Ref) -> None:
         """Raises what keeps the object from being described: then nothing of its kind is ever known to be gone."""
-        found = _kind_of(ref)
+        found = identify(ref)
         if found is not None:
             self._description(*found, ref)
 
-    def _description(self, kind: _Kind, name: str, ref: Ref) -> msgspec.Raw | None:
+    def _description(self, kind: Identity, name: str, ref: Ref) -> msgspec.Raw | None:
         return self._api.described(kind.describe, **{kind.parameter: self._arn(kind, ref) if kind.by_arn else name})
 
     def _searched(self, searched: Searched, ref: Ref, arn: str) -> Sequence[Entity | Missing]:
@@ -178,7 +83,7 @@ class SingleReader:
         page = self._api.page("sagemaker:Search", "Results", Resource=searched.resource, SearchExpression=expression, MaxResults=1)
         return _only(ref, searched.records(self._site, page.records, _EVERYTHING))
 
-    def _job(self, kind: _Kind, raw: msgspec.Raw) -> Records:
+    def _job(self, kind: Identity, raw: msgspec.Raw) -> Records:
         """Of the others a description lacks the tags: that they are there is all that it tells."""
         match kind.parameter:
             case "ProcessingJobName":
@@ -219,7 +124,7 @@ class SingleReader:
             found += _only(ref, translate(page.records))
         return found or ([] if there else [Missing(ref=ref)])
 
-    def _arn(self, kind: _Kind, ref: Ref) -> str:
+    def _arn(self, kind: Identity, ref: Ref) -> str:
         if self._prefix is None:
             match = _ACCOUNT.fullmatch(self._api.caller())
             if match is None:
@@ -228,14 +133,6 @@ class SingleReader:
                 raise Unavailable(self._site.source, what, fix="check endpoint_url, and what stands in front of AWS")
             self._prefix = f"arn:{match[1]}:sagemaker:{self._site.region}:{match[2]}:"
         return f"{self._prefix}{kind.resource}{ref.id}" if kind.resource else self._prefix + ref.id.replace(":", "/")
-
-
-def _kind_of(ref: Ref) -> tuple[_Kind, str] | None:
-    """What the id is of, and the name in it."""
-    for kind in _KINDS:
-        if kind.kind == ref.kind and (match := re.fullmatch(kind.pattern, ref.id, re.ASCII)):
-            return kind, match[1]
-    return None
 
 
 def _around(field: str, milliseconds: int) -> Mapping[str, datetime]:
