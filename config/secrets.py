@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -25,7 +25,18 @@ def load_secrets(source_name: str, model: type[BaseModel], environ: Mapping[str,
 
     Raises `ConfigError` with every problem; its warnings alone do not raise, `check_secrets` returns them.
     """
-    secrets, problems = _read(source_name, model, environ)
+    secrets, problems = _read(source_name, model, environ, _unknown(source_name, model, environ))
+    if secrets is None:
+        raise ConfigError(problems)
+    return secrets
+
+
+def load_some_secrets(source_name: str, model: type[BaseModel], environ: Mapping[str, str]) -> BaseModel:
+    """Those of the source's secrets that `model` has. The others are not looked at: they may be missing or wrong.
+
+    Raises `ConfigError`.
+    """
+    secrets, problems = _read(source_name, model, environ, ())
     if secrets is None:
         raise ConfigError(problems)
     return secrets
@@ -33,7 +44,7 @@ def load_secrets(source_name: str, model: type[BaseModel], environ: Mapping[str,
 
 def check_secrets(source_name: str, model: type[BaseModel], environ: Mapping[str, str]) -> Sequence[Problem]:
     """All errors and warnings about the source's variables."""
-    return _read(source_name, model, environ)[1]
+    return _read(source_name, model, environ, _unknown(source_name, model, environ))[1]
 
 
 def check_environment(sources: Mapping[str, type[BaseModel]], environ: Mapping[str, str]) -> Sequence[Problem]:
@@ -61,10 +72,12 @@ def _meant(name: str, known: Iterable[str]) -> str | None:
     return by_rest[close] if close is not None else None
 
 
-def _read(source: str, model: type[BaseModel], environ: Mapping[str, str]) -> tuple[BaseModel | None, Sequence[Problem]]:
-    """The secrets, unless one of the problems is an error."""
+def _read(
+    source: str, model: type[BaseModel], environ: Mapping[str, str], noticed: Iterable[Problem]
+) -> tuple[BaseModel | None, Sequence[Problem]]:
+    """The secrets, unless one of the problems is an error; `noticed` are those that are known already."""
     values: dict[str, str] = {}
-    problems = list(_unknown(source, model, environ))
+    problems = list(noticed)
     for field in model.model_fields:
         found = read_variable(variable(source, field), environ)
         problems.extend(found.problems)
@@ -77,10 +90,16 @@ def _read(source: str, model: type[BaseModel], environ: Mapping[str, str]) -> tu
         secrets = model.model_validate(values)
     except ValidationError as error:
         details: list[Any] = error.errors(include_url=False, include_input=False)
-        # What is wrong with all of them together concerns those that are set, or the first where none is.
-        concerned = [variable(source, field) for field in values or list(model.model_fields)[:1]]
+        concerned = [variable(source, field) for field in _concerned(model, values)]
         problems.extend(_invalid(source, model, detail, concerned, tuple(values.values())) for detail in details)
     return secrets, problems
+
+
+def _concerned(model: type[BaseModel], given: Container[str]) -> Sequence[str]:
+    """Whom it concerns when something is wrong with all of them together: those that are set, or the first where none is. What a
+    model only inherits, as the secret of webhooks, has nothing to do with it."""
+    own = [field for field in model.model_fields if field in vars(model).get("__annotations__", ())] or list(model.model_fields)
+    return [field for field in own if field in given] or own[:1]
 
 
 def _unknown(source: str, model: type[BaseModel], environ: Mapping[str, str]) -> list[Problem]:

@@ -16,10 +16,10 @@ from config.fingerprint import canonical_hash
 from config.load import load_project_file
 from config.project import ProjectEntry, ProjectFile, TypeModels
 from config.schema import json_schema
-from config.secrets import load_secrets
+from config.secrets import load_secrets, load_some_secrets
 from config.settings import Settings, effective_store_url
 from config.statuses import effective_statuses
-from connectors.base import Connection, Options, PublishOptions
+from connectors.base import Connection, Options, PublishOptions, WebhookSecrets
 from mappings.change import Limits, Owned
 from mappings.conditions import Bound
 from mappings.rules import StatusRule
@@ -103,6 +103,7 @@ def _sources(
             connection=connection,
             options=_options(entry.options),
             secrets=partial(_secrets, name, connection, environ),
+            webhook_secrets=partial(_webhook_secrets, name, environ),
             owned=owned,
             scopes=tuple(_scopes(file, name, owned, rules)),
         )
@@ -111,6 +112,13 @@ def _sources(
 
 def _secrets(name: str, connection: Connection, environ: Mapping[str, str]) -> Options:
     return _options(load_secrets(name, connection.secrets, environ))
+
+
+def _webhook_secrets(name: str, environ: Mapping[str, str]) -> WebhookSecrets:
+    """A process that only receives has no other secrets, and one that does not may lack these."""
+    secrets = load_some_secrets(name, WebhookSecrets, environ)
+    assert isinstance(secrets, WebhookSecrets)
+    return secrets
 
 
 def build_workspace(

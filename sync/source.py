@@ -12,7 +12,18 @@ import msgspec
 import structlog
 
 from config.problems import ConfigError, Problem
-from connectors.base import Connection, Connector, Meter, Options, Publisher, SourceContext
+from config.variables import variable
+from connectors.base import (
+    Connection,
+    Connector,
+    Meter,
+    Options,
+    Publisher,
+    Receiver,
+    ReceiverContext,
+    SourceContext,
+    WebhookSecrets,
+)
 from connectors.errors import AuthError, Cancelled, SourceError, Unavailable
 from mappings.change import Owned
 from sync.store.streams import StreamKey
@@ -48,8 +59,8 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
 class Source(msgspec.Struct, frozen=True, kw_only=True):
     """One source with its connector and scopes. `owned` is everything of ours there, over all projects.
 
-    `secrets` reads its secrets, which are needed only to open it, and raises `ConfigError` when they are missing or wrong. `away`:
-    why the source is not asked any more in this run.
+    `secrets` reads its secrets, which are needed only to open it, and raises `ConfigError` when they are missing or wrong;
+    `webhook_secrets` those alone that its deliveries are proven with. `away`: why the source is not asked any more in this run.
     """
 
     name: str
@@ -58,6 +69,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     secrets: Callable[[], Options]
     owned: Owned
     scopes: tuple[Scope, ...]
+    webhook_secrets: Callable[[], WebhookSecrets] = WebhookSecrets
     away: SourceError | None = None
 
     def key(self, stream: str, scope: Scope) -> StreamKey:
@@ -123,6 +135,30 @@ def publishing_on(source: Source, stop: threading.Event) -> Iterator[Publisher]:
         raise SourceError(source.name, f"a source of type {source.connection.name} cannot be written to")
     with _opened(source.name, lambda: open_(source.context(Gauge(), stop))) as publisher:
         yield publisher
+
+
+def receiving(source: Source) -> Receiver:
+    """What takes the source's deliveries. It needs no credentials; without a webhook secret it proves none, but can read them.
+
+    Raises `SourceError` when the source has no receiver, and `ConfigError` when a webhook secret cannot be read.
+    """
+    open_ = source.connection.receiver
+    if open_ is None:
+        raise SourceError(source.name, f"a source of type {source.connection.name} sends no webhooks")
+    secrets = source.webhook_secrets()
+    with guarded(source.name, "opening its receiver"):
+        return open_(ReceiverContext(name=source.name, options=source.options, secrets=secrets))
+
+
+def why_nothing_is_received(source: Source) -> str | None:
+    """Why every delivery of the source is refused, and the fix; None when it can be received. Raises `ConfigError`."""
+    if source.connection.receiver is None:
+        return f"{source.name}: a source of type {source.connection.name} sends no webhooks"
+    if not source.webhook_secrets().webhook_secrets():
+        return (
+            f"{source.name}: no webhook secret is set, so every delivery is refused; set {variable(source.name, 'webhook_secret')}"
+        )
+    return None
 
 
 @contextmanager
