@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import signal
 import socket
@@ -22,6 +23,7 @@ READY_WITHIN = 120.0
 
 _GRACE = 5.0
 _ATTEMPTS = 3
+_SEALED_WITH = base64.urlsafe_b64encode(b"no secret: webhooks of a sandbox").decode()
 
 
 class ServerFailed(Exception):
@@ -111,12 +113,16 @@ def _command(folder: Path, port: int) -> list[str]:
 
 
 def _environment(inherited: Mapping[str, str]) -> Mapping[str, str]:
-    """Ours, without what the user set for their own MLflow."""
+    """Ours, without what the user set for their own MLflow. Webhooks reach loopback and hold from the moment they are made."""
     kept = {name: value for name, value in inherited.items() if not name.startswith(("MLFLOW_", "_MLFLOW_"))}
     return {
         **kept,
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": _SEALED_WITH,
+        "MLFLOW_WEBHOOK_ALLOWED_SCHEMES": "http,https",
+        "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "true",
+        "MLFLOW_WEBHOOK_CACHE_TTL": "0",
         "PYTHONWARNINGS": "ignore",
         "PYTHONUNBUFFERED": "1",
     }
