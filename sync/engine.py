@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timedelta
 
@@ -23,7 +23,7 @@ from sync.renaming import as_remembered, go_on_as, renamed
 from sync.reread import read_again
 from sync.savedplan import SavedPlan, only_saved, require_same_verdicts, saved_targets
 from sync.source import Source
-from sync.store import audit, entities, leases, runs, streams
+from sync.store import audit, due, entities, leases, runs, streams
 from sync.store.leases import Lease, LeaseLost
 from sync.withdraw import forget_withdrawn, plan_unpublish
 from sync.workspace import Workspace
@@ -103,20 +103,23 @@ class Run:
         *,
         stop: threading.Event,
         report: Report = unwatched,
+        executor: str | None = None,
     ) -> None:
+        """`executor` is the worker whose job the run is."""
         self.workspace = workspace
         self.projects = projects
         self.command = command
         self.stop = stop
         self.report = report
         self.sources: dict[str, Source] = dict(workspace.sources)
+        self.asked: Collection[str] = ()
         self.pulled: Mapping[str, Pulled] = {}
         self.done: list[ProjectRun] = []
         self.withdrawn: list[Withdrawn] = []
         self.notices: Sequence[str] = ()
         with workspace.database.write() as tx:
             self.started_at = workspace.database.now(tx)
-            self.id = runs.start(tx, command, [project.key for project in projects], self.started_at)
+            self.id = runs.start(tx, command, [project.key for project in projects], self.started_at, executor=executor)
 
     def pull(self) -> None:
         """Refreshes every source of the projects. What fails is in `pulled`; what rests on it becomes unknown.
@@ -131,6 +134,7 @@ class Run:
             report=self.report,
             stop=self.stop,
         )
+        self.asked = self.pulled.keys()
         self._leave_alone({name: one.away for name, one in self.pulled.items() if one.away is not None})
         with self.workspace.database.write() as tx:
             before = self.workspace.database.now(tx) - IDLE
@@ -168,6 +172,11 @@ class Run:
             if self.stop.is_set():
                 break
             self.done.append(self._applied(project, permission, saved))
+
+    def follow(self) -> None:
+        """Judges, plans and applies what came in without a pull of this run: sources are asked for what is looked up alone."""
+        self.asked = self.sources.keys()
+        self.apply(Permission())
 
     def unpublish(self, keys: Sequence[str], *, write: bool) -> None:
         """Takes back what was published for the projects `keys`, also for those that the file no longer has. Without `write`, only
@@ -237,16 +246,16 @@ class Run:
             return ProjectRun(assessment=self._assess(project), failed=str(error))
 
     def _assess(self, project: ScopedProject, *, under: Lease | None = None) -> Assessment:
-        asking = [source for name, source in self.sources.items() if name in self.pulled and source.away is None]
+        asking = [source for name, source in self.sources.items() if name in self.asked and source.away is None]
         assessment = assess(self.workspace.database, project, asking=asking, stop=self.stop, under=under)
         self._tell(assessment.unanswered)
         return assessment
 
     def _tell(self, unanswered: Sequence[SourceError]) -> None:
-        """What a source failed on after its streams were pulled belongs to what the run tells of it, once for all projects."""
+        """What a source failed on beside its streams belongs to what the run tells of it, once for all projects."""
         for error in unanswered:
             finding = PullFinding(source=error.source, stream="*", text=error.message, fix=error.fix)
-            pulled = self.pulled[error.source]
+            pulled = self.pulled.get(error.source) or Pulled(source=error.source, events=())
             if finding not in pulled.findings:
                 told = msgspec.structs.replace(pulled, findings=(*pulled.findings, finding))
                 self.pulled = {**self.pulled, error.source: told}
@@ -290,6 +299,7 @@ class Run:
         database, sources = self.workspace.database, self.sources
         with self._lease(project.key) as lease:
             try:
+                reason = self._reason(project.key)
                 blocked = recover(database, project.key, sources, lease, run_id=self.id, stop=self.stop)
                 assessment = self._assess(project, under=lease)
                 just_read = read_again(database, project.key, sources, stop=self.stop)
@@ -305,12 +315,24 @@ class Run:
                 self._leave_alone(applied.away)
                 if refused is None:
                     settle(database, assessment)
+                if reason is not None and refused is None and saved is None and not (blocked or applied.is_partial):
+                    self._followed(project.key, reason, lease)
             except (LeaseLost, Cancelled) as error:
                 why = str(error) or "the run was stopped"
                 return ProjectRun(assessment=self._assess(project), failed=why)
         applied = msgspec.structs.replace(applied, results=(*applied.results, *conflicts))
         failed = "; ".join(blocked.values()) or None
         return ProjectRun(assessment=assessment, plan=plan, refused=refused, applied=applied, failed=failed)
+
+    def _reason(self, project: str) -> int | None:
+        """The revision at which the project is due, if it is. Read and cleared under its lease, so that nobody else clears it."""
+        with self.workspace.database.read() as tx:
+            return next((one.revision for one in due.marked(tx) if one.project == project), None)
+
+    def _followed(self, project: str, revision: int, lease: Lease) -> None:
+        with self.workspace.database.write() as tx:
+            leases.verify(tx, lease)
+            due.clear(tx, project, revision)
 
     def _only_saved(self, plan: Plan, saved: SavedPlan) -> tuple[Plan, Sequence[Result]]:
         with self.workspace.database.read() as tx:

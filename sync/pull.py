@@ -25,7 +25,7 @@ from sync.store.leases import Lease, LeaseLost
 from sync.store.rows import PageRows, page_rows
 from sync.store.streams import StreamState
 
-__all__ = ["Gauge", "PullFinding", "PullLimits", "Pulled", "Scope", "Source", "SourcePull", "pull_all"]
+__all__ = ["Gauge", "PullFinding", "PullLimits", "Pulled", "Scope", "Source", "SourcePull", "lease_name", "pull_all"]
 
 log = structlog.get_logger(__name__)
 
@@ -37,13 +37,14 @@ for what the scope does not name, are passed over."""
 
 class PullLimits(msgspec.Struct, frozen=True, kw_only=True):
     """`full_every`: how often a stream is listed whole again to find what was deleted. `max_deletes`: the share of a scope that one
-    listing may take away without `force`."""
+    listing may take away without `force`. `only` are the streams to read; None for all."""
 
     full_every: timedelta = timedelta(hours=24)
     max_deletes: float = 0.2
     force: bool = False
     lease: timedelta = timedelta(seconds=120)
     wait: timedelta = timedelta(seconds=60)
+    only: frozenset[str] | None = None
 
 
 class PullFinding(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +74,11 @@ class Pulled(msgspec.Struct, frozen=True, kw_only=True):
         return any(event.state == "failed" for event in self.events) or any(not (one.safety or one.notice) for one in self.findings)
 
 
+def lease_name(source: Source, scope: Scope) -> str:
+    """The lease that serialises everything that reads one scope of a source into the store."""
+    return f"pull:{source.name}:{scope.hash}"
+
+
 class SourcePull:
     """One pull of one source, in one thread."""
 
@@ -90,6 +96,8 @@ class SourcePull:
         self.findings: list[PullFinding] = []
         self.unanswered = 0
         self.away: SourceError | None = None
+        only = limits.only
+        self.streams = [stream for stream in source.connection.streams if only is None or stream in only]
 
     def is_down(self, error: SourceError, *, answered: bool) -> bool:
         """Whether so many streams in a row got no answer that asking for the others would only take long."""
@@ -113,11 +121,11 @@ class SourcePull:
         return Pulled(source=self.source.name, events=self.events, findings=self.findings, away=self.away)
 
     def _pull_scope(self, reader: Connector, scope: Scope) -> None:
-        name = f"pull:{self.source.name}:{scope.hash}"
+        name = lease_name(self.source, scope)
         with leases.held(
             self.database, name, holder=self.run_id, ttl=self.limits.lease, wait=self.limits.wait, stop=self.stop
         ) as lease:
-            for stream in self.source.connection.streams:
+            for stream in self.streams:
                 if self.stop.is_set():
                     raise Cancelled
                 one = _StreamPull(self, reader, stream, scope, lease)
@@ -130,7 +138,7 @@ class SourcePull:
         """An error that concerns the whole source fails every stream that was not pulled."""
         done = {(event.stream, event.scope) for event in self.events}
         for scope in self.source.scopes:
-            for stream in self.source.connection.streams:
+            for stream in self.streams:
                 if (stream, scope.label) in done:
                     continue
                 with self.database.write() as tx:

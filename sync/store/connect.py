@@ -33,6 +33,11 @@ class Database:
     def __str__(self) -> str:
         return place(self._engine.url)
 
+    @property
+    def url(self) -> URL:
+        """Its address, password included, for what needs a connection of its own."""
+        return self._engine.url
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one moment and cannot write."""

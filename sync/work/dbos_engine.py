@@ -1,0 +1,196 @@
+"""DBOS Transact behind the seam: a queue in a database of its own, or in a schema of its own on PostgreSQL.
+
+DBOS keeps one instance a process; it is made when the engine opens and gone when it is closed. It starts no server, asks no service
+and sends no telemetry. Its tables can be dropped while no worker runs: what is due stands in the store.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar, cast, get_args
+
+import structlog
+from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID, WorkflowSerializationFormat, error
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
+
+from sync.store.connect import Database
+from sync.work.seam import Held, Job, Kind, Work
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+SCHEMA = "milepost_jobs"
+QUEUE = "milepost"
+
+VERSION = "1"
+"""Raised when jobs of an older Milepost could not be understood. Those are left: what they were for is found to be due again."""
+
+KEPT = timedelta(days=1)
+"""How long a finished job is remembered, so that no moment of a schedule is run twice."""
+
+POLL = {"sqlite": 0.1, "postgresql": 0.25}
+"""Seconds between two looks at the queue: the most that it adds to a wake-up. A server is looked at by many workers."""
+
+_BATCH = 500
+
+
+class DbosEngine:
+    """The engine while it is open: see `JobEngine`, and `opened`."""
+
+    def __init__(self, work: Work) -> None:
+        def milepost_job(kind: Kind, subject: str, moment: str | None) -> None:
+            work(Job(kind, subject, None if moment is None else datetime.fromisoformat(moment)))
+
+        self._work = work
+        # A job that was cut off is begun again however often that happens, and its arguments are JSON: nothing is unpickled.
+        decorate = DBOS.workflow(max_recovery_attempts=None, serialization_type=WorkflowSerializationFormat.PORTABLE)
+        self._workflow = decorate(milepost_job)
+
+    def submit(self, job: Job) -> bool:
+        return _tried("submit", lambda: self._submit(job), False)
+
+    def schedule(self, job: Job) -> bool:
+        return _tried("schedule", lambda: self._schedule(job), False)
+
+    def recover(self, executor: str) -> int:
+        return _tried("recover", lambda: _recover(executor), 0)
+
+    def status(self) -> Sequence[Held]:
+        return _tried("status", _under_way, [])
+
+    def run_once(self, job: Job) -> None:
+        self._work(job)
+
+    def forget(self) -> int:
+        """Drops what ended longer than `KEPT` ago, a batch at a time. Returns how many jobs."""
+        return _tried("forget", _forget, 0)
+
+    def _submit(self, job: Job) -> bool:
+        with SetEnqueueOptions(deduplication_id=f"{VERSION}:{job.key}"):
+            try:
+                self._enqueue(job)
+            except error.DBOSQueueDeduplicatedError:
+                return False
+        return True
+
+    def _schedule(self, job: Job) -> bool:
+        with SetWorkflowID(f"{VERSION}:{job}"):
+            self._enqueue(job)
+        return True
+
+    def _enqueue(self, job: Job) -> None:
+        moment = None if job.moment is None else job.moment.isoformat()
+        DBOS.enqueue_workflow(QUEUE, self._workflow, job.kind, job.subject, moment)
+
+
+@contextmanager
+def opened(database: Database, executor: str, work: Work, *, concurrency: int) -> Iterator[DbosEngine]:
+    """The engine of this worker, beside the store: it runs at most so many jobs at a time.
+
+    What this worker had begun when it died is begun again. The block must see to it that no job runs any more when it ends.
+    """
+    _log_as_we_do()
+    tables = _engine_beside(database, concurrency)
+    try:
+        engine = DbosEngine(work)
+        DBOS(config=_configuration(tables, executor, concurrency))
+        try:
+            DBOS.listen_queues([QUEUE])
+            DBOS.launch()
+            DBOS.register_queue(
+                QUEUE, worker_concurrency=concurrency, polling_interval_sec=POLL[database.dialect], on_conflict="always_update"
+            )
+            yield engine
+        finally:
+            DBOS.destroy(destroy_registry=True)
+    finally:
+        tables.dispose()
+
+
+def _configuration(tables: Engine, executor: str, concurrency: int) -> DBOSConfig:
+    return DBOSConfig(
+        name="milepost",
+        system_database_engine=tables,
+        dbos_system_schema=SCHEMA,
+        executor_id=executor,
+        application_version=VERSION,
+        log_level="WARNING",
+        enable_otlp=False,
+        use_listen_notify=False,  # we neither send nor await events
+        notification_listener_polling_interval_sec=1.0,
+        scheduler_polling_interval_sec=3600.0,  # schedules are ours
+        max_executor_threads=concurrency + 8,
+    )
+
+
+def _engine_beside(database: Database, concurrency: int) -> Engine:
+    url = database.url
+    if database.dialect == "postgresql":
+        return create_engine(
+            url,
+            hide_parameters=True,
+            pool_size=concurrency + 2,
+            max_overflow=4,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": 10, "application_name": "milepost jobs"},
+        )
+    engine = create_engine(
+        url.set(database=f"{url.database}.jobs.db"), hide_parameters=True, pool_size=concurrency + 2, connect_args={"timeout": 30}
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = "IMMEDIATE"
+        for setting in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 30000", "foreign_keys = ON"):
+            connection.execute(f"PRAGMA {setting}")
+
+    return engine
+
+
+def _job(given: Any) -> Job:
+    kind, subject, moment = given["args"]
+    if kind not in get_args(Kind):
+        raise error.DBOSException(f"there is no job called {kind!r}")
+    return Job(cast("Kind", kind), subject, None if moment is None else datetime.fromisoformat(moment))
+
+
+def _under_way() -> Sequence[Held]:
+    there = DBOS.list_workflows(status=["ENQUEUED", "PENDING"], queue_name=QUEUE, app_version=VERSION, load_output=False)
+    return [Held(job=_job(one.input), executor=one.executor_id if one.status == "PENDING" else None) for one in there]
+
+
+def _recover(executor: str) -> int:
+    left = DBOS.list_workflows(status="PENDING", executor_id=executor, load_input=False, load_output=False)
+    if left:
+        DBOS.resume_workflows([one.workflow_id for one in left], queue_name=QUEUE)
+    return len(left)
+
+
+def _forget() -> int:
+    before = (datetime.now(UTC) - KEPT).isoformat()
+    over = ["SUCCESS", "ERROR", "CANCELLED"]
+    old = DBOS.list_workflows(status=over, completed_before=before, limit=_BATCH, load_input=False, load_output=False)
+    if old:
+        DBOS.delete_workflows([one.workflow_id for one in old])
+    return len(old)
+
+
+def _tried(doing: str, ask: Callable[[], T], otherwise: T) -> T:
+    """What the engine's database cannot do now is asked for again by the next sweep."""
+    try:
+        return ask()
+    except (error.DBOSException, SQLAlchemyError) as failure:
+        log.warning("jobs.engine_failed", doing=doing, error=type(failure).__name__)
+        return otherwise
+
+
+def _log_as_we_do() -> None:
+    """DBOS writes to standard error by itself unless its logger has a handler already."""
+    logger = logging.getLogger("dbos")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
+    logger.propagate = True

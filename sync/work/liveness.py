@@ -1,0 +1,180 @@
+"""That a worker lives, and that it ends at once when that can no longer be proven.
+
+Others take over what a worker has begun as soon as its proof is gone, so it must not send anything from then on. It looks at its
+proof every `BEAT`, learns within `presence.UNANSWERED` seconds that the connection is lost, tells its jobs to stop, and ends the
+process if they have not `GRACE` seconds later: at the latest 14 seconds after the loss. Its peers wait for `DEAD_AFTER`.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+import msgspec
+import structlog
+
+from sync.outcome import ExitCode
+from sync.store import executors, presence
+from sync.store.connect import Connection, Database
+from sync.store.errors import StoreError
+from sync.store.executors import Executor
+from sync.store.presence import Presence
+
+log = structlog.get_logger(__name__)
+
+BEAT = timedelta(seconds=2)
+DEAD_AFTER = timedelta(seconds=20)
+GRACE = timedelta(seconds=4)
+
+_PATIENCE = 3.0
+"""A peer that looks whether this one is dead holds its name for a moment."""
+
+_MOST = 64
+
+
+class NameTaken(Exception):
+    """A worker of this name is at work."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"a worker called {name} is at work on this store already")
+
+
+class Life(msgspec.Struct, frozen=True, kw_only=True):
+    """This process as a worker: its name, which is the same each time it starts, and this time's own mark. `lost` is set when its
+    proof of life is gone; `resumed` are the leases that an earlier life of it had left."""
+
+    name: str
+    incarnation: str
+    lost: threading.Event
+    resumed: tuple[str, ...]
+
+
+@contextmanager
+def living(database: Database, name: str | None, stop: threading.Event) -> Iterator[Life]:
+    """This process is the worker `name`, or the first free one of this host, for as long as the block lasts.
+
+    What an earlier life of it left is given back at once. `stop` is set when the proof of life is lost. Raises `NameTaken` and
+    `StoreError`.
+    """
+    called, proof = _claimed(database, name)
+    try:
+        incarnation, ended = secrets.token_hex(8), threading.Event()
+        with database.write() as tx:
+            now = database.now(tx)
+            left = _take_back(tx, called, now)
+            executors.begin(tx, called, incarnation, socket.gethostname(), now)
+        life = Life(name=called, incarnation=incarnation, lost=threading.Event(), resumed=tuple(left))
+        log.info("worker.started", executor=called, incarnation=incarnation, took_back=len(left))
+        # Two threads: a database that does not answer to the heartbeat must not keep anybody from noticing that the proof is gone.
+        proving = threading.Thread(target=_keep_proving, args=(life, proof, stop, ended), name="worker-proof", daemon=True)
+        beating = threading.Thread(target=_keep_beating, args=(database, life, stop, ended), name="worker-heartbeat", daemon=True)
+        proving.start()
+        beating.start()
+        try:
+            yield life
+        finally:
+            ended.set()
+            for thread in (proving, beating):
+                thread.join(BEAT.total_seconds())
+            if not life.lost.is_set():
+                _leave(database, life)
+    finally:
+        proof.close()
+
+
+def bury(database: Database, dead: Executor, resume: Callable[[str], None]) -> bool:
+    """Gives back what a silent worker left, if it is proven dead: its name is held meanwhile, so that it cannot come to life.
+
+    `resume` is called with its name in between. False when it lives, however silent it is.
+    """
+    proof = presence.claim(database, dead.name)
+    if proof is None:
+        return False
+    try:
+        with database.write() as tx:
+            now = database.now(tx)
+            if not executors.end(tx, dead.name, dead.incarnation, now):
+                return False
+            left = _take_back(tx, dead.name, now)
+        resume(dead.name)
+    finally:
+        proof.close()
+    log.warning("worker.found_dead", executor=dead.name, host=dead.host, leases=list(left))
+    return True
+
+
+def silent(database: Database) -> list[Executor]:
+    """The workers that have not been seen for so long that they may be dead."""
+    with database.read() as tx:
+        return list(executors.silent(tx, database.now(tx), DEAD_AFTER))
+
+
+def _claimed(database: Database, name: str | None) -> tuple[str, Presence]:
+    if name is not None:
+        give_up = time.monotonic() + _PATIENCE
+        while (proof := presence.claim(database, name)) is None:
+            if time.monotonic() >= give_up:
+                raise NameTaken(name)
+            time.sleep(0.1)
+        return name, proof
+    host = _plain(socket.gethostname())
+    for number in range(1, _MOST + 1):
+        if (proof := presence.claim(database, f"{host}-{number}")) is not None:
+            return f"{host}-{number}", proof
+    raise NameTaken(f"{host}-{_MOST}")
+
+
+def _plain(host: str) -> str:
+    return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "-" for letter in host)[:60] or "host"
+
+
+def _keep_proving(life: Life, proof: Presence, stop: threading.Event, ended: threading.Event) -> None:
+    while not ended.wait(BEAT.total_seconds()):
+        try:
+            proof.require()
+        except StoreError as error:
+            _give_up(life, stop, ended, str(error))
+            return
+
+
+def _keep_beating(database: Database, life: Life, stop: threading.Event, ended: threading.Event) -> None:
+    while not ended.wait(BEAT.total_seconds()):
+        try:
+            with database.write() as tx:
+                known = executors.beat(tx, life.name, life.incarnation, database.now(tx))
+        except StoreError as error:
+            log.warning("worker.heartbeat_failed", executor=life.name, error=str(error))  # as long as the proof holds, it lives
+            continue
+        if not known:
+            _give_up(life, stop, ended, f"another worker goes by the name {life.name}")
+            return
+
+
+def _give_up(life: Life, stop: threading.Event, ended: threading.Event, why: str) -> None:
+    log.error("worker.lost_its_proof_of_life", executor=life.name, error=why)
+    life.lost.set()
+    stop.set()
+    if not ended.wait(GRACE.total_seconds()):
+        os._exit(int(ExitCode.ERROR))  # what a job waits for does not answer, and it must send nothing after that
+
+
+def _leave(database: Database, life: Life) -> None:
+    try:
+        with database.write() as tx:
+            now = database.now(tx)
+            _take_back(tx, life.name, now)
+            executors.end(tx, life.name, life.incarnation, now)
+        log.info("worker.ended", executor=life.name)
+    except StoreError as error:
+        log.warning("worker.not_signed_off", executor=life.name, error=str(error))  # its peers find out
+
+
+def _take_back(tx: Connection, name: str, now: datetime) -> Sequence[str]:
+    return executors.let_go(tx, name, now, outcome=ExitCode.PARTIAL.name.lower(), exit_code=int(ExitCode.PARTIAL))
