@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +59,11 @@ PROVIDES: Mapping[tuple[str, str], frozenset[str]] = {
 }
 
 
-def shipped() -> list[StatusRule]:
-    """The statuses that Milepost ships."""
+@cache
+def shipped() -> Sequence[StatusRule]:
+    """The statuses that Milepost ships, read once: they are frozen."""
     text = (Path(mappings.__file__).parent / "statuses.yaml").read_text(encoding="utf-8")
-    return [StatusRule.model_validate(one) for one in YAML(typ="safe").load(text)]
+    return tuple(StatusRule.model_validate(one) for one in YAML(typ="safe").load(text))
 
 
 def rule(**facts: Any) -> StatusRule:
