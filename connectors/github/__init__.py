@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from connectors.base import Connection, Connector, Publisher, SourceContext
+from connectors.base import Connection, Connector, Publisher, Receiver, ReceiverContext, SourceContext
 from connectors.github.options import GithubOptions, GithubPublish, GithubScope, GithubSecrets
+from mappings.github_deliveries import DEFAULT_BRANCH, REPOSITORY
 
 
 def _reader(context: SourceContext) -> Connector:
@@ -18,22 +19,32 @@ def _publisher(context: SourceContext) -> Publisher:
     return GithubPublisher(context)
 
 
+def _receiver(context: ReceiverContext) -> Receiver:
+    from connectors.github.receiver import GithubReceiver
+
+    return GithubReceiver(context)
+
+
+_STREAMS = {
+    "labels": frozenset({"label"}),
+    "milestones": frozenset({"milestone"}),
+    "issues": frozenset({"work_item"}),
+    "change_requests": frozenset({"change_request"}),
+    "commits": frozenset({"commit"}),
+}
+
 CONNECTION = Connection(
     name="github",
     title="GitHub",
     options=GithubOptions,
     scope=GithubScope,
     secrets=GithubSecrets,
-    streams={
-        "labels": frozenset({"label"}),
-        "milestones": frozenset({"milestone"}),
-        "issues": frozenset({"work_item"}),
-        "change_requests": frozenset({"change_request"}),
-        "commits": frozenset({"commit"}),
-    },
+    streams=_STREAMS,
     sweeps=frozenset({"labels", "milestones"}),
     reader=_reader,
     publish=GithubPublish,
     publisher=_publisher,
     targets=frozenset({"work_item", "change_request"}),
+    receiver=_receiver,
+    relisted={REPOSITORY: frozenset(_STREAMS), DEFAULT_BRANCH: frozenset({"commits"})},
 )

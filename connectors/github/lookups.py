@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -19,6 +20,13 @@ from mappings.model import ChangeRequest, Entity, Missing, Ref
 _ID = re.compile(r"([1-9][0-9]{0,18})/([1-9][0-9]{0,18}|[0-9a-f]{40})")
 _GONE = (404, 410, 422)
 _LISTINGS = {"work_item": "issues", "change_request": "pulls", "commit": "commits", "milestone": "milestones"}
+
+
+class _Compared(msgspec.Struct):
+    status: str
+
+
+_COMPARED = msgspec.json.Decoder(_Compared)
 _PULLS = msgspec.json.Decoder(list[words.PullRecord])
 _BRANCHES = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -93,11 +101,12 @@ class Lookups:
             return None
         changes = self._change_requests(repository, sha)
         own = any(not change.is_strangers for change in changes if change.ref.id.startswith(f"{repository}/"))
+        on_default_branch = self._is_on_default_branch(known, sha)
         return self._translation.commit(
             record,
             known,
-            on_default_branch=False,
-            on_branch=own or self._is_head(repository, sha),
+            on_default_branch=on_default_branch,
+            on_branch=on_default_branch or own or self._is_head(repository, sha),
             change_requests=tuple(sorted({change.ref for change in _bringing(changes)})),
         )
 
@@ -106,6 +115,17 @@ class Lookups:
         response = self._of_commit(repository, sha, "pulls", {"per_page": 100})
         pulls = decode(self._source, response, _PULLS) if response.status_code == 200 else ()
         return [self._translation.change_request(pull)[0] for pull in pulls]
+
+    def _is_on_default_branch(self, repository: Repository, sha: str) -> bool:
+        """The page after the first has none of the changed files, which may be thousands."""
+        if not repository.default_branch:
+            return False
+        response = self._client.get(
+            f"/repositories/{repository.id}/compare/{sha}...{quote(repository.default_branch, safe='')}",
+            params={"per_page": 1, "page": 2},
+            accept=(200, 404, 409, 422),
+        )
+        return response.status_code == 200 and decode(self._source, response, _COMPARED).status in ("ahead", "identical")
 
     def _is_head(self, repository: str, sha: str) -> bool:
         """Whether a branch of the repository ends in a commit. GitHub reads a fork's commits by the parent's address as well, and

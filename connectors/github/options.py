@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from connectors.base import Options, PublishOptions
+from connectors.base import Options, PublishOptions, WebhookSecrets
 from mappings.change import Badge, Owned
 
 API_VERSION = "2022-11-28"
@@ -76,14 +76,13 @@ class NotCredentials(ValueError):
 _APP = ("app_id", "installation_id", "private_key")
 
 
-class GithubSecrets(Options):
-    """A token, or a GitHub App's id, installation and private key (PEM)."""
+class GithubSecrets(WebhookSecrets):
+    """A token, or a GitHub App's id, installation and private key (PEM); beside it, what webhooks are signed with."""
 
     token: SecretStr | None = None
     app_id: str | None = None
     installation_id: int | None = None
     private_key: SecretStr | None = None
-    webhook_secret: SecretStr | None = None
 
     @model_validator(mode="after")
     def _one_way_to_sign_in(self) -> Self:
@@ -126,11 +125,14 @@ class GithubScope(Options):
     def excludes(self, full_name: str) -> bool:
         return any(matches(full_name, pattern) for pattern in self.exclude)
 
+    def means(self, full_name: str) -> bool:
+        """Whether a repository of this name is listed and not left out."""
+        return any(matches(full_name, pattern) for pattern in self.repositories) and not self.excludes(full_name)
+
     def may_hold(self, key: str) -> bool:
         """False for an issue, such as `example/churn#12`, of a repository that is not listed; names have no case."""
         repository, mark, _ = key.partition("#")
-        listed = any(matches(repository, pattern) for pattern in self.repositories)
-        return bool(mark) and listed and not self.excludes(repository)
+        return bool(mark) and self.means(repository)
 
 
 class GithubPublish(PublishOptions):

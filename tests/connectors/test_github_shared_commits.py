@@ -1,4 +1,5 @@
-"""A commit that several pull requests have is read as belonging to the one by which it came onto the default branch."""
+"""A commit that several pull requests have is read as belonging to the one by which it came onto the default branch; and whether
+that branch has it."""
 
 from __future__ import annotations
 
@@ -21,13 +22,17 @@ def hub() -> Iterator[GitHub]:
 
 def owners(hub: GitHub, sha: str) -> list[int]:
     """The numbers of the pull requests that a commit is read with."""
+    return [int(ref.id.rpartition("/")[2]) for ref in read(hub, sha).change_requests]
+
+
+def read(hub: GitHub, sha: str) -> Commit:
     reader = open_reader(hub)
     try:
         (found,) = reader.read([Ref("github", "commit", f"{hub.site.find(REPO).id}/{sha}")])
     finally:
         reader.close()
     assert isinstance(found, Commit)
-    return [int(ref.id.rpartition("/")[2]) for ref in found.change_requests]
+    return found
 
 
 def stacked(hub: GitHub) -> tuple[str, int, int]:
@@ -73,3 +78,17 @@ def test_a_branch_that_kept_a_dropped_merge_only_contains_what_that_brought(hub:
     hub.force_push(REPO, "main", [begun])
     hub.commit(REPO, "Train more", branch="train")
     assert owners(hub, sha) == [first]
+
+
+def test_a_commit_that_is_read_directly_tells_whether_the_default_branch_has_it(hub: GitHub) -> None:
+    """What a late delivery names again may have come onto the default branch meanwhile."""
+    sha = hub.commit(REPO, "Load", branch="load")
+    assert (read(hub, sha).on_default_branch, read(hub, sha).on_branch) == (False, True)
+    hub.merge_branch(REPO, "load")
+    last = hub.commit(REPO, "More")
+    assert [read(hub, one).on_default_branch for one in (sha, last)] == [True, True]
+    hub.force_push(REPO, "main", [last])
+    hub.force_push(REPO, "load", [last])
+    begun = hub.site.find(REPO).code.commits[sha].parents[0]
+    hub.force_push(REPO, "main", [begun])
+    assert [read(hub, one).on_default_branch for one in (begun, sha, last)] == [True, False, False]

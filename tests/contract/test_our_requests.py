@@ -16,7 +16,7 @@ from connectors.github import CONNECTION as GITHUB_CONNECTION
 from connectors.github.options import GithubPublish
 from connectors.jira import CONNECTION as JIRA_CONNECTION
 from connectors.jira.options import JiraPublish
-from mappings.change import Badge, Change, Slot, Value
+from mappings.change import Badge, Change, Reading, Slot, Value
 from mappings.model import Ref
 from sandbox.contract import EXEMPTIONS, GITHUB, JIRA, Contract, Exemption, check_log, contracts_folder
 from sandbox.github import DEFAULT_TOKEN, GitHub
@@ -86,7 +86,7 @@ class Session:
 
     def read(self, *refs: Ref) -> int:
         """How many were answered for."""
-        return len(self._reader.read(refs))
+        return sum(not isinstance(answer, Reading) for answer in self._reader.read(refs))
 
     def outside(self, scope: Options, *refs: Ref) -> int:
         """How many of them the scope does not hold."""
