@@ -11,16 +11,19 @@ import hmac
 import ssl
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from sandbox.jira.catalogue import PERMISSIONS
 from sandbox.jira.documents import AVATARS, Documents
 from sandbox.jira.doings import Doings
+from sandbox.jira.happenings import DataCenterHappenings, Happenings
+from sandbox.jira.hooked import Hooked
 from sandbox.jira.issue_api import IssueApi
 from sandbox.jira.model import Field, IssueType, Project, User
 from sandbox.jira.offset_search import OffsetSearch
 from sandbox.jira.project_api import ProjectApi
 from sandbox.jira.rich_text import checked_markup
+from sandbox.jira.webhooks import Webhook
 from sandbox.messages import Reply, Request
 from sandbox.server import Route, StandIn
 
@@ -63,7 +66,7 @@ class DataCenterDocuments(Documents):
         return {name: value for name, value in super().project(project).items() if name != "simplified"}
 
 
-class JiraDataCenter(Doings, StandIn):
+class JiraDataCenter(Hooked, StandIn):
     """Settings beside those of `State`: `access_token` is the account's personal access token, `largest_page` what `maxResults` is
     silently cut to, `result_window` how far a search reaches, `guests_may_read` whether wrong credentials are those of a guest.
 
@@ -71,11 +74,12 @@ class JiraDataCenter(Doings, StandIn):
     """
 
     api = ROOT
+    happenings: ClassVar[type[Happenings]] = DataCenterHappenings
 
     def __init__(self, *, context_path: str = "", port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         StandIn.__init__(self, port=port, tls=tls)
         self.context_path = context_path
-        Doings.__init__(self, now=self._now, url=self._site, lock=self.lock)
+        Hooked.__init__(self, now=self._now, url=self._site, lock=self.lock)
         self.user, self.token = "milepost.bot", "example-password"
         self.access_token = "example-access-token"  # noqa: S105 - the stand-in's own, known to every test
         self.largest_page = 1000
@@ -91,6 +95,14 @@ class JiraDataCenter(Doings, StandIn):
     def address(self) -> str:
         """The site's, with its context path."""
         return self._site()
+
+    def hook(self, url: str, secret: str | None = None, credentials: tuple[str, str] | None = None) -> Webhook:
+        """Signs if it has a secret, signs in if it has credentials (user, password). It names no delivery and sends each once."""
+        return self.attach(Webhook(url, secret=secret, credentials=credentials, names_deliveries=False, retries=0))
+
+    def stop(self) -> None:
+        self.unhook()
+        super().stop()
 
     def solve_captcha(self) -> None:
         with self.lock:

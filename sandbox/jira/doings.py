@@ -131,12 +131,12 @@ class Doings(Setup):
         with self.lock:
             found = self._issue(issue)
             self.withheld[found.key] = found
-            self.forget(found)
+            self.conceal(found)
 
     def reveal(self, issue: str) -> None:
         """Takes the security level off again, which is no update."""
         with self.lock:
-            self.commit(self.withheld.pop(issue))
+            self.show(self.withheld.pop(issue))
 
     def move(self, issue: str, project: str) -> str:
         """Moves to another project under a new key; the old key goes on naming the issue. Returns the new key."""

@@ -30,13 +30,15 @@ class Setup(State):
         with self.lock:
             project = Project(id=self.next_id(), key=key.upper(), name=name, lead=self.account.account_id)
             self.projects[project.id] = project
+            self.tell(None, project)
             return project.key
 
     def change_project(self, key: str, **changes: Any) -> None:
         """Sets `name`, `key`, `archived` or `hidden` (the account loses sight of it)."""
         with self.lock:
-            project = self._project(key)
-            self.projects[project.id] = msgspec.structs.replace(project, **changes)
+            before = self._project(key)
+            self.projects[before.id] = project = msgspec.structs.replace(before, **changes)
+            self.tell(before, project)
 
     def deny(self, permission: str, project: str | None = None) -> None:
         """Takes a permission from the account, everywhere or in one project."""
@@ -86,11 +88,14 @@ class Setup(State):
                 start=start,
             )
             self.versions[version.id] = version
+            self.tell(None, version)
             return version.id
 
     def change_version(self, ident: str, **changes: Any) -> None:
         with self.lock:
-            self.versions[ident] = msgspec.structs.replace(self.versions[ident], **changes)
+            before = self.versions[ident]
+            self.versions[ident] = version = msgspec.structs.replace(before, **changes)
+            self.tell(before, version)
 
     def add_field(self, name: str, type: str, *, options: Sequence[str] = (), on_screen: bool | Collection[str] = True) -> str:
         """`type` is the last part of Jira's custom field type, as in `catalogue.CUSTOM_KINDS`; `on_screen` may name the projects on

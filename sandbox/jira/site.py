@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sandbox.jira.bulk_api import BulkApi, run_due
-from sandbox.jira.doings import Doings
+from sandbox.jira.hooked import Hooked
 from sandbox.jira.issue_api import IssueApi
 from sandbox.jira.project_api import ProjectApi
 from sandbox.jira.search_api import SearchApi
+from sandbox.jira.webhooks import Webhook
 from sandbox.messages import Reply, Request
 from sandbox.server import Route, StandIn
 
@@ -20,12 +21,20 @@ ANONYMOUS = frozenset({"/rest/api/2/serverInfo", "/rest/api/3/serverInfo", "/_ed
 BURST = 350
 
 
-class JiraCloud(Doings, StandIn):
+class JiraCloud(Hooked, StandIn):
     """A stateful Jira Cloud. `Doings` are what people do on it, `State` holds its settings, `StandIn` its log, faults and clock."""
 
     def __init__(self, *, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         StandIn.__init__(self, port=port, tls=tls)
-        Doings.__init__(self, now=self._now, url=self._site, lock=self.lock)
+        Hooked.__init__(self, now=self._now, url=self._site, lock=self.lock)
+
+    def hook(self, url: str, secret: str | None = None) -> Webhook:
+        """An admin webhook without a JQL filter, for everything that happens from now on."""
+        return self.attach(Webhook(url, secret=secret))
+
+    def stop(self) -> None:
+        self.unhook()
+        super().stop()
 
     def routes(self) -> Sequence[Route]:
         areas = (SearchApi(self), IssueApi(self), ProjectApi(self), BulkApi(self))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -17,6 +17,7 @@ from sandbox.jira import catalogue, rich_text
 from sandbox.jira.model import Component, Field, Issue, IssueType, LinkType, Option, Priority, Project, Status, Task, User, Version
 from sandbox.jira.search_index import SearchIndex
 
+Changed: TypeAlias = Issue | Version | Project
 Named = TypeVar("Named", Status, IssueType, Priority, Component, Version, LinkType, User, Project, Field)
 
 
@@ -58,6 +59,8 @@ class State:
         self.keys: dict[str, int] = {}
         """Every key that ever named an issue: a moved issue is still found by its old one."""
         self.tasks: dict[str, Task] = {}
+        self.observers: list[Callable[[Changed | None, Changed | None], None]] = []
+        """Told what something was and what it is now, None where it was or is not there."""
         self.searchable = SearchIndex()
         self._unindexed: deque[tuple[float, int, Issue | None]] = deque()
         self._numbers: dict[int, Iterator[int]] = {}
@@ -130,15 +133,30 @@ class State:
 
     def commit(self, issue: Issue) -> Issue:
         """Makes this version the issue's current one, and lets search see it now or `lag` seconds later."""
-        self.issues[issue.id] = issue
-        self.keys[issue.key.upper()] = issue.id
-        self._announce(issue.id, issue)
+        before = self.issues.get(issue.id)
+        self.show(issue)
+        self.tell(before, issue)
         return issue
 
     def forget(self, issue: Issue) -> None:
         """The issue is deleted."""
+        self.conceal(issue)
+        self.tell(issue, None)
+
+    def show(self, issue: Issue) -> None:
+        """As `commit`, and nobody is told."""
+        self.issues[issue.id] = issue
+        self.keys[issue.key.upper()] = issue.id
+        self._announce(issue.id, issue)
+
+    def conceal(self, issue: Issue) -> None:
+        """As `forget`, and nobody is told."""
         del self.issues[issue.id]
         self._announce(issue.id, None)
+
+    def tell(self, before: Changed | None, after: Changed | None) -> None:
+        for observer in self.observers:
+            observer(before, after)
 
     def touched(self, issue: Issue, **changes: object) -> Issue:
         """A new version with these attributes and a new `updated`."""
