@@ -143,7 +143,7 @@ def test_a_scope_is_concerned_by_the_models_that_it_names(scope: MlflowScope, co
         b'{"entity": "model_version_tag", "action": "set", "data": {"name": "churn", "version": "latest"}}',
         b'{"entity": "model_version_tag", "action": "set", "data": {"name": "churn"}}',
         b"\xff" + BODY,
-        b"[" * 100_000,
+        pytest.param(b"[" * 100_000, id="deeply nested"),
     ],
 )
 def test_what_is_proven_and_makes_no_sense_is_told(body: bytes) -> None:
