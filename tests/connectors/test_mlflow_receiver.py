@@ -26,9 +26,9 @@ NOW = 1_790_000_000
 IDENT = "0a2b6f0e-6d5f-4a86-9a43-1f0d5a4f9a11"
 
 EXAMPLES: list[dict[str, Any]] = [
-    {"entity": entity.value, "action": action.value, "timestamp": "2026-09-21T14:13:20+00:00", "data": example}
+    {"entity": entity.value, "action": action.value, "timestamp": "2026-09-21T14:13:20+00:00", "data": data}
     for entity, action in EVENT_TO_PAYLOAD_CLASS
-    if (example := get_example_payload_for_event(WebhookEvent(entity, action)))
+    for data in [get_example_payload_for_event(WebhookEvent(entity, action))]
 ]
 """One of each event that MLflow has, with the data that it documents itself."""
 
