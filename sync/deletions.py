@@ -136,10 +136,11 @@ def _orphans(tx: Connection, answers: _Answers, along: AbstractSet[str]) -> Abst
     if not unlisted:
         return unlisted
     staying = [*answers.staying, *answers.hidden, *entities.get(tx, set(answers.unsure) - unlisted)]
-    return unlisted.difference(*map(_named_by, staying))
+    return unlisted.difference(*map(named_by, staying))
 
 
-def _named_by(entity: Entity) -> Iterator[Ref]:
+def named_by(entity: Entity) -> Iterator[Ref]:
+    """What comes along with an entity because it names it."""
     match entity:
         case Run():
             yield from (use.dataset for use in entity.datasets)

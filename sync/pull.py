@@ -162,6 +162,7 @@ class _StreamPull:
         self.scope = scope
         self.lease = lease
         self.key = pull.source.key(stream, scope)
+        self.began: datetime | None = None
         self.event = StreamEvent(source=pull.source.name, stream=stream, scope=scope.label, state="waiting")
         self._requests_before = pull.gauge.requests
         self._started = time.monotonic()
@@ -192,7 +193,7 @@ class _StreamPull:
         """The stream's state, and whether this pull lists it whole; an interrupted full listing goes on where it was."""
         with self.database.write() as tx:
             leases.verify(tx, self.lease)
-            now = self.database.now(tx)
+            self.began = now = self.database.now(tx)
             state = streams.open_stream(tx, self.key)
             if _is_interrupted(state, now) and state.cursor is not None:
                 return state, True
@@ -221,7 +222,8 @@ class _StreamPull:
     def _store(self, group: Sequence[PageRows]) -> None:
         with self.database.write() as tx:
             leases.verify(tx, self.lease)
-            saved = entities.save_pages(tx, self.key, group, now=self.database.now(tx), run_id=self.pull.run_id)
+            now = self.database.now(tx)
+            saved = entities.save_pages(tx, self.key, group, now=now, run_id=self.pull.run_id, began=self.began)
         self._tell(
             records=self.event.records + sum(page.entities for page in group),
             pages=self.event.pages + len(group),

@@ -19,5 +19,17 @@ def remembered(tx: Connection, entities: Sequence[Entity]) -> Sequence[Entity]:
     return [_on_branch(one) if one.ref in known else one for one in entities]
 
 
+def as_listed(tx: Connection, entities: Sequence[Entity]) -> Sequence[Entity]:
+    """`entities`, read one by one, where each commit that the default branch is known to have goes on saying so: no answer about a
+    single commit tells, only the branch's history does."""
+    unsure = [one.ref for one in entities if isinstance(one, Commit) and not one.on_default_branch]
+    listed = {one.ref for one in get(tx, unsure) if isinstance(one, Commit) and one.on_default_branch}
+    return [_on_default_branch(one) if one.ref in listed else one for one in entities]
+
+
+def _on_default_branch(one: Entity) -> Entity:
+    return msgspec.structs.replace(one, on_default_branch=True) if isinstance(one, Commit) else one
+
+
 def _on_branch(one: Entity) -> Entity:
     return msgspec.structs.replace(one, on_branch=True) if isinstance(one, Commit) else one

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -143,6 +143,12 @@ def verify(tx: Connection, lease: Lease, *, lasting: timedelta = timedelta(0)) -
     row = tx.execute(_HELD, {"name": lease.name}).first()
     if row is None or row.token != lease.token or row.holder != lease.holder or row.expires_at <= clock.now(tx) + lasting:
         raise LeaseLost(lease.name)
+
+
+def hold_off(tx: Connection, names: Iterable[str]) -> None:
+    """Whoever has one of these leases commits nothing under it before this transaction ends: of what they store in between, it sees
+    all or nothing."""
+    tx.execute(select(leases.c.name).where(leases.c.name.in_(sorted(set(names)))).order_by(leases.c.name).with_for_update()).all()
 
 
 @contextmanager

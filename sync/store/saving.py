@@ -1,4 +1,8 @@
-"""Storing what was read: a page with its cursor, or single objects read directly. Only what differs is written."""
+"""Storing what was read: a page with its cursor, or single objects read directly. Only what differs is written.
+
+A pull and whoever takes in deliveries may store into one stream at the same time. Both read first and store later, so neither may
+put what it read earlier in the place of what the other read later: see `save_pages` and `save_members`.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ from mappings.model import Entity, Ref, Rejected
 from sync.store import branches, erased, former_keys, lookups, quarantine
 from sync.store.bulk import CHUNK, bulk, chunks, read
 from sync.store.columns import to_micros
-from sync.store.folding import Stored, Verdict, compare, latest
+from sync.store.folding import Stored, Verdict, compare, compare_direct, latest
 from sync.store.rows import EntityRow, PageRows, as_rejected, by_target, entity_rows, page_rows
 from sync.store.schema import stream
 from sync.store.streams import StreamKey, open_stream
@@ -49,15 +53,21 @@ def save_batch(tx: Connection, key: StreamKey, batch: Batch, *, now: datetime, r
     return save_pages(tx, key, [page_rows(batch, source=key.source)], now=now, run_id=run_id)
 
 
-def save_pages(tx: Connection, key: StreamKey, pages: Sequence[PageRows], *, now: datetime, run_id: str) -> Saved:
+def save_pages(
+    tx: Connection, key: StreamKey, pages: Sequence[PageRows], *, now: datetime, run_id: str, began: datetime | None = None
+) -> Saved:
     """Stores pages that follow each other: entities, our mirrored slots, membership, rejections and the last cursor.
 
     Within one run, any order, repetition and grouping of pages gives the same entities (see `folding`). An entity that was deleted
     or missing and is seen again is restored. A page without a cursor leaves the one before it as it is. To act on `complete` is up
     to the caller (`streams.finish`), in this transaction or a later one.
+
+    With `began`, when the run began to read this listing, what others stored since then is taken to be as late as the pages: only
+    what is newer by its own time takes its place, and what they found to be gone stays so.
     """
     state = open_stream(tx, key)
-    place = _Place(stream=state.id, source=key.source, name=key.stream, sweep=state.sweep, run_id=run_id)
+    since = None if began is None else to_micros(began)
+    place = _Place(stream=state.id, source=key.source, name=key.stream, sweep=state.sweep, run_id=run_id, began=since)
     saved = Saved()
     rows: list[EntityRow] = []
     changes: dict[str, Any] = {"records": state.records}
@@ -95,14 +105,55 @@ def save_direct(tx: Connection, entities: Sequence[Entity], slots: Sequence[Read
     return saved
 
 
+def save_members(
+    tx: Connection, key: StreamKey, entities: Sequence[Entity], slots: Sequence[Reading], *, now: datetime, run_id: str
+) -> Saved:
+    """Stores objects that were read one by one and belong to a stream that was listed before: they are or become members, seen in
+    the present sweep. Its cursor, and what it proves, stay as they are.
+
+    `slots` lists all that our slots on these objects hold. The caller makes sure that nobody has stored another state of them since
+    they were asked for (see `snapshots`); one that is older by its own time than what is stored is left.
+    """
+    state = open_stream(tx, key)
+    place = _Place(stream=state.id, source=key.source, name=key.stream, sweep=state.sweep, run_id=run_id, direct=True)
+    saved = Saved()
+    for chunk in chunks(branches.as_listed(tx, branches.remembered(tx, entities))):
+        rows, refused = entity_rows(chunk, by_target(slots), source=key.source)
+        saved += _save(tx, rows, place, now) + Saved(rejected=len(refused))
+        quarantine.keep(tx, key.source, DIRECT, [as_rejected(one) for one in refused], now)
+    return saved
+
+
 class _Place(NamedTuple):
-    """Where pages belong: they make their entities members of `stream`, seen in this sweep by this run."""
+    """Where rows belong: they make their entities members of `stream`, seen in this sweep by this run. `direct`: they were read by
+    themselves; otherwise the listing that they are of began to be read at `began`, where that is known."""
 
     stream: int
     source: str
     name: str
     sweep: int
     run_id: str
+    began: int | None = None
+    direct: bool = False
+
+    def compare(self, row: EntityRow, there: Stored) -> Verdict:
+        if self.direct:
+            return compare_direct(row, there)
+        # Of what is no member yet, another reader may have seen less, as a look-up of a commit does.
+        began = None if there.sweep is None else self.began
+        return compare(row, there, same_run=there.run_id == self.run_id, began=began)
+
+    def sees_again(self, there: Stored) -> bool:
+        """Whether what was deleted or missing is there after all; not where that was found while the listing was being read."""
+        gone = max(there.deleted_at or 0, there.missing_since or 0)
+        return self.began is None or gone < self.began
+
+    def seen_by(self, there: Stored | None, verdict: Verdict) -> str | None:
+        """The run that saw the stored document here last. One that read it by itself does not take that of a listing's run away."""
+        if there is None or there.sweep is None:
+            return self.run_id
+        keeps = ("stale", "same") if self.direct else ("stale",)
+        return there.run_id if verdict in keeps else self.run_id
 
 
 def _save(tx: Connection, rows: Sequence[EntityRow], place: _Place | None, now: datetime, *, mirrored: bool = True) -> Saved:
@@ -133,17 +184,18 @@ def _save_group(
             verdict: Verdict = "replace"
         else:
             row = row if mirrored else row._replace(slots=there.slots)  # noqa: PLW2901  # the same row, completed
-            verdict = compare(row, there, same_run=place is not None and there.run_id == place.run_id)
-            if there.deleted_at is not None or there.missing_since is not None:
+            verdict = compare(row, there, same_run=False) if place is None else place.compare(row, there)
+            is_gone = there.deleted_at is not None or there.missing_since is not None
+            if is_gone and (place is None or place.sees_again(there)):
                 back.append((now, source, kind, row.id))
         if verdict == "replace":
             writes.append((*row, now, there is None and place is None, row.hash if there is None else there.hash))
             if there is not None:
                 replaced[row.id] = row.key
         elif verdict == "mirror":
-            mirrors.append((row.slots, source, kind, row.id))
+            mirrors.append((row.slots, now, source, kind, row.id))
         if place is not None:
-            seen_by = place.run_id if verdict != "stale" or there is None else there.run_id
+            seen_by = place.seen_by(there, verdict)
             if there is None or (there.sweep, there.run_id) != (place.sweep, seen_by):
                 members.append((place.stream, source, kind, row.id, place.sweep, seen_by))
     former_keys.remember(tx, source, kind, replaced)
@@ -177,7 +229,10 @@ def _mark_seen(tx: Connection, place: _Place, rejected: Sequence[Rejected]) -> N
 
 _ADVANCE = update(stream).where(stream.c.id == bindparam("stream_id"))  # sets what it is executed with
 # Two searches by key, and no join: PostgreSQL, before it has counted a table's rows, would join them row by row without the key.
-_READ = "SELECT id, hash, updated_at, slots, deleted_at, missing_since FROM entity WHERE source = ? AND kind = ? AND id IN (…)"
+_READ = (
+    "SELECT id, hash, updated_at, slots, deleted_at, missing_since, changed_at FROM entity "
+    "WHERE source = ? AND kind = ? AND id IN (…)"
+)
 _READ_MEMBERS = "SELECT id, sweep, run_id FROM membership WHERE stream = ? AND source = ? AND kind = ? AND id IN (…)"
 _COLUMNS = (*EntityRow._fields, "changed_at", "looked_up")
 _WRITE = (
@@ -186,9 +241,9 @@ _WRITE = (
     "updated_at = excluded.updated_at, hash = excluded.hash, doc = excluded.doc, slots = excluded.slots, "
     "changed_at = excluded.changed_at, depersonalised_at = NULL "
     # another transaction may have stored a newer one since it was compared with what has this hash
-    "WHERE entity.hash = ? OR entity.updated_at IS NULL OR excluded.updated_at IS NULL OR excluded.updated_at >= entity.updated_at"
+    "WHERE entity.hash = ? OR entity.updated_at IS NULL OR excluded.updated_at IS NULL OR excluded.updated_at > entity.updated_at"
 )
-_MIRROR = "UPDATE entity SET slots = ? WHERE source = ? AND kind = ? AND id = ?"
+_MIRROR = "UPDATE entity SET slots = ?, changed_at = ? WHERE source = ? AND kind = ? AND id = ?"
 _BRING_BACK = "UPDATE entity SET deleted_at = NULL, missing_since = NULL, changed_at = ? WHERE source = ? AND kind = ? AND id = ?"
 _JOIN = (
     "INSERT INTO membership (stream, source, kind, id, sweep, run_id) VALUES (?, ?, ?, ?, ?, ?) "

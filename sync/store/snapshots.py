@@ -1,0 +1,77 @@
+"""What the store holds of single objects at one moment, to tell later whether it is still so, and what has come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from mappings.model import Ref, decode
+from sync.store.by_ref import by_kind
+from sync.store.schema import entity, membership
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """One stored object: its document, what our slots on it hold, and to which of certain streams, by row number, it belongs."""
+
+    hash: bytes
+    doc: bytes
+    slots: bytes | None
+    container: str
+    deleted_at: datetime | None
+    missing_since: datetime | None
+    streams: frozenset[int]
+
+
+def take(tx: Connection, refs: Collection[Ref], streams: Collection[int]) -> dict[Ref, Snapshot]:
+    """What is stored of `refs`, deleted or not, and to which of `streams` they belong."""
+    places = _places(tx, refs, streams)
+    found: dict[Ref, Snapshot] = {}
+    columns = [entity.c[name] for name in Snapshot.__struct_fields__ if name != "streams"]
+    for source, kind, some in by_kind(refs):
+        query = select(entity.c.id, *columns).where(entity.c.source == source, entity.c.kind == kind, entity.c.id.in_(some))
+        for row in tx.execute(query):
+            fields = dict(row._mapping)
+            ref = Ref(source, kind, fields.pop("id"))
+            found[ref] = Snapshot(**fields, streams=frozenset(places.get(ref, ())))
+    return found
+
+
+def take_locked(tx: Connection, refs: Collection[Ref], streams: Collection[int]) -> dict[Ref, Snapshot]:
+    """`take`, where nobody changes what is there before the transaction ends."""
+    if tx.dialect.name == "postgresql":  # the whole of SQLite is
+        for source, kind, some in by_kind(refs):
+            rows = select(entity.c.id).where(entity.c.source == source, entity.c.kind == kind, entity.c.id.in_(some))
+            tx.execute(rows.order_by(entity.c.id).with_for_update()).all()
+    return take(tx, refs, streams)
+
+
+def is_news(before: Snapshot | None, after: Snapshot | None, *, timeless: bool) -> bool:
+    """Whether anything but a time of change is another now; that too, unless `timeless`."""
+    if before is None or after is None:
+        return before is not after
+    if msgspec.structs.replace(before, hash=after.hash, doc=after.doc) != after:
+        return True
+    if before.hash == after.hash:
+        return False
+    return not (timeless and _says_the_same(before.doc, after.doc))
+
+
+def _says_the_same(before: bytes, after: bytes) -> bool:
+    try:
+        former, present = decode(before), decode(after)
+    except msgspec.MsgspecError:
+        return False  # written by another version of Milepost
+    return msgspec.structs.replace(former, updated_at=present.updated_at) == present
+
+
+def _places(tx: Connection, refs: Iterable[Ref], streams: Collection[int]) -> Mapping[Ref, set[int]]:
+    found: dict[Ref, set[int]] = {}
+    for source, kind, some in by_kind(refs):
+        among = (membership.c.source == source, membership.c.kind == kind, membership.c.id.in_(some))
+        members = select(membership.c.id, membership.c.stream).where(membership.c.stream.in_(list(streams)), *among)
+        for ident, stream in tx.execute(members):
+            found.setdefault(Ref(source, kind, ident), set()).add(stream)
+    return found
