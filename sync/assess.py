@@ -117,7 +117,7 @@ def _gather(database: Database, project: ScopedProject) -> _Known:
         now = database.now(tx)
         listings = listings_of(tx, project)
         rejected = quarantine.unsettled(tx, {source.name for source, _ in project.scopes})
-        loaded = [*_load(tx, listings), _project_entity(project.view)]
+        loaded = [*_load(tx, listings), project_entity(project.view)]
         history = _that_counts(observations.history(tx, project.memory, now - HISTORY), project)
         shown = {entity.ref for entity in loaded}
         judged = [one for one in history if one.outcome != "unknown" or one.ref not in shown]
@@ -157,7 +157,8 @@ def _load(tx: Connection, listings: Listings) -> Sequence[Entity]:
     return [*loaded, *(one for one in entities.looked_up_commits(tx, repositories_in(loaded)) if one.ref not in have)]
 
 
-def _project_entity(view: ProjectView) -> Project:
+def project_entity(view: ProjectView) -> Project:
+    """The project itself, which no source tells of."""
     return Project(
         ref=Ref("milepost", "project", view.key),
         key=view.key,

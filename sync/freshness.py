@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -29,6 +30,15 @@ class StreamFacts(msgspec.Struct, frozen=True, kw_only=True):
     rescoped: bool = False
 
 
+LACKING = re.compile(r"([a-z][a-z0-9-]*)/([a-z_]+) \((.+)\)")
+"""How a stream that is lacking is told: `source/stream (why)`."""
+
+
+def sources_of(lacking: Iterable[str]) -> Sequence[str]:
+    """The sources whose streams are lacking."""
+    return sorted({found[1] for one in lacking if (found := LACKING.fullmatch(one)) is not None})
+
+
 _DERIVED: Mapping[str, frozenset[str]] = {"observation": frozenset({"run", "model_version"})}
 """The kinds that are found in others where no stream of the source provides them itself."""
 
@@ -36,7 +46,7 @@ _DERIVED: Mapping[str, frozenset[str]] = {"observation": frozenset({"run", "mode
 class Freshness:
     """Answers for one project at one moment. A kind that no scoped stream provides is known to be empty.
 
-    What is lacking is told as `source/stream (why)`.
+    What is lacking is told as `LACKING` reads it.
     """
 
     def __init__(self, streams: Iterable[StreamFacts], *, within: timedelta, now: datetime) -> None:

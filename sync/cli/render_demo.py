@@ -17,9 +17,10 @@ from sync.cli.render_sources import counted_statuses, source_lines
 from sync.cli.render_status import ProjectStatus, Row, hold_cells, rows_of
 from sync.cli.streams import by_stream
 from sync.cli.style import SIGNS, link, listed, plural, shown_value
-from sync.cli.verdicts import look_of, sources_of, words_of
+from sync.cli.verdicts import look_of, words_of
 from sync.engine import ProjectRun
 from sync.explain import named
+from sync.freshness import sources_of
 from sync.names import name_of
 from sync.pull import Pulled
 

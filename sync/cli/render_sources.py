@@ -10,8 +10,7 @@ from rich.text import Text
 from sync.assess import Assessment
 from sync.cli.layout import Cell, columns
 from sync.cli.style import ago, listed, plural
-from sync.cli.verdicts import sources_of
-from sync.freshness import StreamFacts
+from sync.freshness import StreamFacts, sources_of
 from sync.moments import in_words
 
 

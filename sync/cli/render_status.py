@@ -16,10 +16,11 @@ from sync.cli.age import facts_age, is_unread
 from sync.cli.layout import Cell, columns, widths, wrapped
 from sync.cli.render_sources import counted_statuses, source_lines
 from sync.cli.style import NOT_PUBLISHED, NOTES, ago, held_value, link, listed
-from sync.cli.verdicts import is_only_unread, look_of, sources_of, words_of
+from sync.cli.verdicts import is_only_unread, look_of, words_of
 from sync.derive import Standing
 from sync.documents import Document, standing_document, stream_document
 from sync.explain import named
+from sync.freshness import sources_of
 from sync.listings import ScopedProject
 from sync.names import name_of, place
 from sync.ownership import TARGETS, Ownership

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from sync.cli.style import KINDS, STATES, listed
+from sync.freshness import LACKING, sources_of
 
 HELD = "◐"
 """The sign of a status that is shown from before while nobody knows whether it still is true."""
-
-_STREAM = re.compile(r"([a-z][a-z0-9-]*)/([a-z_]+) \((.+)\)")
-"""How a verdict names a stream that it lacks: `source/stream (why)`."""
 
 
 def look_of(kind: str, *, truth: bool | None, state: str) -> tuple[str, str]:
@@ -25,20 +22,15 @@ def words_of(title: str, *, truth: bool | None, says: str, missing: Sequence[str
     """What it says after its title; for what is not known, what is missing, each source once."""
     if truth is not None:
         return says.removeprefix(f"{title}: ")
-    away, lacking = sources_of(missing), [one for one in missing if _STREAM.fullmatch(one) is None]
+    away, lacking = sources_of(missing), [one for one in missing if LACKING.fullmatch(one) is None]
     without = f" without {listed(away)}" if away else ""
     more = f" and {len(lacking) - 1:,} more" if len(lacking) > 1 else ""
     return f"not known{without}" + (f"; missing: {lacking[0]}{more}" if lacking else "")
 
 
-def sources_of(missing: Sequence[str]) -> Sequence[str]:
-    """The sources whose streams are missing."""
-    return sorted({found[1] for one in missing if (found := _STREAM.fullmatch(one)) is not None})
-
-
 def is_only_unread(missing: Sequence[str]) -> bool:
     """Whether nothing is missing but streams that were not read: then it is the sources' trouble, not this verdict's."""
-    return bool(missing) and all(_STREAM.fullmatch(one) is not None for one in missing)
+    return bool(missing) and all(LACKING.fullmatch(one) is not None for one in missing)
 
 
 def missing_by_reason(missing: Sequence[str]) -> Sequence[str]:
@@ -46,7 +38,7 @@ def missing_by_reason(missing: Sequence[str]) -> Sequence[str]:
     streams: dict[tuple[str, str], list[str]] = {}
     others: list[str] = []
     for one in missing:
-        found = _STREAM.fullmatch(one)
+        found = LACKING.fullmatch(one)
         if found is None:
             others.append(one)
         else:

@@ -141,6 +141,37 @@ def read(
     return [_entry(row) for row in reversed(tx.execute(query).mappings().all())]
 
 
+def page(
+    tx: Connection,
+    *,
+    project: str | None = None,
+    before: int | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    key: str | None = None,
+    run: str | None = None,
+    kind: Kind | None = None,
+    limit: int = 100,
+) -> list[Entry]:
+    """At most `limit` entries, the newest first, those that were appended before the entry `before`. `key` is as in `read`."""
+    query = select(audit).order_by(audit.c.id.desc()).limit(limit)
+    if project is not None:
+        query = query.where(audit.c.project == project)
+    if before is not None:
+        query = query.where(audit.c.id < before)
+    if since is not None:
+        query = query.where(audit.c.at >= since)
+    if until is not None:
+        query = query.where(audit.c.at < until)
+    if key is not None:
+        query = query.where(_names(key))
+    if run is not None:
+        query = query.where(audit.c.run_id == run)
+    if kind is not None:
+        query = query.where(audit.c.kind == kind)
+    return [_entry(row) for row in tx.execute(query).mappings()]
+
+
 def recent_rewrites(tx: Connection, project: str, since: datetime) -> int:
     """The updates and removals written since then, as far as people see them: what the safety check counts."""
     query = select(func.count()).where(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sync.store.loading import find, get, load, looked_up_commits
+from sync.store.loading import find, get, load, looked_up_commits, page
 from sync.store.members import (
     buried,
     containers,
@@ -19,7 +19,7 @@ from sync.store.members import (
     tombstone,
 )
 from sync.store.mirror import load_slots, slots_of, update_slots
-from sync.store.saving import Saved, save_batch, save_direct, save_pages
+from sync.store.saving import Saved, save_batch, save_direct, save_members, save_pages
 
 __all__ = [
     "Saved",
@@ -38,9 +38,11 @@ __all__ = [
     "mark_missing",
     "members_among",
     "missing",
+    "page",
     "restore",
     "save_batch",
     "save_direct",
+    "save_members",
     "save_pages",
     "seen_before_sweep",
     "slots_of",

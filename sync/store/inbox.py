@@ -149,9 +149,13 @@ def drop(tx: Connection, ids: Iterable[int] | None, now: datetime) -> int:
     return _change(tx, ids, ("waiting", "dead"), values)
 
 
-def listing(tx: Connection, *, states: Sequence[State], source: str | None = None, limit: int = 100) -> Sequence[Kept]:
-    """What is in the inbox in one of `states`, the latest first."""
+def listing(
+    tx: Connection, *, states: Sequence[State], source: str | None = None, before: int | None = None, limit: int = 100
+) -> Sequence[Kept]:
+    """What is in the inbox in one of `states`, the latest first; with `before`, what came earlier than that row."""
     query = _kept().where(inbox.c.state.in_(states)).order_by(inbox.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(inbox.c.id < before)
     if source is not None:
         query = query.where(inbox.c.source == source)
     return [Kept(**row._mapping) for row in tx.execute(query)]

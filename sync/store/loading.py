@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, and_, or_, select, tuple_
+from sqlalchemy import Connection, Select, and_, exists, literal, or_, select, tuple_
 
 from mappings.model import AnyEntity, Ref, decode
 from sync.store.bulk import CHUNK
@@ -50,6 +50,33 @@ def find(tx: Connection, text: str) -> list[AnyEntity]:
     else:
         meant = or_(meant, and_(entity.c.source == ref.source, entity.c.kind == ref.kind, entity.c.id == ref.id))
     return list(_decoded(tx, _living().where(meant).order_by(entity.c.source, entity.c.kind, entity.c.id)))
+
+
+def page(
+    tx: Connection,
+    kind: str,
+    memberships: Sequence[StreamKey],
+    *,
+    after: tuple[str, str] | None = None,
+    source: str | None = None,
+    key: str | None = None,
+    limit: int = 100,
+) -> list[AnyEntity]:
+    """At most `limit` live entities of one kind of these streams' scopes, by source and id, those behind `after`."""
+    listed = exists().where(
+        membership.c.stream.in_(ids(tx, memberships)),
+        membership.c.source == entity.c.source,
+        membership.c.kind == entity.c.kind,
+        membership.c.id == entity.c.id,
+    )
+    query = _living().where(entity.c.kind == kind, listed).order_by(entity.c.source, entity.c.id).limit(limit)
+    if after is not None:
+        query = query.where(tuple_(entity.c.source, entity.c.id) > tuple_(*map(literal, after)))
+    if source is not None:
+        query = query.where(entity.c.source == source)
+    if key is not None:
+        query = query.where(entity.c.key == folded(key))
+    return list(_decoded(tx, query))
 
 
 def looked_up_commits(tx: Connection, repositories: Iterable[tuple[str, str]]) -> list[AnyEntity]:

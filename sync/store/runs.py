@@ -56,6 +56,34 @@ def latest(tx: Connection, *, limit: int = 20) -> list[Run]:
     return [_run(row) for row in rows]
 
 
+def page(
+    tx: Connection,
+    *,
+    before: str | None = None,
+    command: str | None = None,
+    outcome: str | None = None,
+    since: datetime | None = None,
+    limit: int = 100,
+) -> list[Run]:
+    """At most `limit` runs, the newest first, those that began before the run `before`."""
+    query = select(run).order_by(run.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(run.c.id < before)
+    if command is not None:
+        query = query.where(run.c.command == command)
+    if outcome is not None:
+        query = query.where(run.c.outcome == outcome)
+    if since is not None:
+        query = query.where(run.c.started_at >= since)
+    return [_run(row) for row in tx.execute(query).mappings()]
+
+
+def find(tx: Connection, ident: str) -> Run | None:
+    """One run."""
+    row = tx.execute(select(run).where(run.c.id == ident)).mappings().one_or_none()
+    return None if row is None else _run(row)
+
+
 def last_done(tx: Connection, command: str) -> datetime | None:
     """When a command last ended as it should."""
     done = select(run.c.finished_at).where(run.c.command == command, run.c.outcome == "done")

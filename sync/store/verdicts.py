@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, exists, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, false, func, literal, not_, or_, select, tuple_, update
 
 from mappings.model import Ref
 from sync.derive import Episode, Standing
@@ -16,6 +16,7 @@ from sync.store.documents import encode
 from sync.store.errors import unreadable
 from sync.store.schema import episode, verdict
 from sync.store.upsert import upsert
+from sync.truth import Truth
 
 _decoder = msgspec.json.Decoder(Standing)
 
@@ -27,6 +28,54 @@ def load(tx: Connection, project: str) -> list[Standing]:
         return [_decoder.decode(doc) for doc in tx.execute(query).scalars()]
     except msgspec.MsgspecError as error:
         raise unreadable(f"the verdicts of project {project}", error) from error
+
+
+class Stored(NamedTuple):
+    """A standing, and the project that it is of."""
+
+    project: str
+    standing: Standing
+
+
+def page(
+    tx: Connection,
+    projects: Sequence[str],
+    *,
+    after: tuple[str, str, str] | None = None,
+    rule: str | None = None,
+    subject: str | None = None,
+    truths: Sequence[Truth] = (True, False, None),
+    limit: int = 100,
+) -> list[Stored]:
+    """At most `limit` standings of these projects, by project, rule and subject, those behind `after`. None of what is gone."""
+    keys = (verdict.c.project, verdict.c.rule, verdict.c.subject)
+    wanted = [verdict.c.truth.is_(one) for one in truths]
+    query = select(verdict.c.project, verdict.c.doc).where(verdict.c.project.in_(projects), or_(false(), *wanted), not_(_gone(tx)))
+    if after is not None:
+        query = query.where(tuple_(*keys) > tuple_(*map(literal, after)))
+    if rule is not None:
+        query = query.where(verdict.c.rule == rule)
+    if subject is not None:
+        query = query.where(verdict.c.subject == subject)
+    return [Stored(project, _decoder.decode(doc)) for project, doc in tx.execute(query.order_by(*keys).limit(limit))]
+
+
+def counts(tx: Connection, projects: Sequence[str]) -> dict[tuple[str, str, Truth], int]:
+    """How many subjects each rule is true, false or not known of, by project and rule. Without what is gone."""
+    keys = (verdict.c.project, verdict.c.rule, verdict.c.truth)
+    query = select(*keys, func.count()).where(verdict.c.project.in_(projects), not_(_gone(tx))).group_by(*keys)
+    return {(project, rule, truth): count for project, rule, truth, count in tx.execute(query)}
+
+
+_GONE = b'"gone_since":"'
+"""In a document this is the beginning of a time, and nothing else: a text would have its quotes escaped."""
+
+
+def _gone(tx: Connection) -> ColumnElement[bool]:
+    """Whether a verdict is of a subject that is proven gone."""
+    if tx.dialect.name == "sqlite":
+        return func.instr(verdict.c.doc, _GONE) > 0
+    return func.position(literal(_GONE).op("IN")(verdict.c.doc)) > 0
 
 
 def save(tx: Connection, project: str, standings: Iterable[Standing], episodes: Iterable[Episode]) -> None:

@@ -1,0 +1,1 @@
+"""The JSON API under `/api/v1`. It shows what is stored, as it was judged last, and judges nothing itself."""
