@@ -36,73 +36,73 @@ class Named(NamedTuple):
     container: str | None = None
 
 
-class EventRecord(msgspec.Struct, gc=False):
+class EventRecord(msgspec.Struct, gc=False, omit_defaults=True):
     """What every delivery has."""
 
     webhookEvent: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_:.-]{1,100}\Z")]  # noqa: N815 - Jira's spelling, as below
 
 
-class _Project(msgspec.Struct, gc=False):
+class _Project(msgspec.Struct, gc=False, omit_defaults=True):
     key: str | None = None
 
 
-class _Fields(msgspec.Struct, gc=False):
+class _Fields(msgspec.Struct, gc=False, omit_defaults=True):
     project: _Project | None = None
 
 
-class _Issue(msgspec.Struct, gc=False):
+class _Issue(msgspec.Struct, gc=False, omit_defaults=True):
     id: Ident
     key: str | None = None
     fields: _Fields | None = None
 
 
-class _ChangedField(msgspec.Struct, gc=False):
+class _ChangedField(msgspec.Struct, gc=False, omit_defaults=True):
     field: str | None = None
 
 
-class _Changelog(msgspec.Struct, gc=False):
+class _Changelog(msgspec.Struct, gc=False, omit_defaults=True):
     items: list[_ChangedField] | None = None
 
 
-class _IssueEvent(msgspec.Struct, gc=False):
+class _IssueEvent(msgspec.Struct, gc=False, omit_defaults=True):
     issue: _Issue
     changelog: _Changelog | None = None
 
 
-class _Property(msgspec.Struct, gc=False):
+class _Property(msgspec.Struct, gc=False, omit_defaults=True):
     key: str | None = None
 
 
-class _PropertyEvent(msgspec.Struct, gc=False):
+class _PropertyEvent(msgspec.Struct, gc=False, omit_defaults=True):
     """Nowhere described, so nothing of it is relied on."""
 
     issue: _Issue | None = None
     property: _Property | None = None
 
 
-class _Link(msgspec.Struct, gc=False):
+class _Link(msgspec.Struct, gc=False, omit_defaults=True):
     sourceIssueId: Ident  # noqa: N815
     destinationIssueId: Ident  # noqa: N815
 
 
-class _LinkEvent(msgspec.Struct, gc=False):
+class _LinkEvent(msgspec.Struct, gc=False, omit_defaults=True):
     issueLink: _Link  # noqa: N815
 
 
-class _Version(msgspec.Struct, gc=False):
+class _Version(msgspec.Struct, gc=False, omit_defaults=True):
     id: Ident
 
 
-class _VersionEvent(msgspec.Struct, gc=False):
+class _VersionEvent(msgspec.Struct, gc=False, omit_defaults=True):
     version: _Version
 
 
-class _ChangedProject(msgspec.Struct, gc=False):
+class _ChangedProject(msgspec.Struct, gc=False, omit_defaults=True):
     id: Ident
     key: str | None = None
 
 
-class _ProjectEvent(msgspec.Struct, gc=False):
+class _ProjectEvent(msgspec.Struct, gc=False, omit_defaults=True):
     project: _ChangedProject
 
 
