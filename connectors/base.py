@@ -10,14 +10,18 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from connectors.errors import Cancelled
 from mappings.change import Badge, Change, Owned, Reading, Slot, Value, Written
 from mappings.model import Entity, Missing, Ref, Rejected
+
+LONGEST_WAIT = timedelta(seconds=60)
+"""What may be waited for while a request is under way; more is left to the caller as `RateLimited`."""
 
 
 class Options(BaseModel):
@@ -85,6 +89,33 @@ class Meter(Protocol):
     def request(self, *, remaining: int | None = None, limit: int | None = None, resets_at: datetime | None = None) -> None: ...
 
 
+class RequestBudget(Protocol):
+    """How many requests may be sent to the source, shared with every other process. Called from the reader's thread."""
+
+    def take(self, stop: threading.Event) -> None:
+        """Returns when one request may be sent: called before each, whether it is the first try or a repetition.
+
+        Raises `Cancelled` when `stop` is set, and `RateLimited` when it would take longer than `LONGEST_WAIT`.
+        """
+        ...
+
+    def pause(self, wait: timedelta) -> None:
+        """The source asked to be left alone for so long: nobody else is to ask it before that either."""
+        ...
+
+
+class Unlimited:
+    """The budget of a source that nothing limits."""
+
+    def take(self, stop: threading.Event) -> None:
+        """At once, unless `stop` is set."""
+        if stop.is_set():
+            raise Cancelled
+
+    def pause(self, wait: timedelta) -> None:
+        """Nobody else asks."""
+
+
 class SourceContext(msgspec.Struct, frozen=True, kw_only=True):
     """What a reader or publisher is opened with.
 
@@ -98,6 +129,7 @@ class SourceContext(msgspec.Struct, frozen=True, kw_only=True):
     owned: Owned
     meter: Meter
     stop: threading.Event
+    budget: RequestBudget = msgspec.field(default_factory=Unlimited)
 
     def variable(self, secret: str) -> str:
         """The environment variable of one of the secrets, for messages."""
@@ -228,7 +260,8 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     `along` are the kinds that a stream gives only with the runs or work items that name them: they leave it with the last of those.
     `targets` are the kinds that its publisher can write on. `relisted` has the kinds that a delivery may name and that are read by
     pulling streams from their cursors, such as a repository: which streams. `reader` and `publisher` import the SDK only when
-    called; `receiver` imports none. `version` is raised when the translation changes: everything is then listed anew.
+    called; `receiver` imports none. `redeliver` asks the source to send again what did not reach the receiver, for the scopes that are
+    read; it says what people should know, and raises the errors of `connectors.errors` only. `version` is raised when the translation changes: everything is then listed anew.
     """
 
     name: str
@@ -246,6 +279,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     publisher: Callable[[SourceContext], Publisher] | None = None
     targets: frozenset[str] = frozenset()
     receiver: Callable[[ReceiverContext], Receiver] | None = None
+    redeliver: Callable[[SourceContext, Sequence[Options]], Sequence[Finding]] | None = None
     relisted: Mapping[str, frozenset[str]] = msgspec.field(default_factory=dict)
     version: int = 1
 

@@ -11,7 +11,8 @@ What an answer becomes, by what the caller does next:
 - a redirect to another host, any other status: `Unavailable` at once. Repeating would not help, and what rests on the answer is
   unknown. A caller that can say more about a 400 or 409 accepts it.
 
-A set stop event ends every wait, and refuses every further request, with `Cancelled`.
+A set stop event ends every wait, and refuses every further request, with `Cancelled`. Each try of each request is taken from the
+context's budget before it is sent, and how long a source asks to wait is told there.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ import httpx
 import msgspec
 import tenacity
 
-from connectors.base import SourceContext
+from connectors.base import LONGEST_WAIT, SourceContext
 from connectors.bodies import ENCODINGS, LARGEST_ANSWER, TooLarge, TooSlow, read_whole
 from connectors.errors import AuthError, Cancelled, NotFound, RateLimited, SourceError, Unavailable
 from connectors.rates import Budget, asked_wait, is_rate_limit, read_budget
@@ -56,9 +57,6 @@ TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 
 LONGEST_ANSWER = timedelta(minutes=2)
 """How long the body of one answer may be on its way, though it is never silent."""
-
-LONGEST_WAIT = timedelta(seconds=60)
-"""What a source may ask us to wait while a request is under way; more is left to the caller as `RateLimited`."""
 
 _ATTEMPTS = 5
 _MAX_REDIRECTS = 5
@@ -135,6 +133,7 @@ class Client:
         self._credentials_fix = context.credentials_fix()
         self._stop = context.stop
         self._meter = context.meter
+        self._shared = context.budget
         self._client = client
         self._budget = budget
         self._advice = advice
@@ -213,8 +212,7 @@ class Client:
         raise Unavailable(self._source, f"{describe(request)}: too many redirects", fix="check the source's url")
 
     def _send(self, request: httpx.Request, again: bool) -> httpx.Response:
-        if self._stop.is_set():
-            raise Cancelled
+        self._shared.take(self._stop)
         try:
             response = read_whole(self._client.send(request, stream=True), LONGEST_ANSWER)
         except (httpx.LocalProtocolError, UnicodeError) as error:
@@ -263,6 +261,8 @@ class Client:
     def _limited(self, response: httpx.Response, what: str) -> Exception:
         now = datetime.now(UTC)
         wait = asked_wait(response.headers, now)
+        if wait is not None:
+            self._shared.pause(wait)
         until = now + (wait if wait is not None else LONGEST_WAIT)
         failure = RateLimited(
             self._source,

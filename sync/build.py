@@ -24,6 +24,7 @@ from mappings.change import Limits, Owned
 from mappings.conditions import Bound
 from mappings.rules import StatusRule
 from mappings.tags import OWN, TagNames
+from sync.budget import shared
 from sync.listings import ScopedProject
 from sync.project import Baseline, DeclaredLink, ProjectView
 from sync.pull import PullLimits
@@ -93,7 +94,7 @@ def open_store(file: ProjectFile, settings: Settings, *, upgraded: bool = True) 
 
 
 def _sources(
-    file: ProjectFile, types: ConnectionTypes, environ: Mapping[str, str], rules: Sequence[StatusRule]
+    file: ProjectFile, types: ConnectionTypes, environ: Mapping[str, str], database: Database, rules: Sequence[StatusRule]
 ) -> Mapping[str, Source]:
     found: dict[str, Source] = {}
     for name, entry in file.sources.items():
@@ -106,6 +107,7 @@ def _sources(
             webhook_secrets=partial(_webhook_secrets, name, environ),
             owned=owned,
             scopes=tuple(_scopes(file, name, owned, rules)),
+            budget=partial(shared, database, name, entry.rate),
         )
     return found
 
@@ -132,7 +134,7 @@ def build_workspace(
 ) -> Workspace:
     """Everything that a run needs. Secrets are read only from `environ`, and only when a source is to be opened."""
     rules = effective_statuses(file)
-    sources = _sources(file, types, environ, rules)
+    sources = _sources(file, types, environ, database, rules)
     return Workspace(
         database=database,
         config_hash=canonical_hash(file),

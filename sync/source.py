@@ -21,11 +21,13 @@ from connectors.base import (
     Publisher,
     Receiver,
     ReceiverContext,
+    RequestBudget,
     SourceContext,
     WebhookSecrets,
 )
 from connectors.errors import AuthError, Cancelled, SourceError, Unavailable
 from mappings.change import Owned
+from sync.budget import Budgeting, unlimited
 from sync.store.streams import StreamKey
 
 log = structlog.get_logger(__name__)
@@ -61,6 +63,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
     `secrets` reads its secrets, which are needed only to open it, and raises `ConfigError` when they are missing or wrong;
     `webhook_secrets` those alone that its deliveries are proven with. `away`: why the source is not asked any more in this run.
+    `budget` opens what its requests are taken from; `urgent` says whether they follow a webhook, for which a share of it is kept.
     """
 
     name: str
@@ -71,6 +74,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     scopes: tuple[Scope, ...]
     webhook_secrets: Callable[[], WebhookSecrets] = WebhookSecrets
     away: SourceError | None = None
+    budget: Budgeting = unlimited
+    urgent: bool = False
 
     def key(self, stream: str, scope: Scope) -> StreamKey:
         """Where this stream's cursor, completeness and membership are kept."""
@@ -79,14 +84,16 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     def keys(self, scope: Scope) -> Sequence[StreamKey]:
         return [self.key(stream, scope) for stream in self.connection.streams]
 
-    def context(self, meter: Meter, stop: threading.Event) -> SourceContext:
+    def context(self, meter: Meter, stop: threading.Event, budget: RequestBudget) -> SourceContext:
         """What its reader or publisher is opened with. Raises `AuthError` when its secrets are missing or wrong."""
         try:
             secrets = self.secrets()
         except ConfigError as error:
             said = "; ".join(f"{problem.path} {problem.message}" for problem in error.problems if problem.level == "error")
             raise AuthError(self.name, said, fix="correct the environment, then run milepost check") from error
-        return SourceContext(name=self.name, options=self.options, secrets=secrets, owned=self.owned, meter=meter, stop=stop)
+        return SourceContext(
+            name=self.name, options=self.options, secrets=secrets, owned=self.owned, meter=meter, stop=stop, budget=budget
+        )
 
 
 def require_secrets(sources: Iterable[Source]) -> None:
@@ -121,7 +128,10 @@ def reading(source: Source, meter: Meter, stop: threading.Event) -> Iterator[Con
     """The source's reader, closed at the end. Raises `SourceError` when it cannot be opened, or is away."""
     if source.away is not None:
         raise source.away
-    with _opened(source.name, lambda: source.connection.reader(source.context(meter, stop))) as reader:
+    with (
+        source.budget(urgent=source.urgent) as budget,
+        _opened(source.name, lambda: source.connection.reader(source.context(meter, stop, budget))) as reader,
+    ):
         yield reader
 
 
@@ -133,7 +143,10 @@ def publishing_on(source: Source, stop: threading.Event) -> Iterator[Publisher]:
     open_ = source.connection.publisher
     if open_ is None:
         raise SourceError(source.name, f"a source of type {source.connection.name} cannot be written to")
-    with _opened(source.name, lambda: open_(source.context(Gauge(), stop))) as publisher:
+    with (
+        source.budget(urgent=source.urgent) as budget,
+        _opened(source.name, lambda: open_(source.context(Gauge(), stop, budget))) as publisher,
+    ):
         yield publisher
 
 

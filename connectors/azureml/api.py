@@ -57,6 +57,7 @@ class AzureApi:
         options: AzureMLOptions = context.options
         self.services = services = options.services()
         self.source = context.name
+        self._context = context
         self.workspace = resource_id(options.subscription, options.resource_group, options.workspace)
         self._group = f"/subscriptions/{options.subscription}/resourceGroups/{options.resource_group}"
         self._options = options
@@ -64,6 +65,10 @@ class AzureApi:
         self._client: Client = open_client(
             context, services.resource_manager, auth=self.auth, budget=_budget, advice=lambda _headers: SIGN_IN_FIX
         )
+
+    def take(self) -> None:
+        """Before a request that does not go through this: see `RequestBudget.take`."""
+        self._context.budget.take(self._context.stop)
 
     def close(self) -> None:
         self._client.close()

@@ -58,7 +58,7 @@ def check(api: AzureApi, history: RunHistory, site: Site, options: AzureMLOption
         findings += attempted("jobs", lambda: _jobs(api))
     if scope.monitors or scope.endpoints or scope.models:
         findings += attempted("monitors", lambda: _monitors(api, history, site, scope))
-    findings += _client(options)
+    findings += _client(api, options)
     findings.append(Finding(level="info", topic="writing", text="Milepost only reads Azure Machine Learning"))
     return findings
 
@@ -125,7 +125,8 @@ def _monitors(api: AzureApi, history: RunHistory, site: Site, scope: AzureMLScop
             yield Finding(level="info", topic="monitors", text=text, fix="name its endpoint_deployment_id or model_id")
 
 
-def _client(options: AzureMLOptions) -> Sequence[Finding]:
+def _client(api: AzureApi, options: AzureMLOptions) -> Sequence[Finding]:
+    api.take()
     problem = sdk.client_understands(options)
     if problem is None:
         return [Finding(level="ok", topic="client", text=f"azure-ai-ml {sdk.client_version()} understands the workspace")]

@@ -68,8 +68,7 @@ class Calls:
         raise AssertionError("count() does not end")
 
     def _once(self, what: str, call: Callable[[], T]) -> T:
-        if self._context.stop.is_set():
-            raise Cancelled
+        self._context.budget.take(self._context.stop)
         try:
             with translated(self._context, what):
                 return call()
@@ -121,6 +120,8 @@ def _translate(context: SourceContext, what: str, error: GithubException) -> Sou
     what = f"{what}: GitHub answered {status}"
     if _is_rate_limit(error):
         wait = asked_wait(headers, now := datetime.now(UTC))
+        if wait is not None:
+            context.budget.pause(wait)
         until = now + (wait if wait is not None else LONGEST_WAIT)
         return RateLimited(source, f"{what}: rate limit until {until:%Y-%m-%d %H:%M:%S} UTC", until=until, fix="run again then")
     if status == 401:

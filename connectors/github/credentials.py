@@ -45,6 +45,19 @@ def http_auth(context: SourceContext) -> httpx.Auth:
     return Bearer(tokens.current, tokens.forget)
 
 
+def app_auth(context: SourceContext) -> httpx.Auth:
+    """The App itself, not its installation: for what is asked about the App. Raises `AuthError` when there is none."""
+    auth = _app_auth(context)
+
+    def token() -> str:
+        from connectors.github.calls import translated
+
+        with translated(context, "App token"):
+            return auth.token
+
+    return Bearer(token)
+
+
 def open_sdk(context: SourceContext, *, write_pause: float = 0) -> Github:
     """PyGithub as the same account: it repeats nothing by itself. Raises `AuthError` when there are no credentials."""
     from github import Github
@@ -94,6 +107,7 @@ def installation(context: SourceContext) -> Installation | None:
     )
     try:
         with app, translated(context, "installation"):
+            context.budget.take(context.stop)
             found = app.get_app_installation(ident).raw_data
             account = found["account"]
             # An enterprise has no login.
@@ -121,6 +135,8 @@ class _InstallationTokens:
             raise AuthError(self._context.name, error.message, fix=_app_fix(self._context, error)) from error
 
     def forget(self) -> None:
+        # What was refused is sent once more with a new one.
+        self._context.budget.take(self._context.stop)
         self._sdk.close()
         self._sdk = open_sdk(self._context)
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.retries import adaptive, bucket, standard, throttling  # type: ignore[import-untyped]  # botocore ships no types
 
+from connectors.base import LONGEST_WAIT, SourceContext
 from connectors.errors import Cancelled
-from connectors.http import LONGEST_WAIT
 from connectors.rates import asked_wait
 
 ATTEMPTS = 5
@@ -24,7 +24,7 @@ LONGEST_CALL = 240.0
 """Seconds after which a call is not tried again, whatever is left of its attempts."""
 
 
-def make_stoppable(client: Any, stop: threading.Event) -> None:
+def make_stoppable(client: Any, context: SourceContext) -> None:
     """Gives the client these retries instead of those that it came with."""
     service = client.meta.service_model.service_id.hyphenize()
     unique = f"retry-config-{service}"
@@ -32,18 +32,18 @@ def make_stoppable(client: Any, stop: threading.Event) -> None:
     events.unregister(f"needs-retry.{service}", unique_id=unique)
     handler = standard.register_retry_handler(client, max_attempts=ATTEMPTS)
     events.unregister(f"needs-retry.{service}", unique_id=unique)
-    retries = _Retries(handler, stop)
+    retries = _Retries(handler, context)
     events.register(f"before-call.{service}", retries.begin)
     events.register(f"needs-retry.{service}", retries.decide)
-    limiter = _limiter(stop)
+    limiter = _limiter(context.stop)
     events.register("before-send", limiter.on_sending_request)
     events.register("needs-retry", limiter.on_receiving_response)
 
 
 class _Retries:
-    def __init__(self, handler: standard.RetryHandler, stop: threading.Event) -> None:
+    def __init__(self, handler: standard.RetryHandler, context: SourceContext) -> None:
         self._handler = handler
-        self._stop = stop
+        self._context = context
         self._began = 0.0
 
     def begin(self, **_event: Any) -> None:
@@ -55,9 +55,11 @@ class _Retries:
         if delay is None or delay is False or time.monotonic() - self._began > LONGEST_CALL:
             return None
         asked = _asked(event["response"])
+        if asked > 0:
+            self._context.budget.pause(timedelta(seconds=asked))
         if asked > LONGEST_WAIT.total_seconds():
             return None
-        if self._stop.wait(max(delay, asked)):
+        if self._context.stop.wait(max(delay, asked)):
             raise Cancelled
         return 0
 

@@ -8,7 +8,6 @@ does.
 from __future__ import annotations
 
 import io
-import threading
 import time
 from typing import Any
 
@@ -21,9 +20,8 @@ from botocore.exceptions import (  # type: ignore[import-untyped]  # botocore sh
 from urllib3.exceptions import HTTPError
 from urllib3.exceptions import ReadTimeoutError as SilentTooLong
 
-from connectors.base import Meter, SourceContext
+from connectors.base import SourceContext
 from connectors.bodies import LARGEST_ANSWER
-from connectors.errors import Cancelled
 from connectors.http import TooMuch
 from connectors.sagemaker.retries import make_stoppable
 
@@ -41,8 +39,8 @@ _ERROR_FIELDS = ("__type", "code", "message", "Message")
 
 def prepare(client: Any, context: SourceContext) -> Any:
     """The client, sending as this module says."""
-    make_stoppable(client, context.stop)
-    wire = _Wire(context.name, client._endpoint.http_session, context.stop, context.meter)
+    make_stoppable(client, context)
+    wire = _Wire(context, client._endpoint.http_session)
     # Last, so that the limiter has let the request go.
     client.meta.events.register_last("before-send", wire.send)
     if client.meta.service_model.resolved_protocol == "json":
@@ -53,22 +51,19 @@ def prepare(client: Any, context: SourceContext) -> Any:
 class _Wire:
     """Sends through botocore's own session, which knows proxy and certificates, and reads the body itself."""
 
-    def __init__(self, source: str, session: Any, stop: threading.Event, meter: Meter) -> None:
-        self._source = source
+    def __init__(self, context: SourceContext, session: Any) -> None:
+        self._context = context
         self._session = session
-        self._stop = stop
-        self._meter = meter
 
     def send(self, request: Any, **_event: Any) -> Any:
-        if self._stop.is_set():
-            raise Cancelled
+        self._context.budget.take(self._context.stop)
         # A stream is left to us; botocore would read all of it, however long it is.
         request.stream_output = True
         try:
             response = self._session.send(request)
             body = self._body(request, response)
         finally:
-            self._meter.request()
+            self._context.meter.request()
         response._content, response.raw = body, io.BytesIO(body)
         return response
 
@@ -83,7 +78,7 @@ class _Wire:
                 size += len(chunk)
                 if size > LARGEST_ANSWER:
                     what = f"{request.method} / answered more than {LARGEST_ANSWER // 2**20} MiB"
-                    raise TooMuch(self._source, what, fix="check endpoint_url, and what stands in front of it")
+                    raise TooMuch(self._context.name, what, fix="check endpoint_url, and what stands in front of it")
                 if time.monotonic() > until:
                     raise ReadTimeoutError(endpoint_url=request.url, error="the answer took too long")
         except SilentTooLong as error:
