@@ -51,8 +51,8 @@ class JiraReceiver:
         return mention.container is None or not scope.projects or mention.container.upper() in scope.projects
 
     def _kept(self, event: str, body: bytes) -> bytes:
-        """No more than what is looked at: a delivery tells of people, and has the whole text of an issue. One that makes no sense is
-        kept as it came, for a person to look at.
+        """No more than what is looked at: a delivery tells of people, and holds the text of an issue. One that makes no sense is kept
+        as it came, for a person to look at.
         """
         decoder = decoder_of(event)
         if decoder is None:
