@@ -51,7 +51,7 @@ class JiraReceiver:
         return mention.container is None or not scope.projects or mention.container.upper() in scope.projects
 
     def _kept(self, event: str, body: bytes) -> bytes:
-        """No more than what is looked at: a delivery tells of people, and holds the text of an issue. One that makes no sense is kept
+        """No more than what is looked at: a delivery tells of people, and holds an issue's text. One that makes no sense is kept
         as it came, for a person to look at.
         """
         decoder = decoder_of(event)
