@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,8 +11,8 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from config.explain import explain
-from config.problems import ConfigError, Problem
+from config.explain import Invalid, explain
+from config.problems import ConfigError, Problem, quoted
 from config.project import ProjectFile
 from config.storeurl import anchored_store_url, checked_store_url
 from config.variables import STORE_URL, read_variable
@@ -25,8 +26,15 @@ def _checked_url(value: Any) -> Any:
     return checked_store_url(value) if isinstance(value, str) else value
 
 
+def _checked_executor(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", value):
+        raise Invalid(f"{quoted(value)} is no name of a worker", "use at most 100 letters, digits, dots, dashes and underscores")
+    return value
+
+
 class Settings(BaseSettings):
-    """`store_url` overrules the project file's, and may hold a password. `log_format` auto: console on a terminal, else JSON."""
+    """`store_url` overrules the project file's, and may hold a password. `log_format` auto: console on a terminal, else JSON.
+    `executor` is the name of this worker; None for one after its host."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
@@ -38,6 +46,7 @@ class Settings(BaseSettings):
     log_format: Annotated[Literal["auto", "console", "json"], BeforeValidator(_lower)] = Field(
         "auto", validation_alias="MILEPOST_LOG_FORMAT"
     )
+    executor: Annotated[str | None, BeforeValidator(_checked_executor)] = Field(None, validation_alias="MILEPOST_EXECUTOR")
 
     @classmethod
     def settings_customise_sources(

@@ -58,7 +58,7 @@ def build_app() -> typer.Typer:
         ("Keep in step", {"pull": pull, "plan": plan, "apply": apply, "sync": sync}),
         ("Look", {"status": status, "explain": explain, "log": log}),
         ("Take back", {"release": release, "unpublish": unpublish}),
-        ("Always on", {"serve": serve}),
+        ("Always on", {"serve": serve, "worker": worker}),
         ("Look after", {"version": version}),
     )
     for panel, commands in panels:
@@ -231,6 +231,16 @@ def serve(
 ) -> None:
     """Take webhooks, and answer for the service's health."""
     _do("serve", globals_, host=host, port=port, workers=workers, forwarded_allow_ips=forwarded_allow_ips)
+
+
+def worker(
+    globals_: Globals,
+    jobs: Annotated[
+        int, typer.Option("--jobs", parser=whole_number(1, 64), metavar="NUMBER", help="How many jobs to do at a time.")
+    ] = 4,
+) -> None:
+    """Do what is due: take in deliveries, pull on schedule, keep every project in step. Needs PostgreSQL."""
+    _do("worker", globals_, jobs=jobs)
 
 
 def version(globals_: Globals) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, func, or_, update
+from sqlalchemy import ColumnElement, Connection, Table, func, or_, select, update
 
 from sync.store.schema import due, relist
 
@@ -34,15 +35,26 @@ def stream_put_off(tx: Connection, source: str, stream: str, revision: int, unti
     _put_off(tx, relist, [relist.c.source == source, relist.c.stream == stream], revision, until)
 
 
-def is_ready(table: Table, now: datetime) -> ColumnElement[bool]:
-    """Whether a row of `due` or `relist` is to be tried now. A time that no failure can set was set by a clock that was ahead."""
-    c = table.c
-    return or_(c.retry_at.is_(None), c.retry_at <= now, c.retry_at > now + LONGEST, c.tried != c.revision)
+def ready_projects(tx: Connection, now: datetime) -> Sequence[str]:
+    """The projects that are due and may be tried now, the longest first."""
+    return list(tx.execute(select(due.c.project).where(_is_ready(due, now)).order_by(due.c.since)).scalars())
+
+
+def ready_streams(tx: Connection, now: datetime) -> Sequence[tuple[str, str]]:
+    """The sources and streams that are due and may be tried now, the longest first."""
+    query = select(relist.c.source, relist.c.stream).where(_is_ready(relist, now)).order_by(relist.c.since)
+    return [(row.source, row.stream) for row in tx.execute(query)]
 
 
 def backoff(tries: int) -> timedelta:
     """How long to wait after so many failures in a row."""
     return min(FIRST * (1 << min(tries - 1, 10)), LONGEST)
+
+
+def _is_ready(table: Table, now: datetime) -> ColumnElement[bool]:
+    """Whether a row is to be tried now. A time that no failure can set was set by a clock that was ahead."""
+    c = table.c
+    return or_(c.retry_at.is_(None), c.retry_at <= now, c.retry_at > now + LONGEST, c.tried != c.revision)
 
 
 def _failed(tx: Connection, table: Table, which: list[ColumnElement[bool]], revision: int, now: datetime) -> None:

@@ -41,12 +41,12 @@ def begin(tx: Connection, name: str, incarnation: str, host: str, now: datetime)
 
 
 def beat(tx: Connection, name: str, incarnation: str, now: datetime) -> bool:
-    """Notes that this worker was seen. False when the name is another one's by now."""
+    """Notes that this worker was seen. False when the name is another one's by now, or it was found dead."""
     return _update(tx, name, incarnation, seen_at=now) == 1
 
 
 def end(tx: Connection, name: str, incarnation: str, now: datetime) -> bool:
-    """Notes that this worker is no more."""
+    """Notes that this worker is no more. False when it was noted before."""
     return _update(tx, name, incarnation, stopped_at=now) == 1
 
 
@@ -87,5 +87,5 @@ def let_go(tx: Connection, name: str, now: datetime, *, outcome: str, exit_code:
 
 
 def _update(tx: Connection, name: str, incarnation: str, **values: datetime) -> int:
-    mine = (executor.c.name == name) & (executor.c.incarnation == incarnation)
+    mine = (executor.c.name == name) & (executor.c.incarnation == incarnation) & executor.c.stopped_at.is_(None)
     return tx.execute(update(executor).where(mine).values(values)).rowcount

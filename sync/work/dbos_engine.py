@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast, get_args
 
 import structlog
-from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID, WorkflowSerializationFormat, error
+from dbos import DBOS, DBOSConfig, SetEnqueueOptions, WorkflowSerializationFormat, error
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -29,13 +29,14 @@ QUEUE = "milepost"
 VERSION = "1"
 """Raised when jobs of an older Milepost could not be understood. Those are left: what they were for is found to be due again."""
 
-KEPT = timedelta(days=1)
-"""How long a finished job is remembered, so that no moment of a schedule is run twice."""
+KEPT = timedelta(hours=6)
+"""How long a finished job is remembered, for people."""
 
 POLL = {"sqlite": 0.1, "postgresql": 0.25}
 """Seconds between two looks at the queue: the most that it adds to a wake-up. A server is looked at by many workers."""
 
 _BATCH = 500
+_NEWS, _ROUTINE = 1, 10
 
 
 class DbosEngine:
@@ -51,10 +52,10 @@ class DbosEngine:
         self._workflow = decorate(milepost_job)
 
     def submit(self, job: Job) -> bool:
-        return _tried("submit", lambda: self._submit(job), False)
+        return _tried("submit", lambda: self._enqueue(job, _NEWS), False)
 
     def schedule(self, job: Job) -> bool:
-        return _tried("schedule", lambda: self._schedule(job), False)
+        return _tried("schedule", lambda: self._enqueue(job, _ROUTINE), False)
 
     def recover(self, executor: str) -> int:
         return _tried("recover", lambda: _recover(executor), 0)
@@ -69,22 +70,14 @@ class DbosEngine:
         """Drops what ended longer than `KEPT` ago, a batch at a time. Returns how many jobs."""
         return _tried("forget", _forget, 0)
 
-    def _submit(self, job: Job) -> bool:
-        with SetEnqueueOptions(deduplication_id=f"{VERSION}:{job.key}"):
+    def _enqueue(self, job: Job, priority: int) -> bool:
+        moment = None if job.moment is None else job.moment.isoformat()
+        with SetEnqueueOptions(deduplication_id=f"{VERSION}:{job.key}", priority=priority):
             try:
-                self._enqueue(job)
+                DBOS.enqueue_workflow(QUEUE, self._workflow, job.kind, job.subject, moment)
             except error.DBOSQueueDeduplicatedError:
                 return False
         return True
-
-    def _schedule(self, job: Job) -> bool:
-        with SetWorkflowID(f"{VERSION}:{job}"):
-            self._enqueue(job)
-        return True
-
-    def _enqueue(self, job: Job) -> None:
-        moment = None if job.moment is None else job.moment.isoformat()
-        DBOS.enqueue_workflow(QUEUE, self._workflow, job.kind, job.subject, moment)
 
 
 @contextmanager

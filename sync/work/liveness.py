@@ -89,7 +89,7 @@ def living(database: Database, name: str | None, stop: threading.Event) -> Itera
         proof.close()
 
 
-def bury(database: Database, dead: Executor, resume: Callable[[str], None]) -> bool:
+def bury(database: Database, dead: Executor, resume: Callable[[str], object]) -> bool:
     """Gives back what a silent worker left, if it is proven dead: its name is held meanwhile, so that it cannot come to life.
 
     `resume` is called with its name in between. False when it lives, however silent it is.

@@ -50,7 +50,7 @@ class JobEngine(Protocol):
         ...
 
     def schedule(self, job: Job) -> bool:
-        """The same for one moment of a schedule: once, however many workers ask, and however often."""
+        """The same for what a schedule asks for: it lets go first what was submitted."""
         ...
 
     def recover(self, executor: str) -> int:

@@ -1,0 +1,237 @@
+"""The jobs of what is always on. Each finds in the store what there is to do, and may be called at any time, by anybody, again.
+
+What is due stays so until it was done: a job that is killed, stopped or fails is found due again. That somebody else is at work is
+no failure.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+
+import msgspec
+import structlog
+
+from config.project import Retention
+from connectors.errors import Cancelled
+from sync import intake
+from sync.apply import lease_name as apply_lease
+from sync.engine import Run
+from sync.outcome import ExitCode
+from sync.progress import StreamEvent
+from sync.pull import Pulled
+from sync.pull import lease_name as pull_lease
+from sync.retention import apply_daily
+from sync.store import attempts, due, leases, runs, schedules
+from sync.store.connect import Connection
+from sync.store.due import DueStream
+from sync.store.leases import LeaseHeld
+from sync.workspace import Workspace
+
+log = structlog.get_logger(__name__)
+
+AGAIN = timedelta(seconds=2)
+"""How soon to look again at what somebody else is at work on, unless they are done sooner."""
+
+TURN = timedelta(seconds=10)
+"""How long a scheduled pull waits for another one of the same scope. Beyond that the other one reads what there is."""
+
+LEASE = timedelta(seconds=120)
+
+
+def take_in(workspace: Workspace, source: str, *, stop: threading.Event) -> None:
+    """Takes in the deliveries of a source until none may be any more; the projects and streams that they concern are due then."""
+    one = workspace.sources.get(source)
+    if one is None:
+        return
+    projects = [project for project in workspace.projects if project.key in _projects_of(workspace, source)]
+    with workspace.database.read() as tx:
+        ident = runs.new_run_id(workspace.database.now(tx))  # the inbox is the record: a run of its own would tell nothing more
+    with suppress(Cancelled):
+        while not stop.is_set():
+            shares = workspace.pull_limits.max_deletes
+            taken = intake.take_in(workspace.database, one, projects, run_id=ident, stop=stop, max_deletes=shares)
+            if taken.total < intake.BATCH:
+                break
+
+
+def follow(workspace: Workspace, project: str, *, stop: threading.Event, executor: str | None = None) -> None:
+    """Judges, plans and applies one project, if it is due. What is refused or fails is tried again ever more rarely."""
+    database = workspace.database
+    chosen = [one for one in workspace.projects if one.key == project]
+    with database.read() as tx:
+        now = database.now(tx)
+        mark = next((one for one in due.marked(tx) if one.project == project), None)
+        busy = _held_until(tx, [apply_lease(project)], now)
+    if mark is None:
+        return
+    if not chosen:
+        with database.write() as tx:
+            due.clear(tx, project, mark.revision)  # the project file has it no longer
+        return
+    if busy is not None:
+        with database.write() as tx:
+            attempts.project_put_off(tx, project, mark.revision, busy)
+        return
+    run = Run(_at_once(workspace), chosen, "follow", stop=stop, executor=executor)
+    try:
+        with _recorded(run):
+            run.follow()
+    except LeaseHeld as held:
+        with database.write() as tx:
+            attempts.project_put_off(tx, project, mark.revision, _soon(held.expires_at, database.now(tx)))
+        return
+    if stop.is_set():
+        return
+    failed = [why for one in run.done for why in (one.refused, one.failed) if why is not None]
+    if failed or any(one.applied is not None and one.applied.is_partial for one in run.done):
+        log.warning("follow.incomplete", project=project, run=run.id, why=failed)
+        with database.write() as tx:
+            attempts.project_failed(tx, project, mark.revision, database.now(tx))
+
+
+def relist(workspace: Workspace, source: str, *, stop: threading.Event, executor: str | None = None) -> None:
+    """Pulls those streams of a source that are due, from where they are; then its projects are due."""
+    database = workspace.database
+    with database.read() as tx:
+        now = database.now(tx)
+        names = frozenset(stream for name, stream in attempts.ready_streams(tx, now) if name == source)
+        busy = _held_until(tx, _pulls(workspace, source), now)
+    if not names:
+        return
+    if source not in workspace.sources:
+        _forget_streams(workspace, source)
+        return
+    if busy is not None:
+        _put_off_streams(workspace, source, names, busy)
+        return
+    run = Run(_of_one_source(workspace, source, only=names), workspace.projects, "relist", stop=stop, executor=executor)
+    try:
+        with (
+            _recorded(run),
+            # Marks are read and cleared under it, so that nobody clears one that was made anew in between.
+            leases.held(database, f"relist:{source}", holder=run.id, ttl=LEASE, wait=timedelta(0), stop=stop) as lease,
+        ):
+            marks = _stream_marks(workspace, source, names)
+            run.pull()
+            with database.write() as tx:
+                leases.verify(tx, lease)
+                pulled = run.pulled.get(source)
+                if not stop.is_set():
+                    _relisted(tx, workspace, marks, pulled.events if pulled is not None else (), database.now(tx))
+    except LeaseHeld as held:
+        with database.read() as tx:
+            soon = _soon(held.expires_at, database.now(tx))
+        _put_off_streams(workspace, source, names, soon)
+
+
+def reconcile(
+    workspace: Workspace, source: str, moment: datetime, *, stop: threading.Event, executor: str | None = None
+) -> Mapping[str, Pulled]:
+    """Pulls a source as its schedule has it for this moment; then its projects are due. Returns what came of it."""
+    database = workspace.database
+    if source not in workspace.sources:
+        return {}
+    run = Run(_of_one_source(workspace, source, wait=TURN), workspace.projects, "reconcile", stop=stop, executor=executor)
+    try:
+        with _recorded(run):
+            run.pull()
+    except LeaseHeld as held:
+        log.info("reconcile.left_to_another", source=source, holder=held.holder)
+    if not stop.is_set():
+        with database.write() as tx:
+            due.mark(tx, _projects_of(workspace, source), database.now(tx))
+            schedules.done(tx, f"pull:{source}", moment)
+    return run.pulled
+
+
+def retain(workspace: Workspace, keep: Retention, moment: datetime, *, stop: threading.Event, executor: str | None = None) -> None:
+    """Puts retention into effect, once a day whoever asks."""
+    apply_daily(workspace.database, keep, holder=f"milepost worker {executor or 'without a name'}", stop=stop)
+    with workspace.database.write() as tx:
+        schedules.done(tx, "retention", moment)
+
+
+def _at_once(workspace: Workspace) -> Workspace:
+    """A workspace that waits for nobody: there is other work."""
+    return msgspec.structs.replace(workspace, wait=timedelta(0))
+
+
+def _of_one_source(
+    workspace: Workspace, source: str, *, only: frozenset[str] | None = None, wait: timedelta = timedelta(0)
+) -> Workspace:
+    """A workspace that has no other source, and of that these streams alone."""
+    limits = msgspec.structs.replace(workspace.pull_limits, only=only, wait=wait)
+    return msgspec.structs.replace(workspace, sources={source: workspace.sources[source]}, pull_limits=limits)
+
+
+def _projects_of(workspace: Workspace, source: str) -> Sequence[str]:
+    return [project.key for project in workspace.projects if source in {one.name for one, _ in project.scopes}]
+
+
+def _pulls(workspace: Workspace, source: str) -> Sequence[str]:
+    """The leases of everything that reads the source."""
+    one = workspace.sources.get(source)
+    return [] if one is None else [pull_lease(one, scope) for scope in one.scopes]
+
+
+@contextmanager
+def _recorded(run: Run) -> Iterator[None]:
+    """The record of the run ends with the block, whatever happens in it."""
+    try:
+        yield
+    except LeaseHeld:
+        run.finish(ExitCode.LEASE_HELD)
+        raise
+    except BaseException:
+        with suppress(Exception):
+            run.cut_off()
+        raise
+    else:
+        run.finish()
+
+
+def _held_until(tx: Connection, names: Sequence[str], now: datetime) -> datetime | None:
+    """When to look again, where somebody has one of these leases: asked first, so that no run is recorded that does nothing."""
+    ends = [held.until for held in leases.holdings(tx, now) if held.name in names]
+    return _soon(max(ends), now) if ends else None
+
+
+def _soon(expires_at: datetime, now: datetime) -> datetime:
+    return min(expires_at, now + AGAIN)
+
+
+def _stream_marks(workspace: Workspace, source: str, names: frozenset[str]) -> Sequence[DueStream]:
+    with workspace.database.read() as tx:
+        return [mark for mark in due.marked_streams(tx) if mark.source == source and mark.stream in names]
+
+
+def _forget_streams(workspace: Workspace, source: str) -> None:
+    """The project file no longer has the source."""
+    with workspace.database.write() as tx:
+        for mark in due.marked_streams(tx):
+            if mark.source == source:
+                due.clear_stream(tx, source, mark.stream, mark.revision)
+
+
+def _put_off_streams(workspace: Workspace, source: str, names: frozenset[str], until: datetime) -> None:
+    marks = _stream_marks(workspace, source, names)
+    with workspace.database.write() as tx:
+        for mark in marks:
+            attempts.stream_put_off(tx, source, mark.stream, mark.revision, until)
+
+
+def _relisted(
+    tx: Connection, workspace: Workspace, marks: Sequence[DueStream], events: Sequence[StreamEvent], now: datetime
+) -> None:
+    """What was read to its end in every scope is not due any more, and the projects are; the rest is tried again later."""
+    for mark in marks:
+        source = workspace.sources[mark.source]
+        read = sum(1 for event in events if event.stream == mark.stream and event.state == "done")
+        if read == len(source.scopes) or mark.stream not in source.connection.streams:
+            due.mark(tx, _projects_of(workspace, source.name), mark.since, mark.trace)
+            due.clear_stream(tx, source.name, mark.stream, mark.revision)
+        else:
+            attempts.stream_failed(tx, source.name, mark.stream, mark.revision, now)

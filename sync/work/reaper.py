@@ -1,0 +1,52 @@
+"""Takes over what dead workers left: their leases in the store, and their jobs in the engine."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import structlog
+
+from sync.store import executors
+from sync.store.connect import Database
+from sync.store.errors import StoreError
+from sync.work.liveness import Life, bury, silent
+from sync.work.seam import JobEngine
+
+log = structlog.get_logger(__name__)
+
+EVERY = timedelta(seconds=3)
+_FORGET_EVERY = 200
+
+
+class Reaper:
+    """Looks now and then, until it is told to stop."""
+
+    def __init__(self, database: Database, engine: JobEngine, life: Life, stop: threading.Event) -> None:
+        self._database = database
+        self._engine = engine
+        self._life = life
+        self._stop = stop
+
+    def run(self) -> None:
+        rounds = 0
+        while not self._stop.wait(EVERY.total_seconds()):
+            try:
+                self.look()
+            except StoreError as error:
+                log.warning("reaper.failed", error=str(error))
+            rounds += 1
+            if rounds % _FORGET_EVERY == 0:
+                self._engine.forget()
+
+    def look(self) -> None:
+        """Buries who is proven dead, and gives to others what those had begun who are known to be no more."""
+        for one in silent(self._database):
+            if one.name != self._life.name and not self._stop.is_set():
+                bury(self._database, one, self._engine.recover)
+        begun = {held.executor for held in self._engine.status() if held.executor is not None} - {self._life.name}
+        if begun:
+            with self._database.read() as tx:
+                living = {one.name for one in executors.known(tx) if one.stopped_at is None}
+            for name in sorted(begun - living):
+                self._engine.recover(name)

@@ -1,0 +1,75 @@
+"""Looks at the store for what is due, each second and whenever there is news, and asks the engine for it. Any number may look."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+import structlog
+
+from sync.store import attempts, inbox, schedules
+from sync.store.connect import Database
+from sync.store.errors import StoreError
+from sync.work.schedule import moment_to_do
+from sync.work.seam import Job, JobEngine
+
+log = structlog.get_logger(__name__)
+
+EVERY = timedelta(seconds=1)
+
+RETENTION = "17 * * * *"
+"""Retention itself knows when it was last done: it looks once an hour."""
+
+
+class Sweeper:
+    """`pulls` has the schedule of each source. `news` is set by whoever knows that something may be due."""
+
+    def __init__(
+        self, database: Database, engine: JobEngine, pulls: Mapping[str, str], news: threading.Event, stop: threading.Event
+    ) -> None:
+        self._database = database
+        self._engine = engine
+        self._pulls = pulls
+        self._news = news
+        self._stop = stop
+
+    def run(self) -> None:
+        """Sweeps until it is told to stop."""
+        while not self._stop.is_set():
+            self._news.clear()
+            try:
+                self.sweep()
+            except StoreError as error:
+                log.warning("sweep.failed", error=str(error))
+            self._news.wait(EVERY.total_seconds())
+
+    def sweep(self) -> int:
+        """Asks for what is due and does not wait or run yet. Returns how many jobs that are."""
+        news, routine = self._due()
+        if not (news or routine):
+            return 0
+        held = {one.job.key for one in self._engine.status()}
+        asked = [self._engine.submit(job) for job in news if job.key not in held]
+        asked += [self._engine.schedule(job) for job in routine if job.key not in held]
+        return sum(asked)
+
+    def _due(self) -> tuple[Sequence[Job], Sequence[Job]]:
+        """What news there is, and what the schedules ask for."""
+        with self._database.read() as tx:
+            now = self._database.now(tx)
+            sources = list(dict.fromkeys(source for source, _ in attempts.ready_streams(tx, now)))
+            news = [
+                *(Job("take-in", source) for source in inbox.ready(tx, now) if source in self._pulls),
+                *(Job("relist", source) for source in sources),
+                *(Job("follow", project) for project in attempts.ready_projects(tx, now)),
+            ]
+            done = schedules.last_moments(tx)
+        routine = []
+        for source, cron in self._pulls.items():
+            name = f"pull:{source}"
+            if (moment := moment_to_do(name, cron, done.get(name), now)) is not None:
+                routine.append(Job("reconcile", source, moment))
+        if (moment := moment_to_do("retention", RETENTION, done.get("retention"), now)) is not None:
+            routine.append(Job("retain", moment=moment))
+        return news, routine

@@ -1,0 +1,245 @@
+"""The jobs by themselves: what is due is done and due no more, who else is at work is waited for, what fails is tried again."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from config.project import Retention
+from sandbox.faults import Fault, out_of_service
+from sync import jobs
+from sync.apply import lease_name
+from sync.pull import lease_name as pull_lease
+from sync.store import attempts, due, leases, schedules
+from sync.store.connect import Database
+from sync.store.leases import Lease
+from sync.store.schema import due as due_table
+from sync.store.schema import relist as relist_table
+from sync.store.schema import run
+from tests.engine.conftest import REPO, Office
+
+MOMENT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def stop() -> threading.Event:
+    return threading.Event()
+
+
+@pytest.fixture
+def office(office: Office) -> Office:
+    """Synced once, with one ticket that shows nothing."""
+    office.ticket()
+    office.sync()
+    return office
+
+
+def mark(office: Office, *projects: str) -> None:
+    with office.database.write() as tx:
+        due.mark(tx, projects, office.database.now(tx))
+
+
+def mark_streams(office: Office, source: str, *streams: str) -> None:
+    with office.database.write() as tx:
+        due.mark_streams(tx, source, streams, office.database.now(tx))
+
+
+def is_due(office: Office) -> list[str]:
+    with office.database.read() as tx:
+        return [one.project for one in due.marked(tx)]
+
+
+def streams_due(office: Office) -> list[str]:
+    with office.database.read() as tx:
+        return [one.stream for one in due.marked_streams(tx)]
+
+
+def ready(office: Office) -> tuple[list[str], list[str]]:
+    """The projects and streams that may be tried now."""
+    with office.database.read() as tx:
+        now = office.database.now(tx)
+        return list(attempts.ready_projects(tx, now)), [stream for _, stream in attempts.ready_streams(tx, now)]
+
+
+def commands(office: Office) -> list[tuple[str, str | None, str | None]]:
+    with office.database.read() as tx:
+        return [tuple(row) for row in tx.execute(select(run.c.command, run.c.outcome, run.c.executor).order_by(run.c.id))][1:]
+
+
+def held(database: Database, name: str) -> AbstractContextManager[Lease]:
+    return leases.held(database, name, holder="another", ttl=timedelta(minutes=5), wait=timedelta(), stop=threading.Event())
+
+
+def news(office: Office) -> str:
+    """A ticket that the store knows to be good, and that does not show it yet; the project is due for it."""
+    key = office.ticket("good")
+    office.pull()
+    mark(office, "churn")
+    return key
+
+
+def let_time_pass(office: Office) -> None:
+    """Everything that was put off may be tried again."""
+    with office.database.write() as tx:
+        for table in (due_table, relist_table):
+            tx.execute(update(table).values(retry_at=office.database.now(tx)))
+
+
+def test_a_project_that_is_due_is_followed_and_due_no_more(office: Office, stop: threading.Event) -> None:
+    key = news(office)
+    jobs.follow(office.workspace(), "churn", stop=stop, executor="one")
+    assert office.field(key) == "Good"
+    assert is_due(office) == []
+    assert commands(office)[-1] == ("follow", "done", "one")
+
+
+def test_a_project_that_is_not_due_is_left_alone(office: Office, stop: threading.Event) -> None:
+    before = commands(office)
+    jobs.follow(office.workspace(), "churn", stop=stop)
+    assert commands(office) == before
+
+
+def test_what_becomes_due_while_it_is_followed_stays_due(office: Office, stop: threading.Event) -> None:
+    news(office)
+    office.jira.faults.append(Fault(lambda request, answer: (mark(office, "churn"), answer())[1], method="PUT"))
+    jobs.follow(office.workspace(), "churn", stop=stop)
+    assert is_due(office) == ["churn"]
+    jobs.follow(office.workspace(), "churn", stop=stop)
+    assert is_due(office) == []
+
+
+def test_a_sync_by_hand_follows_what_is_due(office: Office) -> None:
+    key = news(office)
+    office.sync()
+    assert office.field(key) == "Good"
+    assert is_due(office) == []
+
+
+def test_a_project_that_somebody_else_works_on_is_put_off_without_a_run(office: Office, stop: threading.Event) -> None:
+    news(office)
+    before = commands(office)
+    with held(office.database, lease_name("churn")):
+        jobs.follow(office.workspace(), "churn", stop=stop)
+        assert ready(office) == ([], [])
+    assert (is_due(office), commands(office)) == (["churn"], before)
+    let_time_pass(office)
+    assert ready(office) == (["churn"], [])
+
+
+def test_what_fails_is_tried_again_later_and_at_once_when_there_is_news(office: Office, stop: threading.Event) -> None:
+    key = news(office)
+    office.jira.faults.append(Fault(out_of_service(), method="PUT", times=1_000))
+    office.jira.faults.append(Fault(out_of_service(), method="POST", times=1_000))
+    jobs.follow(office.workspace(), "churn", stop=stop)
+    assert commands(office)[-1][1] == "partial"
+    assert (is_due(office), ready(office)) == (["churn"], ([], []))
+    mark(office, "churn")
+    assert ready(office) == (["churn"], [])
+    office.jira.faults.clear()
+    jobs.follow(office.workspace(), "churn", stop=stop)
+    assert (office.field(key), is_due(office)) == ("Good", [])
+
+
+def test_what_the_safety_check_refuses_stays_due_and_is_not_tried_at_once(office: Office, stop: threading.Event) -> None:
+    office.top["safety"] = {"max_additions": 1}
+    office.ticket("good")
+    news(office)
+    writes = office.writes
+    jobs.follow(office.workspace(), "churn", stop=stop)
+    assert commands(office)[-1][1] == "refused"
+    assert (is_due(office), ready(office), office.writes) == (["churn"], ([], []), writes)
+
+
+def test_it_waits_ever_longer_but_not_for_ever() -> None:
+    waits = [attempts.backoff(tries) for tries in range(1, 40)]
+    assert waits[:3] == [timedelta(seconds=10), timedelta(seconds=20), timedelta(seconds=40)]
+    assert max(waits) == waits[-1] == attempts.LONGEST
+
+
+def test_a_project_that_left_the_file_is_due_no_more(office: Office, stop: threading.Event) -> None:
+    mark(office, "gone")
+    jobs.follow(office.workspace(), "gone", stop=stop)
+    assert is_due(office) == []
+
+
+def test_a_stopped_job_leaves_what_is_due(office: Office, stop: threading.Event) -> None:
+    news(office)
+    stop.set()
+    jobs.follow(office.workspace(), "churn", stop=stop)
+    assert (is_due(office), ready(office)) == (["churn"], (["churn"], []))
+
+
+def test_only_the_streams_that_are_due_are_read(office: Office, stop: threading.Event) -> None:
+    office.github.add_issue(REPO, "Something new")
+    mark_streams(office, "github", "change_requests")
+    asked = len(office.jira.requests), len(office.github.requests)
+    jobs.relist(office.workspace(), "github", stop=stop, executor="one")
+    assert (streams_due(office), is_due(office)) == ([], ["churn"])
+    assert len(office.jira.requests) == asked[0]
+    assert not [one for one in office.github.requests[asked[1] :] if one.path.endswith("/commits")]
+    assert commands(office)[-1] == ("relist", "done", "one")
+
+
+def test_a_stream_that_fails_is_tried_again_later(office: Office, stop: threading.Event) -> None:
+    mark_streams(office, "github", "change_requests")
+    office.github.faults.append(Fault(out_of_service(), times=1_000))
+    jobs.relist(office.workspace(), "github", stop=stop)
+    assert (streams_due(office), is_due(office), ready(office)) == (["change_requests"], [], ([], []))
+    office.github.faults.clear()
+    let_time_pass(office)
+    jobs.relist(office.workspace(), "github", stop=stop)
+    assert (streams_due(office), is_due(office)) == ([], ["churn"])
+
+
+def test_a_stream_that_somebody_else_reads_is_put_off_without_a_run(office: Office, stop: threading.Event) -> None:
+    mark_streams(office, "github", "change_requests")
+    workspace, before = office.workspace(), commands(office)
+    (scope,) = workspace.sources["github"].scopes
+    with held(office.database, pull_lease(workspace.sources["github"], scope)):
+        jobs.relist(workspace, "github", stop=stop)
+    assert (streams_due(office), ready(office), commands(office)) == (["change_requests"], ([], []), before)
+
+
+@pytest.mark.parametrize(("source", "stream"), [("gone", "issues"), ("github", "no-such-stream")])
+def test_streams_that_are_no_more_are_due_no_more(office: Office, stop: threading.Event, source: str, stream: str) -> None:
+    mark_streams(office, source, stream)
+    jobs.relist(office.workspace(), source, stop=stop)
+    assert streams_due(office) == []
+
+
+def test_a_scheduled_pull_reads_one_source_and_makes_its_projects_due(office: Office, stop: threading.Event) -> None:
+    key, asked = office.ticket("good"), len(office.github.requests)
+    jobs.reconcile(office.workspace(), "jira", MOMENT, stop=stop, executor="one")
+    assert is_due(office) == ["churn"]
+    assert len(office.github.requests) == asked
+    with office.database.read() as tx:
+        assert schedules.last_moments(tx) == {"pull:jira": MOMENT}
+    jobs.follow(office.workspace(), "churn", stop=stop)
+    assert office.field(key) == "Good"
+
+
+def test_a_scheduled_pull_of_a_source_that_is_away_is_done_with(office: Office, stop: threading.Event) -> None:
+    """The next moment tries again."""
+    office.jira.faults.append(Fault(out_of_service(), times=1_000))
+    jobs.reconcile(office.workspace(), "jira", MOMENT, stop=stop)
+    with office.database.read() as tx:
+        assert schedules.last_moments(tx) == {"pull:jira": MOMENT}
+    assert commands(office)[-1][1] == "partial"
+
+
+def test_a_scheduled_pull_that_is_stopped_is_not_done_with(office: Office, stop: threading.Event) -> None:
+    stop.set()
+    jobs.reconcile(office.workspace(), "jira", MOMENT, stop=stop)
+    with office.database.read() as tx:
+        assert schedules.last_moments(tx) == {}
+
+
+def test_retention_is_put_into_effect(office: Office, stop: threading.Event) -> None:
+    jobs.retain(office.workspace(), Retention(), MOMENT, stop=stop)
+    assert commands(office)[-1][:2] == ("prune", "done")
+    with office.database.read() as tx:
+        assert schedules.last_moments(tx) == {"retention": MOMENT}
