@@ -131,7 +131,7 @@ class Site:
         key = name.lower()
         labels = repository.tracker.labels
         if key not in labels:
-            labels[key] = Label(self.take_id(), name, color.lower(), description)
+            repository.tracker.define_label(Label(self.take_id(), name, color.lower(), description))
         return labels[key]
 
 

@@ -11,16 +11,20 @@ import msgspec
 from sandbox.github.access import Access, Token, budget_spent
 from sandbox.github.document import timestamp
 from sandbox.github.documents.repositories import repository
+from sandbox.github.happenings import Happenings
+from sandbox.github.hooks import Courier
 from sandbox.github.model import Role
 from sandbox.github.operations.accounts import Accounts
 from sandbox.github.operations.apps import Apps
 from sandbox.github.operations.area import Area, Operation
 from sandbox.github.operations.commits import Commits
+from sandbox.github.operations.hooks import Hooks
 from sandbox.github.operations.issue_labels import IssueLabels
 from sandbox.github.operations.issues import Issues
 from sandbox.github.operations.labels import Labels
 from sandbox.github.operations.pulls import Pulls
 from sandbox.github.people.code import CodeDoings
+from sandbox.github.people.hooks import HookDoings
 from sandbox.github.people.issues import IssueDoings
 from sandbox.github.people.repositories import RepositoryDoings
 from sandbox.github.refusals import CONTENT_TYPE, not_found, refusal
@@ -35,7 +39,7 @@ SIGNED = ("/app", "/orgs/{login}/installation", "/repos/{owner}/{repo}/installat
 """What a GitHub App asks by a token that it signed itself, beside every budget."""
 
 
-class GitHub(RepositoryDoings, IssueDoings, CodeDoings, StandIn):
+class GitHub(RepositoryDoings, IssueDoings, CodeDoings, HookDoings, StandIn):
     """A stateful stand-in of api.github.com (REST, version 2022-11-28).
 
     `token` is let in as `milepost-bot` with `role` in every repository. `page_window` is how many rows page numbers reach in a list
@@ -53,6 +57,8 @@ class GitHub(RepositoryDoings, IssueDoings, CodeDoings, StandIn):
     ) -> None:
         self.site = Site()
         self.access = Access()
+        self.courier = Courier(self.record)
+        self.happenings = Happenings(self, self.courier)
         self.page_window = page_window
         self._answered = 0
         self._areas: list[Area] = [
@@ -63,9 +69,14 @@ class GitHub(RepositoryDoings, IssueDoings, CodeDoings, StandIn):
             Pulls(self),
             Commits(self),
             Apps(self),
+            Hooks(self, self.happenings),
         ]
         super().__init__(port=port, tls=tls)
         self.add_token(token, role=role)
+
+    def stop(self) -> None:
+        self.courier.stop()
+        super().stop()
 
     def routes(self) -> Sequence[Route]:
         found: list[Route] = []

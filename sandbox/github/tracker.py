@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import Protocol
 
 from sandbox.github.model import Issue, Label, Milestone, User
 from sandbox.github.order import Ordered, Row
@@ -14,10 +15,21 @@ SORTS = {"created": "created", "updated": "updated", "comments": "comments", "po
 KEPT_SELECTIONS = 32
 
 
+class Listener(Protocol):
+    """Is told of every change, once it is made."""
+
+    def issue_changed(self, issue: Issue) -> None: ...
+
+    def label_changed(self, action: str, label: Label) -> None: ...
+
+    def milestone_changed(self, action: str, milestone: Milestone) -> None: ...
+
+
 class Tracker:
     """Every change goes through `touch`, so that the orders and the encoded documents are never behind."""
 
     def __init__(self) -> None:
+        self.listener: Listener | None = None
         self.issues: dict[int, Issue] = {}
         self.labels: dict[str, Label] = {}
         self.milestones: dict[int, Milestone] = {}
@@ -108,6 +120,7 @@ class Tracker:
         for issue in self.carrying(label):
             issue.forget_documents()
         self._selections.clear()
+        self._told_of_label("edited", label)
 
     def delete_label(self, label: Label) -> None:
         """Takes it off every issue; those do not count as updated."""
@@ -116,6 +129,23 @@ class Tracker:
             del issue.labels[label.name.lower()]
             issue.forget_documents()
         self._selections.clear()
+        self._told_of_label("deleted", label)
+
+    def define_label(self, label: Label) -> None:
+        """A new one."""
+        self.labels[label.name.lower()] = label
+        self._told_of_label("created", label)
+
+    def plan_milestone(self, milestone: Milestone) -> None:
+        """A new one."""
+        self.milestones[milestone.number] = milestone
+        if self.listener:
+            self.listener.milestone_changed("created", milestone)
+
+    def close_milestone(self, milestone: Milestone, at: datetime) -> None:
+        milestone.closed_at = milestone.updated_at = at
+        if self.listener:
+            self.listener.milestone_changed("closed", milestone)
 
     def carrying(self, label: Label) -> list[Issue]:
         return [issue for issue in self.issues.values() if label in issue.labels.values()]
@@ -164,6 +194,12 @@ class Tracker:
                 orders[name].place(issue.number, key)
         if self._selections:
             self._selections.clear()
+        if self.listener:
+            self.listener.issue_changed(issue)
+
+    def _told_of_label(self, action: str, label: Label) -> None:
+        if self.listener:
+            self.listener.label_changed(action, label)
 
     def _count(self, milestone: Milestone | None, state: str, change: int) -> None:
         if milestone is None:

@@ -6,6 +6,7 @@ OpenAPI description only where its folder is at hand (`MILEPOST_CONTRACTS`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -42,7 +43,19 @@ ANSWERS: dict[tuple[str, str], Any] = {
     ("GET", "/orgs/{login}/installation"): models.Installation,
     ("GET", f"{REPOSITORY}/installation"): models.Installation,
     ("GET", "/installation/repositories"): models.InstallationRepositoriesGetResponse200,
+    ("GET", "/orgs/{login}/hooks"): list[models.OrgHook],
+    ("GET", "/orgs/{login}/hooks/{hook}/deliveries"): list[models.HookDeliveryItem],
+    ("GET", "/orgs/{login}/hooks/{hook}/deliveries/{delivery}"): models.HookDelivery,
+    ("POST", "/orgs/{login}/hooks/{hook}/deliveries/{delivery}/attempts"): dict[str, Any],
+    ("GET", "/app/hook/config"): models.WebhookConfig,
+    ("GET", "/app/hook/deliveries"): list[models.HookDeliveryItem],
+    ("GET", "/app/hook/deliveries/{delivery}"): models.HookDelivery,
+    ("POST", "/app/hook/deliveries/{delivery}/attempts"): dict[str, Any],
     ("GET", REPOSITORY): models.FullRepository,
+    ("GET", f"{REPOSITORY}/hooks"): list[models.Hook],
+    ("GET", f"{REPOSITORY}/hooks/{{hook}}/deliveries"): list[models.HookDeliveryItem],
+    ("GET", f"{REPOSITORY}/hooks/{{hook}}/deliveries/{{delivery}}"): models.HookDelivery,
+    ("POST", f"{REPOSITORY}/hooks/{{hook}}/deliveries/{{delivery}}/attempts"): dict[str, Any],
     ("GET", f"{REPOSITORY}/issues"): list[models.Issue],
     ("POST", f"{REPOSITORY}/issues"): models.Issue,
     ("GET", f"{REPOSITORY}/issues/{{number}}"): models.Issue,
@@ -176,6 +189,30 @@ def app_session(github: GitHub, http: httpx.Client) -> None:
     read(http, "/orgs/example/installation", f"/repos/{REPO}/installation", headers=signed)
     token = http.post(f"/app/installations/{installation}/access_tokens", headers=signed).json()["token"]
     read(http, "/installation/repositories", "/user", headers={"Authorization": f"Bearer {token}"})
+    hook_session(github, http, app, signed)
+
+
+def hook_session(github: GitHub, http: httpx.Client, app: int, signed: dict[str, str]) -> None:
+    """Webhooks of every kind, whose receiver is not there, and the deliveries that failed for it."""
+    github.add_token("admin", login="admin", role="admin", scopes=("repo", "admin:org_hook"))
+    admin = {"Authorization": "Bearer admin"}
+    places: list[tuple[str | int, str, dict[str, str]]] = [
+        (REPO, f"/repos/{REPO}/hooks", admin),
+        ("example", "/orgs/example/hooks", admin),
+        (app, "/app/hook", signed),
+    ]
+    for place, address, headers in places:
+        hook = github.hook("http://127.0.0.1:9/webhooks/github", "secret", of=place)
+        github.settle_deliveries()
+        of_app = address == "/app/hook"
+        read(http, "/app/hook/config" if of_app else address, headers=headers)
+        listed = f"{address}/deliveries" if of_app else f"{address}/{hook}/deliveries"
+        (failed,) = http.get(listed, headers=headers).json()
+        read(http, f"{listed}?per_page=1&status=failure", f"{listed}/{failed['id']}", headers=headers)
+        http.post(f"{listed}/{failed['id']}/attempts", headers=headers)
+        github.settle_deliveries()
+        read(http, f"{listed}?per_page=1", f"{listed}?cursor=none", headers=headers)
+    read(http, f"/repos/{REPO}/hooks")
 
 
 def read(http: httpx.Client, *paths: str, headers: dict[str, str] | None = None) -> None:
@@ -199,7 +236,7 @@ def test_the_session_touches_every_operation(github: GitHub) -> None:
     answered = {(entry.method, entry.pattern) for entry in github.requests if entry.status < 300}
     assert operations == set(ANSWERS)
     assert operations - answered == set()
-    assert {entry.status for entry in github.requests} == {200, 201, 204, 301, 401, 403, 404, 409, 410, 422}
+    assert {entry.status for entry in github.requests} == {200, 201, 202, 204, 301, 401, 403, 404, 409, 410, 422}
 
 
 def test_githubkit_parses_every_answer(github: GitHub) -> None:
@@ -232,7 +269,9 @@ def test_repositories_by_id_answer_exactly_as_by_name(github: GitHub) -> None:
     reads = [
         entry
         for entry in list(github.requests)
-        if entry.method == "GET" and entry.path.startswith(f"/repos/{REPO}") and not entry.path.endswith("/installation")
+        if entry.method == "GET"
+        and entry.path.startswith(f"/repos/{REPO}")
+        and not re.search("/(installation|hooks.*)$", entry.path)
     ]
     with httpx.Client(base_url=github.url, headers={"Authorization": "Bearer sandbox-token"}) as http:
         for entry in reads:

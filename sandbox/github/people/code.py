@@ -69,8 +69,9 @@ class CodeDoings(World):
     def delete_branch(self, repo: str, branch: str) -> None:
         with self.lock:
             repository = self.site.find(repo)
-            del repository.code.branches[branch]
+            before = repository.code.branches.pop(branch)
             repository.pushed(self.now())
+            self.happenings.pushed(repository, branch, before, None)
 
     def collect_garbage(self, repo: str) -> None:
         """Forgets the commits that neither a branch nor a pull request holds."""
@@ -228,8 +229,10 @@ class CodeDoings(World):
         )
 
     def _push(self, repository: Repository, branch: str, sha: str, now: datetime) -> None:
+        before = repository.code.branches.get(branch)
         repository.code.branches[branch] = sha
         repository.pushed(now)
+        self.happenings.pushed(repository, branch, before, sha)
         for target_id, number in sorted(self.site.open_pulls.get((repository.id, branch), ())):
             target = self.site.repositories.get(target_id)
             issue = target.tracker.issues.get(number) if target else None

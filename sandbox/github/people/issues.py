@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -87,10 +88,11 @@ class IssueDoings(World):
     def delete_issue(self, repo: str, number: int) -> None:
         """Gone for good: reading it says 410."""
         with self.lock:
-            repository, _ = self._issue(repo, number)
+            repository, issue = self._issue(repo, number)
             repository.tracker.remove(number)
             repository.tracker.deleted.add(number)
             repository.recount()
+            self.happenings.issue_left(repository, issue, "deleted")
 
     def transfer_issue(self, repo: str, number: int, target: str, *, at: datetime | None = None) -> int:
         """Its new number in the target repository, which the old address redirects to. It gets a new id, too."""
@@ -98,6 +100,7 @@ class IssueDoings(World):
             repository, _ = self._issue(repo, number)
             destination, now = self.site.find(target), self.now(at)
             issue = repository.tracker.remove(number)
+            left = replace(issue, document=None)
             issue.id, issue.number = self.site.take_id(), destination.tracker.take_number()
             issue.labels = {key: self.site.label(destination, label.name) for key, label in issue.labels.items()}
             issue.milestone = None
@@ -106,6 +109,7 @@ class IssueDoings(World):
             repository.tracker.moved[number] = (destination.id, issue.number)
             repository.recount()
             destination.recount()
+            self.happenings.issue_transferred(repository, left, destination, issue)
             return issue.number
 
     def lock_issue(self, repo: str, number: int, *, reason: str | None = None, at: datetime | None = None) -> None:
@@ -154,15 +158,16 @@ class IssueDoings(World):
         with self.lock:
             repository, now = self.site.find(repo), self.now(at)
             number = len(repository.tracker.milestones) + 1
-            repository.tracker.milestones[number] = Milestone(
-                self.site.take_id(), number, title, repository.owner, now, now, description, self.now(due_on) if due_on else None
+            due = self.now(due_on) if due_on else None
+            repository.tracker.plan_milestone(
+                Milestone(self.site.take_id(), number, title, repository.owner, now, now, description, due)
             )
             return number
 
     def close_milestone(self, repo: str, number: int, *, at: datetime | None = None) -> None:
         with self.lock:
-            milestone = self.site.find(repo).tracker.milestones[number]
-            milestone.closed_at = milestone.updated_at = self.now(at)
+            tracker = self.site.find(repo).tracker
+            tracker.close_milestone(tracker.milestones[number], self.now(at))
 
     def plan_for(self, repo: str, number: int, milestone: int | None, *, at: datetime | None = None) -> None:
         """Puts an issue into a milestone, or into none."""

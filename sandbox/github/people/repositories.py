@@ -130,6 +130,7 @@ class RepositoryDoings(World):
                     first_commit, [], name=login, email=address, login=login, authored_at=now, committed_at=now, files=["README.md"]
                 )
                 repository.code.branches[default_branch] = commit.sha
+            self.happenings.watch(repository)
             return repository.id
 
     def add_fork(self, repo: str, full_name: str, *, at: datetime | None = None) -> int:
@@ -152,8 +153,10 @@ class RepositoryDoings(World):
         with self.lock:
             repository, now = self.site.find(repo), self.now(at)
             owner, slash, name = new.rpartition("/")
+            owner_before, name_before = repository.owner, repository.name
             self.site.move(repository, self.site.user(owner, now) if slash else repository.owner, _valid(name))
             repository.changed(now)
+            self.happenings.moved(repository, owner_before, name_before)
 
     def transfer(self, repo: str, new_owner: str, *, at: datetime | None = None) -> None:
         """To another owner; the old name redirects."""
@@ -164,18 +167,21 @@ class RepositoryDoings(World):
             repository = self.site.find(repo)
             repository.archived = True
             repository.changed(self.now())
+            self.happenings.tell("repository", "archived", repository)
 
     def unarchive(self, repo: str) -> None:
         with self.lock:
             repository = self.site.find(repo)
             repository.archived = False
             repository.changed(self.now())
+            self.happenings.tell("repository", "unarchived", repository)
 
     def make_private(self, repo: str) -> None:
         with self.lock:
             repository = self.site.find(repo)
             repository.private = True
             repository.changed(self.now())
+            self.happenings.tell("repository", "privatized", repository)
 
     def disable_issues(self, repo: str) -> None:
         with self.lock:
@@ -188,13 +194,16 @@ class RepositoryDoings(World):
             repository = self.site.find(repo)
             if branch not in repository.code.branches:
                 raise LookupError(f"no branch {branch} in {repo}")
-            repository.default_branch = branch
+            before, repository.default_branch = repository.default_branch, branch
             repository.changed(self.now())
+            self.happenings.tell("repository", "edited", repository, changes={"default_branch": {"from": before}})
 
     def delete_repository(self, repo: str) -> None:
         """Gone for good, with everything in it. Pull requests that came from it stay, without their head repository."""
         with self.lock:
-            self.site.remove(self.site.find(repo))
+            repository = self.site.find(repo)
+            self.happenings.tell("repository", "deleted", repository)
+            self.site.remove(repository)
 
 
 def _valid(name: str) -> str:

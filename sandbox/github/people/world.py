@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sandbox.github.access import Access
 from sandbox.github.document import whole_seconds
+from sandbox.github.happenings import Happenings
 from sandbox.github.model import Issue, Pull, User
 from sandbox.github.site import Repository, Site
 
@@ -18,6 +19,7 @@ class World:
 
     site: Site
     access: Access
+    happenings: Happenings
     lock: threading.RLock
     clock: Callable[[], datetime]
 
