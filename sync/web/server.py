@@ -50,6 +50,11 @@ class Server(uvicorn.Server):
         """Serves until told to end, and then until what is in flight has been answered."""
         self.run(sockets=[listening])
 
+    def leave(self) -> None:
+        """Ends as if the process had been told to. May be called by any thread."""
+        self._on_stop()
+        self.should_exit = True
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._on_stop()
         super().handle_exit(sig, frame)

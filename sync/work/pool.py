@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import msgspec
@@ -55,6 +55,15 @@ class Workers:
         if self._stop.is_set():
             return "shutting down"
         return None if all(thread.is_alive() for thread in self._threads) else "a thread has ended"
+
+    def when_lost(self, end: Callable[[], None]) -> None:
+        """`end` is called, by a thread, when the workers had to stop because nothing proves any longer that they live."""
+
+        def watch() -> None:
+            self._life.lost.wait()
+            end()
+
+        threading.Thread(target=watch, name="worker-watch", daemon=True).start()
 
     def require_life(self) -> None:
         """Raises `StoreError` when the workers had to stop because nothing proves any longer that they live."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -25,6 +28,8 @@ from sync.workspace import Workspace
 if TYPE_CHECKING:
     import socket
 
+    from sync.work.pool import Workers
+
 log = structlog.get_logger(__name__)
 
 _LAST_COMMIT = 2.0
@@ -36,8 +41,6 @@ def run(globals_: Globals, *, host: str, port: int, workers: int, forwarded_allo
     require_extra("serve", "milepost serve needs", "pip install 'milepost[serve]'")
     if globals_.projects:
         raise UsageProblem("--project: a server works for the whole project file", "leave it out")
-    if workers:
-        raise UsageProblem("--workers: there are no workers in this version", "leave it out")
     from sync.web.server import listen
 
     session = Session(globals_)
@@ -49,13 +52,38 @@ def run(globals_: Globals, *, host: str, port: int, workers: int, forwarded_allo
         except OSError as error:
             reason = error.strerror or str(error)
             raise UsageProblem(f"{host}, port {port}: {reason}", "name another with --host and --port") from error
-        with listening:
-            _serve(session, workspace, listening, UNMETERED, forwarded_allow_ips)
+        stop = threading.Event()
+        with listening, _working(session, workspace, workers, stop) as at_work:
+            _serve(session, workspace, listening, UNMETERED, forwarded_allow_ips, at_work, stop)
+        if at_work is not None:
+            at_work.require_life()
     log.info("serve.stopped")
     return ExitCode.DONE
 
 
-def _serve(session: Session, workspace: Workspace, listening: socket.socket, meters: Meters, forwarded_allow_ips: str) -> None:
+@contextmanager
+def _working(session: Session, workspace: Workspace, jobs: int, stop: threading.Event) -> Iterator[Workers | None]:
+    """Workers in this process, where there are to be any."""
+    if not jobs:
+        yield None
+        return
+    from sync.cli.crew import crew, told_of_names
+    from sync.work.pool import working
+
+    session.require_extras()
+    with told_of_names(), working(workspace, crew(session, jobs), stop) as at_work:
+        yield at_work
+
+
+def _serve(
+    session: Session,
+    workspace: Workspace,
+    listening: socket.socket,
+    meters: Meters,
+    forwarded_allow_ips: str,
+    at_work: Workers | None,
+    stop: threading.Event,
+) -> None:
     from sync.web.app import build_app
     from sync.web.entrance import entrances
     from sync.web.group_commit import GroupCommit
@@ -68,16 +96,22 @@ def _serve(session: Session, workspace: Workspace, listening: socket.socket, met
     for source in doors:
         if reason := why_nothing_is_received(workspace.sources[source]):
             log.warning("serve.no_secret", error=reason)
-    inbox = GroupCommit(storing(workspace.database, lambda _: None))
+    inbox = GroupCommit(storing(workspace.database, lambda _: None if at_work is None else at_work.wake()))
     door = Door(doors, inbox, meters)
-    readiness = Readiness(
-        {
-            "store": store_probe(workspace.database),
-            "webhooks": lambda: "shutting down" if door.is_closed else None,
-        }
-    )
-    app = build_app([health_routes(readiness), webhook_routes(door)])
-    server = Server(app, forwarded_allow_ips=forwarded_allow_ips, on_stop=door.close)
+    probes = {
+        "store": store_probe(workspace.database),
+        "webhooks": lambda: "shutting down" if door.is_closed else None,
+        **({"workers": at_work.why_not_ready} if at_work is not None else {}),
+    }
+
+    def end() -> None:
+        door.close()
+        stop.set()
+
+    app = build_app([health_routes(Readiness(probes)), webhook_routes(door)])
+    server = Server(app, forwarded_allow_ips=forwarded_allow_ips, on_stop=end)
+    if at_work is not None:
+        at_work.when_lost(server.leave)
     gc.freeze()  # what is there now stays: the collector need not stop a delivery to look at it
     inbox.start()
     try:
