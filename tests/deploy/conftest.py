@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -36,6 +36,12 @@ class Pod:
     replicas: int
     labels: Mapping[str, str]
     spec: Mapping[str, Any]
+
+    @property
+    def main(self) -> Mapping[str, Any]:
+        """The container that the pod is for."""
+        (container,) = self.spec["containers"]
+        return cast(Mapping[str, Any], container)
 
     @property
     def containers(self) -> Sequence[Mapping[str, Any]]:

@@ -112,9 +112,9 @@ def test_every_image_has_a_version(pods: Sequence[Pod]) -> None:
 def test_every_command_is_one_that_the_program_takes(pods: Sequence[Pod]) -> None:
     known = {"sync": "milepost sync", "migrate": "milepost db upgrade", "receiver": "milepost serve", "worker": "milepost worker"}
     for pod in pods:
-        (container,) = pod.containers
-        assert "command" not in container, "the image's entry point is the program"
-        assert accepted(container["args"]) == known[pod.labels["app.kubernetes.io/component"]]
+        assert not any("command" in one for one in pod.containers), "the image's entry point is the program"
+        assert accepted(pod.main["args"]) == known[pod.labels["app.kubernetes.io/component"]]
+        assert all(accepted(one["args"]) == "milepost db upgrade" for one in pod.containers if one is not pod.main)
 
 
 def test_every_variable_is_one_that_milepost_knows(
@@ -125,7 +125,8 @@ def test_every_variable_is_one_that_milepost_knows(
         assert secrets_of(pod) <= secrets.keys()
         for one in pod.containers:
             names = [variable["name"] for variable in one.get("env", ())]
-            names += [name for secret in secrets_of(pod) for name in secrets[secret]["stringData"]]
+            given = [source["secretRef"]["name"] for source in one.get("envFrom", ())]
+            names += [name for secret in given for name in secrets[secret]["stringData"]]
             assert set(names) <= known_variables
             assert "MILEPOST_STORE__URL" in names
 
@@ -163,10 +164,10 @@ def test_without_postgresql_there_is_one_pod(overlay: str, rendered: Sequence[Ma
     (pod,) = pods
     assert pod.replicas == 1
     assert held_by(pod)["store"]["persistentVolumeClaim"] == {"claimName": claim["metadata"]["name"]}
-    (container,) = pod.containers
-    (store,) = (one["value"] for one in container["env"] if one["name"] == "MILEPOST_STORE__URL")
-    (mount,) = (one["mountPath"] for one in container["volumeMounts"] if one["name"] == "store")
-    assert store.startswith(f"sqlite:///{mount}/")
+    assert len(pod.containers) == 2, "it brings the store up to date itself"
+    stores = {one["value"] for container in pod.containers for one in container["env"] if one["name"] == "MILEPOST_STORE__URL"}
+    mounts = {one["mountPath"] for container in pod.containers for one in container["volumeMounts"] if one["name"] == "store"}
+    assert stores == {f"sqlite:///{mount}/milepost.db" for mount in mounts}
     assert pod.spec["securityContext"]["fsGroup"] == 10001
     for deployment in named(rendered, "Deployment").values():
         assert deployment["spec"]["strategy"] == {"type": "Recreate"}
@@ -186,7 +187,7 @@ def test_a_schedule_never_runs_twice_at_a_time_nor_for_ever(rendered: Sequence[M
 
 def test_a_receiver_is_asked_for_its_health_and_ends_in_peace(pods: Sequence[Pod]) -> None:
     for pod in pods:
-        (container,) = pod.containers
+        container = pod.main
         assert pod.spec["terminationGracePeriodSeconds"] >= 15
         if pod.labels["app.kubernetes.io/component"] != "receiver":
             assert "ports" not in container
@@ -206,8 +207,7 @@ def test_a_receiver_is_asked_for_its_health_and_ends_in_peace(pods: Sequence[Pod
 def test_a_worker_bears_its_pods_name(pods: Sequence[Pod]) -> None:
     for pod in (one for one in pods if one.labels["app.kubernetes.io/component"] == "worker"):
         assert pod.kind == "StatefulSet", "so that it has the same name when it comes back"
-        (container,) = pod.containers
-        (executor,) = (one for one in container["env"] if one["name"] == "MILEPOST_EXECUTOR")
+        (executor,) = (one for one in pod.main["env"] if one["name"] == "MILEPOST_EXECUTOR")
         assert executor["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
 
 
@@ -279,5 +279,5 @@ def test_the_metrics_are_asked_for_with_a_token() -> None:
     assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
 
 
-def test_the_store_is_brought_up_to_date_before_what_needs_postgresql(overlay: str, rendered: Sequence[Manifest]) -> None:
+def test_one_job_brings_a_store_on_postgresql_up_to_date(overlay: str, rendered: Sequence[Manifest]) -> None:
     assert ("milepost-migrate" in named(rendered, "Job")) is (overlay in POSTGRESQL)

@@ -36,10 +36,10 @@ def test_there_is_a_test_for_every_unit() -> None:
 
 @pytest.mark.parametrize(("name", "command"), SERVICES.items())
 def test_each_service_runs_a_command_that_exists(name: str, command: str) -> None:
-    (line,) = settings(name)["ExecStart"]
-    program, *arguments = line.split()
-    assert program == PROGRAM
-    assert accepted(arguments) == command
+    said = settings(name)
+    lines = [line.split() for line in (*said["ExecStartPre"], *said["ExecStart"])]
+    assert [line[0] for line in lines] == [PROGRAM, PROGRAM]
+    assert [accepted(line[1:]) for line in lines] == ["milepost db upgrade", command]
 
 
 @pytest.mark.parametrize("name", SERVICES)
