@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
@@ -116,6 +117,20 @@ class Unlimited:
         """Nobody else asks."""
 
 
+class Watch(Protocol):
+    """Sees each request that a client sends, from before it is sent until its answer was read: method, host and path, no more."""
+
+    def __call__(self, method: str, host: str, path: str) -> AbstractContextManager[Callable[[int], None]]:
+        """Gives what is to be called with the answer's status."""
+        ...
+
+
+@contextmanager
+def unwatched(method: str, host: str, path: str) -> Iterator[Callable[[int], None]]:  # noqa: ARG001 - nobody sees them
+    """Nobody sees the requests."""
+    yield lambda _: None
+
+
 class SourceContext(msgspec.Struct, frozen=True, kw_only=True):
     """What a reader or publisher is opened with.
 
@@ -130,6 +145,7 @@ class SourceContext(msgspec.Struct, frozen=True, kw_only=True):
     meter: Meter
     stop: threading.Event
     budget: RequestBudget = msgspec.field(default_factory=Unlimited)
+    watch: Watch = unwatched
 
     def variable(self, secret: str) -> str:
         """The environment variable of one of the secrets, for messages."""
@@ -260,8 +276,9 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     `along` are the kinds that a stream gives only with the runs or work items that name them: they leave it with the last of those.
     `targets` are the kinds that its publisher can write on. `relisted` has the kinds that a delivery may name and that are read by
     pulling streams from their cursors, such as a repository: which streams. `reader` and `publisher` import the SDK only when
-    called; `receiver` imports none. `redeliver` asks the source to send again what did not reach the receiver, for the scopes that are
-    read; it says what people should know, and raises the errors of `connectors.errors` only. `version` is raised when the translation changes: everything is then listed anew.
+    called; `receiver` imports none. `redeliver` asks the source, for the scopes that are read, to send again what did not reach the
+    receiver; it raises the errors of `connectors.errors` only. `version` is raised when the translation changes: everything is then
+    listed anew.
     """
 
     name: str

@@ -134,6 +134,7 @@ class Client:
         self._stop = context.stop
         self._meter = context.meter
         self._shared = context.budget
+        self._watch = context.watch
         self._client = client
         self._budget = budget
         self._advice = advice
@@ -214,7 +215,9 @@ class Client:
     def _send(self, request: httpx.Request, again: bool) -> httpx.Response:
         self._shared.take(self._stop)
         try:
-            response = read_whole(self._client.send(request, stream=True), LONGEST_ANSWER)
+            with self._watch(request.method, request.url.host, request.url.path) as answered:
+                response = read_whole(self._client.send(request, stream=True), LONGEST_ANSWER)
+                answered(response.status_code)
         except (httpx.LocalProtocolError, UnicodeError) as error:
             # The error's own text would quote the header, and with it the secret.
             raise AuthError(

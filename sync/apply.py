@@ -25,6 +25,7 @@ from sync.store import audit, entities, leases, outbox, publishing
 from sync.store.bulk import chunks
 from sync.store.connect import Connection, Database
 from sync.store.leases import Lease
+from sync.tracing import span
 
 log = structlog.get_logger(__name__)
 
@@ -228,7 +229,10 @@ class _Apply:
             now = self.database.now(tx)
             outbox.mark_sending(tx, [row.number for row in rows], self.lease, now, lasting=LONGEST_REQUEST)
         by_id = {row.change.id: row for row in rows}
-        with closing(each(name, "writing", publisher.write([row.change for row in rows]))) as answers:
+        with (
+            span("write", source=name, project=self.project, changes=len(rows)),
+            closing(each(name, "writing", publisher.write([row.change for row in rows]))) as answers,
+        ):
             for written in answers:
                 row = by_id.pop(written.change, None)
                 if row is None:

@@ -26,6 +26,7 @@ from mappings.rules import StatusRule
 from mappings.tags import OWN, TagNames
 from sync.budget import shared
 from sync.listings import ScopedProject
+from sync.metering import UNMETERED, Meters
 from sync.project import Baseline, DeclaredLink, ProjectView
 from sync.pull import PullLimits
 from sync.source import Scope, Source
@@ -94,7 +95,12 @@ def open_store(file: ProjectFile, settings: Settings, *, upgraded: bool = True) 
 
 
 def _sources(
-    file: ProjectFile, types: ConnectionTypes, environ: Mapping[str, str], database: Database, rules: Sequence[StatusRule]
+    file: ProjectFile,
+    types: ConnectionTypes,
+    environ: Mapping[str, str],
+    database: Database,
+    rules: Sequence[StatusRule],
+    meters: Meters,
 ) -> Mapping[str, Source]:
     found: dict[str, Source] = {}
     for name, entry in file.sources.items():
@@ -108,6 +114,7 @@ def _sources(
             owned=owned,
             scopes=tuple(_scopes(file, name, owned, rules)),
             budget=partial(shared, database, name, entry.rate),
+            meters=meters,
         )
     return found
 
@@ -131,10 +138,11 @@ def build_workspace(
     *,
     limits: PullLimits,
     wait: timedelta,
+    meters: Meters = UNMETERED,
 ) -> Workspace:
     """Everything that a run needs. Secrets are read only from `environ`, and only when a source is to be opened."""
     rules = effective_statuses(file)
-    sources = _sources(file, types, environ, database, rules)
+    sources = _sources(file, types, environ, database, rules, meters)
     return Workspace(
         database=database,
         config_hash=canonical_hash(file),
@@ -143,6 +151,7 @@ def build_workspace(
         pull_limits=msgspec.structs.replace(limits, max_deletes=file.safety.max_deletes),
         safety=Limits(max_changes=file.safety.max_changes, max_additions=file.safety.max_additions),
         wait=wait,
+        meters=meters,
     )
 
 

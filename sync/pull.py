@@ -6,11 +6,13 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from contextvars import copy_context
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from connectors.base import Batch, Connector
 from connectors.errors import AuthError, Cancelled, SourceError, Unavailable
@@ -24,6 +26,7 @@ from sync.store.connect import Database
 from sync.store.leases import Lease, LeaseLost
 from sync.store.rows import PageRows, page_rows
 from sync.store.streams import StreamState
+from sync.tracing import span
 
 __all__ = ["Gauge", "PullFinding", "PullLimits", "Pulled", "Scope", "Source", "SourcePull", "lease_name", "pull_all"]
 
@@ -107,7 +110,11 @@ class SourcePull:
     def run(self) -> Pulled:
         """Pulls everything that can be pulled. Raises `LeaseHeld` and `StoreError`; a source's own failure is in the result."""
         try:
-            with reading(self.source, self.gauge, self.stop) as reader:
+            with (
+                bound_contextvars(source=self.source.name),
+                span("pull", source=self.source.name, run=self.run_id),
+                reading(self.source, self.gauge, self.stop) as reader,
+            ):
                 for scope in self.source.scopes:
                     self._pull_scope(reader, scope)
         except Cancelled:
@@ -117,6 +124,7 @@ class SourcePull:
             self.findings.append(PullFinding(source=self.source.name, stream="*", text=str(lost)))
         except SourceError as error:
             self.away = error
+            self.source.meters.failure(error)
             self._fail_rest(error)
         return Pulled(source=self.source.name, events=self.events, findings=self.findings, away=self.away)
 
@@ -188,6 +196,7 @@ class _StreamPull:
             self._find(error.message, error.fix)
             if isinstance(error, AuthError) or self.pull.is_down(error, answered=self.event.pages > 0):
                 raise
+            self.pull.source.meters.failure(error)
 
     def _open(self) -> tuple[StreamState, bool]:
         """The stream's state, and whether this pull lists it whole; an interrupted full listing goes on where it was."""
@@ -224,8 +233,10 @@ class _StreamPull:
             leases.verify(tx, self.lease)
             now = self.database.now(tx)
             saved = entities.save_pages(tx, self.key, group, now=now, run_id=self.pull.run_id, began=self.began)
+        records = sum(page.entities for page in group)
+        self.pull.source.meters.records(self.key.source, records)
         self._tell(
-            records=self.event.records + sum(page.entities for page in group),
+            records=self.event.records + records,
             pages=self.event.pages + len(group),
             changed=self.event.changed + saved.new + saved.changed,
             rejected=self.event.rejected + saved.rejected,
@@ -324,7 +335,8 @@ def pull_all(
         except BaseException as error:  # carried over to the calling thread, which raises it
             errors.append(error)
 
-    threads = [threading.Thread(target=work, args=(source,), name=f"pull-{source.name}") for source in sources]
+    # Each goes on in the caller's context: what is logged and traced there belongs to its run.
+    threads = [threading.Thread(target=copy_context().run, args=(work, source), name=f"pull-{source.name}") for source in sources]
     for thread in threads:
         thread.start()
     for thread in threads:

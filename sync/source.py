@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -28,7 +29,9 @@ from connectors.base import (
 from connectors.errors import AuthError, Cancelled, SourceError, Unavailable
 from mappings.change import Owned
 from sync.budget import Budgeting, unlimited
+from sync.metering import UNMETERED, Meters
 from sync.store.streams import StreamKey
+from sync.tracing import exchange
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -76,6 +79,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     away: SourceError | None = None
     budget: Budgeting = unlimited
     urgent: bool = False
+    meters: Meters = UNMETERED
 
     def key(self, stream: str, scope: Scope) -> StreamKey:
         """Where this stream's cursor, completeness and membership are kept."""
@@ -92,7 +96,14 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
             said = "; ".join(f"{problem.path} {problem.message}" for problem in error.problems if problem.level == "error")
             raise AuthError(self.name, said, fix="correct the environment, then run milepost check") from error
         return SourceContext(
-            name=self.name, options=self.options, secrets=secrets, owned=self.owned, meter=meter, stop=stop, budget=budget
+            name=self.name,
+            options=self.options,
+            secrets=secrets,
+            owned=self.owned,
+            meter=_Metered(meter, self),
+            stop=stop,
+            budget=budget,
+            watch=partial(exchange, self.name),
         )
 
 
@@ -121,6 +132,18 @@ class Gauge:
         self.requests += 1
         if remaining is not None:
             self.remaining, self.limit, self.resets_at = remaining, limit, resets_at
+
+
+class _Metered:
+    """Tells the process's meters of each request as well."""
+
+    def __init__(self, meter: Meter, source: Source) -> None:
+        self._meter = meter
+        self._source = source
+
+    def request(self, *, remaining: int | None = None, limit: int | None = None, resets_at: datetime | None = None) -> None:
+        self._meter.request(remaining=remaining, limit=limit, resets_at=resets_at)
+        self._source.meters.request(self._source.name, remaining)
 
 
 @contextmanager

@@ -7,8 +7,8 @@ through the store carries a W3C traceparent along, so that one trace leads from 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Literal, Protocol, TypeAlias
 
 import structlog
@@ -56,6 +56,19 @@ def span(
     if _Process.spans is None:
         return nullcontext()
     return _Process.spans.span(name, kind, [one for one in dict.fromkeys(after) if one], attributes)
+
+
+@contextmanager
+def exchange(source: str, method: str, host: str, path: str) -> Iterator[Callable[[int], None]]:
+    """A span around one request to a source, which is told nothing of it. What follows the path may hold secrets and is left out.
+    Gives what is to be called with the answer's status."""
+    spans = _Process.spans
+    if spans is None:
+        yield lambda _: None
+        return
+    about = {"http.request.method": method, "server.address": host, "url.path": path, "source": source}
+    with spans.span(method, "client", (), about):
+        yield lambda status: spans.tell({"http.response.status_code": status})
 
 
 def tell(**attributes: Attribute) -> None:

@@ -9,6 +9,7 @@ import msgspec
 
 from mappings.change import Limits
 from sync.listings import ScopedProject
+from sync.metering import UNMETERED, Meters
 from sync.pull import PullLimits
 from sync.source import Source, require_secrets
 from sync.store.connect import Database
@@ -24,6 +25,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     pull_limits: PullLimits
     safety: Limits
     wait: timedelta = timedelta(seconds=60)
+    meters: Meters = UNMETERED
 
     def chosen(self, keys: Iterable[str]) -> Sequence[ScopedProject]:
         """The projects named by `keys`, all of them for none, in the file's order. Raises `KeyError` with the first unknown key."""

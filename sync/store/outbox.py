@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from mappings.change import Change
 from sync.store import erased, leases
@@ -80,6 +80,25 @@ def unfinished(tx: Connection, project: str) -> list[Row]:
     """What a killed run left: `planned` rows never began, `sending` ones may have been written. In the order of planning."""
     query = select(outbox).where(outbox.c.project == project, outbox.c.state.in_(("planned", "sending"))).order_by(outbox.c.id)
     return [_row(dict(row)) for row in tx.execute(query).mappings()]
+
+
+class Depth(msgspec.Struct, frozen=True, kw_only=True):
+    """How many changes of a source are in one state, and when the oldest of them was planned."""
+
+    source: str
+    state: State
+    count: int
+    oldest: datetime
+
+
+def depth(tx: Connection) -> Sequence[Depth]:
+    """What is on its way, by source and state."""
+    by = (outbox.c.source, outbox.c.state)
+    query = select(*by, func.count(), func.min(outbox.c.planned_at)).where(outbox.c.state.in_(("planned", "sending"))).group_by(*by)
+    return [
+        Depth(source=source, state=state, count=count, oldest=oldest)
+        for source, state, count, oldest in tx.execute(query.order_by(*by))
+    ]
 
 
 def abandon(tx: Connection, project: str, ids: Sequence[int], now: datetime, *, why: str = "not sent") -> int:

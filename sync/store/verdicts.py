@@ -60,10 +60,12 @@ def page(
     return [Stored(project, _decoder.decode(doc)) for project, doc in tx.execute(query.order_by(*keys).limit(limit))]
 
 
-def counts(tx: Connection, projects: Sequence[str]) -> dict[tuple[str, str, Truth], int]:
-    """How many subjects each rule is true, false or not known of, by project and rule. Without what is gone."""
+def counts(tx: Connection, projects: Sequence[str] | None = None) -> dict[tuple[str, str, Truth], int]:
+    """Of how many subjects each rule is true, false or not known, by project (of these, or all) and rule; none of what is gone."""
     keys = (verdict.c.project, verdict.c.rule, verdict.c.truth)
-    query = select(*keys, func.count()).where(verdict.c.project.in_(projects), not_(_gone(tx))).group_by(*keys)
+    query = select(*keys, func.count()).where(not_(_gone(tx))).group_by(*keys).order_by(*keys)
+    if projects is not None:
+        query = query.where(verdict.c.project.in_(projects))
     return {(project, rule, truth): count for project, rule, truth, count in tx.execute(query)}
 
 

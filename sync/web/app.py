@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
+from starlette.types import ASGIApp
 
 
-def build_app(parts: Iterable[APIRouter]) -> FastAPI:
-    """Answers what `parts` answer, and nothing else: no pages about itself, and no path that is only nearly right."""
+def build_app(parts: Iterable[APIRouter], mounted: Mapping[str, ASGIApp] = {}) -> FastAPI:
+    """Answers what `parts` answer and, below their paths, the applications that are `mounted`; and nothing else: no pages about
+    itself, and no path that is only nearly right."""
     app = FastAPI(
         title="Milepost",
         version=version("milepost"),
@@ -20,4 +22,6 @@ def build_app(parts: Iterable[APIRouter]) -> FastAPI:
     )
     for part in parts:
         app.include_router(part)
+    for path, application in mounted.items():
+        app.mount(path, application)
     return app
