@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 
 import pytest
 from pydantic import SecretStr
 
-from connectors.base import Batch, Connector, Options, Publisher, SourceContext
+from connectors.base import Batch, Connector, Options, Publisher, SourceContext, Unlimited, WebhookSecrets
 from connectors.conformance.proxy import Asked, Effect, FaultProxy
 from connectors.conformance.source import Source
 from connectors.errors import AuthError, Cancelled, NotFound, RateLimited, SourceError, Unavailable
@@ -57,6 +57,24 @@ class Meter:
         self.requests += 1
 
 
+class Purse(Unlimited):
+    """A budget that counts what is taken, writes down the pauses that it is told of, and may be used up."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+        self.pauses: list[timedelta] = []
+        self.is_empty = False
+
+    def take(self, stop: threading.Event) -> None:
+        super().take(stop)
+        if self.is_empty:
+            raise RateLimited(NAME, "the budget is used up", until=datetime.now(UTC) + timedelta(hours=1), fix="run again then")
+        self.taken += 1
+
+    def pause(self, wait: timedelta) -> None:
+        self.pauses.append(wait)
+
+
 @dataclass
 class Pulled:
     """What a pull gave, and how it ended."""
@@ -98,6 +116,7 @@ class Desk:
         self.proxy = proxy
         self.stop = Patient()
         self.meter = Meter()
+        self.purse = Purse()
         self.options = source.options(proxy.url)
         self.secrets = source.secrets()
         proxy.on_limit = self.stop.set
@@ -110,6 +129,7 @@ class Desk:
             owned=self.source.owned,
             meter=self.meter,
             stop=stop or self.stop,
+            budget=self.purse,
         )
 
     @contextmanager
@@ -190,7 +210,8 @@ class Desk:
 
     def _hidden(self) -> set[str]:
         secrets = [value.get_secret_value() for value in vars(self.secrets).values() if isinstance(value, SecretStr)]
-        assert secrets or not type(self.secrets).model_fields, f"{type(self.secrets).__name__} has no SecretStr to look for"
+        shown = type(self.secrets).model_fields.keys() - WebhookSecrets.model_fields.keys()
+        assert secrets or not shown, f"{type(self.secrets).__name__} has no SecretStr to look for"
         sent = {asked.headers.get("authorization", "").partition(" ")[2] for asked in self.proxy.asked}
         return {secret for secret in chain(secrets, sent) if secret}
 

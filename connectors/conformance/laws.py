@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 
 from connectors.conformance.desk import NAME, Desk, Suite, quoted
 from connectors.conformance.faults import refuses, says_instead, with_records
-from connectors.errors import SourceError, Unavailable
+from connectors.errors import RateLimited, SourceError, Unavailable
 from mappings.change import Reading
 from mappings.model import Missing, Ref
 
@@ -207,6 +207,23 @@ class Laws(Suite):
             f"{len(desk.proxy.asked)} requests, {desk.meter.requests} reported to context.meter"
         )
 
+    def test_every_request_is_taken_from_the_budget(self, desk: Desk, stream: str) -> None:
+        desk.pull(stream)
+        assert desk.purse.taken == len(desk.proxy.asked), (
+            f"{len(desk.proxy.asked)} requests, {desk.purse.taken} taken from context.budget"
+        )
+
+    def test_nothing_is_asked_once_the_budget_is_used_up(self, desk: Desk, stream: str) -> None:
+        refs = sorted(desk.all_of(stream), key=str)[:3]
+        desk.purse.is_empty = True
+        pulled = desk.pull(stream)
+        assert isinstance(pulled.error, RateLimited), f"expected what context.budget raised: {pulled}"
+        with desk.reader() as reader:
+            wrong = [finding for finding in reader.check(desk.source.scope) if finding.level == "error"]
+            assert wrong, "the check finds nothing wrong"
+            assert not _answered(lambda: reader.read(refs)), "read without asking"
+        assert not desk.proxy.asked, f"{len(desk.proxy.asked)} requests, the first {desk.proxy.asked[0].path}"
+
     def test_nothing_shows_a_secret(self, desk: Desk, stream: str) -> None:
         pulled = desk.pull(stream)
         with desk.reader() as reader:
@@ -224,6 +241,13 @@ class Laws(Suite):
             except Unavailable:
                 left = []
         assert not left, f"the source does not answer, and these have left: {left}"
+
+
+def _answered(question: Callable[[], Sequence[object]]) -> Sequence[object]:
+    try:
+        return question()
+    except RateLimited:
+        return []
 
 
 def _values(value: Any) -> Iterator[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import ClassVar
 
 import pytest
@@ -45,6 +46,20 @@ class PublisherConformance(Suite):
             assert not list(publisher.write([])), "an answer to no change"
         assert sorted(one.change for one in written) == sorted(change.id for change in changes), f"{written}"
         assert {one.state for one in written} == {"done"}, f"{written}"
+
+    def test_every_request_is_taken_from_the_budget(self, desk: Desk) -> None:
+        changes = [_change(*_first(desk, target)) for target in desk.source.targets(2)]
+        with desk.publisher() as publisher:
+            publisher.read_slots([change.slot for change in changes])
+            assert _states(publisher, changes) == ["done", "done"]
+            assert desk.purse.taken == len(desk.proxy.asked), (
+                f"{len(desk.proxy.asked)} requests, {desk.purse.taken} taken from context.budget"
+            )
+            desk.proxy.heal()
+            desk.purse.is_empty = True
+            with pytest.raises(RateLimited):
+                list(publisher.write(changes))
+        assert not desk.proxy.asked, "written, though the budget is used up"
 
     def test_other_slots_of_the_target_stay_as_they_are(self, desk: Desk) -> None:
         (target,) = desk.source.targets(1)
@@ -126,6 +141,7 @@ class PublisherConformance(Suite):
         with desk.publisher() as publisher, pytest.raises(RateLimited) as caught:
             list(publisher.write([_change(*_first(desk, target))]))
         desk.must_be_well_said(caught.value)
+        assert max(desk.purse.pauses, default=timedelta(0)) > timedelta(hours=1), f"context.budget heard of {desk.purse.pauses}"
 
     def test_a_short_wait_is_waited_out(self, desk: Desk) -> None:
         (target,) = desk.source.targets(1)

@@ -71,6 +71,8 @@ class Refusals(Suite):
         assert isinstance(pulled.error, RateLimited), f"expected RateLimited: {pulled}"
         left = pulled.error.until - datetime.now(UTC)
         assert timedelta(minutes=110) <= left <= timedelta(minutes=130), f"`until` is {left} away, the source said {hours}"
+        told = max(desk.purse.pauses, default=timedelta(0))
+        assert timedelta(minutes=110) <= told <= timedelta(minutes=130), f"context.budget was told to pause for {told}"
 
     def test_a_source_that_is_down_for_hours_is_not_waited_for(self, desk: Desk, principal: str) -> None:
         desk.fault(principal, refuses(503, headers=in_seconds(7200)))
