@@ -56,15 +56,18 @@ async def body_of(request: Request, reserve: Reserve) -> AsyncIterator[bytes]:
     chunks: list[bytes] = []
     size = reserved = 0
     try:
-        async with asyncio.timeout(PATIENCE):
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > LARGEST:
-                    raise TooLarge
-                if (further := size - SMALL - reserved) > 0:
-                    reserve.take(further)
-                    reserved += further
-                chunks.append(chunk)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                async for chunk in request.stream():
+                    size += len(chunk)
+                    if size > LARGEST:
+                        raise TooLarge
+                    if (further := size - SMALL - reserved) > 0:
+                        reserve.take(further)
+                        reserved += further
+                    chunks.append(chunk)
+        except TimeoutError:
+            raise TooSlow from None
         yield b"".join(chunks)
     finally:
         reserve.give_back(reserved)

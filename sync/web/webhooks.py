@@ -14,7 +14,7 @@ from structlog.contextvars import bind_contextvars
 
 from connectors.base import Delivery
 from connectors.errors import BadRecord, BadSignature, Unavailable
-from sync.metering import UNKNOWN_SOURCE, Meters, Outcome
+from sync.metering import UNKNOWN_SOURCE, UNMETERED, Meters, Outcome
 from sync.store.inbox import Arrival
 from sync.tracing import span, traceparent
 from sync.web.body import LARGEST, PATIENCE, NoMemory, Reserve, TooLarge, TooSlow, body_of
@@ -56,7 +56,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 class Door:
     """Takes the deliveries of every source that can send some."""
 
-    def __init__(self, entrances: Mapping[str, Entrance], inbox: GroupCommit[Arrival, bool], meters: Meters) -> None:
+    def __init__(self, entrances: Mapping[str, Entrance], inbox: GroupCommit[Arrival, bool], meters: Meters = UNMETERED) -> None:
         self._entrances = entrances
         self._inbox = inbox
         self._meters = meters

@@ -1,0 +1,136 @@
+"""Who sends slowly, or without end, keeps neither a connection nor anybody else waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from sync.web import body as bodies
+from sync.web import protocol
+from sync.web.app import build_app
+from sync.web.body import NoMemory, Reserve
+from sync.web.entrance import Entrance
+from sync.web.group_commit import GroupCommit
+from sync.web.protocol import ImpatientProtocol
+from sync.web.webhooks import Door, webhook_routes
+from tests.web.serving import Served
+from tests.web.signing import github_headers, issue_payload
+
+HALF_A_HEAD = b"POST /webhooks/github HTTP/1.1\r\nHost: example.com\r\nX-GitHub-"
+HALF_A_BODY = b"POST /webhooks/github HTTP/1.1\r\nHost: example.com\r\nContent-Length: 100\r\n\r\n{"
+
+
+def test_a_hundred_slow_clients_keep_nobody_waiting(served: Served) -> None:
+    where = urlsplit(served.address)
+    with ExitStack() as stack:
+        for number in range(100):
+            slow = stack.enter_context(socket.create_connection((where.hostname, where.port)))
+            slow.sendall(HALF_A_HEAD if number % 2 else HALF_A_BODY)
+        body = issue_payload(1)
+
+        assert served.deliver(body, "beside-the-slow").status_code == 202
+
+
+class _Refusing:
+    """Proves nothing: what is looked at here happens before."""
+
+    def verify(self, headers: Any, body: bytes) -> Any:
+        raise AssertionError("nothing comes as far as this")
+
+
+def on_a_connection(talk: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> None:
+    """Talks to a server of our protocol, with a door that nothing gets through."""
+
+    async def run() -> None:
+        entrance = Entrance(source="github", receiver=_Refusing(), scopes=[])  # type: ignore[arg-type]  # it is never asked more
+        door = Door({"github": entrance}, GroupCommit(lambda items: [True] * len(items)))
+        config = uvicorn.Config(build_app([webhook_routes(door)]), http=ImpatientProtocol, log_config=None, lifespan="off")
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: ImpatientProtocol(config, ServerState(), {}), "127.0.0.1", 0)
+        async with server:
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            try:
+                await talk(reader, writer)
+            finally:
+                writer.close()
+
+    asyncio.run(asyncio.wait_for(run(), 60))
+
+
+@pytest.mark.parametrize("sent", [b"", HALF_A_HEAD, b"POST /webhooks/github HTTP/1.1\r\n\r\n" + HALF_A_HEAD])
+def test_a_head_that_does_not_end_in_time_ends_the_connection(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "HEAD_PATIENCE", 0.1)
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(sent)
+        assert b"200 OK" not in await reader.read()  # to its end: the connection was closed
+
+    on_a_connection(talk)
+
+
+def test_a_head_without_end_ends_the_connection() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(HALF_A_HEAD)
+        with pytest.raises(ConnectionError):
+            while True:
+                writer.write(b"x" * 65_536)
+                await writer.drain()
+
+    on_a_connection(talk)
+
+
+def test_a_body_that_does_not_come_in_time_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "PATIENCE", 0.1)
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(HALF_A_BODY)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 408 ")
+
+    on_a_connection(talk)
+
+
+def test_after_a_refusal_the_rest_of_a_body_is_not_read_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "HEAD_PATIENCE", 0.1)
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"POST /webhooks/github HTTP/1.1\r\nHost: example.com\r\nContent-Length: 99999999\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 413 ")
+        await reader.read()  # to its end: the connection was closed
+
+    on_a_connection(talk)
+
+
+def test_a_connection_serves_one_delivery_after_the_other(served: Served) -> None:
+    """More of them than a deadline that is never lifted would let pass, and pipelined."""
+    where, body = urlsplit(served.address), issue_payload(2)
+    requests = b""
+    for number in range(5):
+        lines = "".join(f"{name}: {value}\r\n" for name, value in github_headers(body, f"pipelined-{number}").items())
+        head = f"POST /webhooks/github HTTP/1.1\r\nHost: example.com\r\nContent-Length: {len(body)}\r\n{lines}\r\n"
+        requests += head.encode() + body
+    with socket.create_connection((where.hostname, where.port)) as connection:
+        connection.sendall(requests)
+        answers = b""
+        while answers.count(b"HTTP/1.1 202 ") < 5 and (more := connection.recv(65_536)):
+            answers += more
+
+    assert answers.count(b"HTTP/1.1 202 ") == 5
+
+
+def test_large_bodies_share_a_bounded_memory() -> None:
+    reserve = Reserve(10)
+    reserve.take(6)
+    with pytest.raises(NoMemory):
+        reserve.take(5)
+    reserve.give_back(6)
+    reserve.take(10)
+    with pytest.raises(NoMemory):
+        reserve.take(1)
