@@ -19,7 +19,7 @@ from sync.cli.installed import require_extra
 from sync.cli.layout import show, wrapped
 from sync.cli.options import Globals
 from sync.cli.session import Session
-from sync.metering import UNMETERED, Meters
+from sync.metering import PrometheusMeters
 from sync.outcome import ExitCode
 from sync.pull import PullLimits
 from sync.source import why_nothing_is_received
@@ -27,6 +27,8 @@ from sync.workspace import Workspace
 
 if TYPE_CHECKING:
     import socket
+
+    from prometheus_client import CollectorRegistry
 
     from sync.work.pool import Workers
 
@@ -41,12 +43,21 @@ def run(globals_: Globals, *, host: str, port: int, workers: int, forwarded_allo
     require_extra("serve", "milepost serve needs", "pip install 'milepost[serve]'")
     if globals_.projects:
         raise UsageProblem("--project: a server works for the whole project file", "leave it out")
+    from sync.web.metrics import build_registry
     from sync.web.server import listen
 
     session = Session(globals_)
     with session.store() as database:
-        wait = timedelta(seconds=60)
-        workspace = build_workspace(session.file, session.types, os.environ, database, limits=PullLimits(), wait=wait)
+        registry = build_registry(database)
+        workspace = build_workspace(
+            session.file,
+            session.types,
+            os.environ,
+            database,
+            limits=PullLimits(),
+            wait=timedelta(seconds=60),
+            meters=PrometheusMeters(registry),
+        )
         try:
             listening = listen(host, port)
         except OSError as error:
@@ -54,7 +65,7 @@ def run(globals_: Globals, *, host: str, port: int, workers: int, forwarded_allo
             raise UsageProblem(f"{host}, port {port}: {reason}", "name another with --host and --port") from error
         stop = threading.Event()
         with listening, _working(session, workspace, workers, stop) as at_work:
-            _serve(session, workspace, listening, UNMETERED, forwarded_allow_ips, at_work, stop)
+            _serve(session, workspace, listening, registry, forwarded_allow_ips, at_work, stop)
         if at_work is not None:
             at_work.require_life()
     log.info("serve.stopped")
@@ -79,15 +90,18 @@ def _serve(
     session: Session,
     workspace: Workspace,
     listening: socket.socket,
-    meters: Meters,
+    registry: CollectorRegistry,
     forwarded_allow_ips: str,
     at_work: Workers | None,
     stop: threading.Event,
 ) -> None:
+    from sync.web.api.app import PLACE, build_api
     from sync.web.app import build_app
+    from sync.web.auth import Authority
     from sync.web.entrance import entrances
     from sync.web.group_commit import GroupCommit
     from sync.web.health import Readiness, health_routes, store_probe
+    from sync.web.metrics import metrics_routes
     from sync.web.server import Server, address_of
     from sync.web.storing import storing
     from sync.web.webhooks import Door, webhook_routes
@@ -96,8 +110,13 @@ def _serve(
     for source in doors:
         if reason := why_nothing_is_received(workspace.sources[source]):
             log.warning("serve.no_secret", error=reason)
-    inbox = GroupCommit(storing(workspace.database, lambda _: None if at_work is None else at_work.wake()))
-    door = Door(doors, inbox, meters)
+
+    def wake() -> None:
+        if at_work is not None:
+            at_work.wake()
+
+    inbox = GroupCommit(storing(workspace.database, lambda _: wake()))
+    door = Door(doors, inbox, workspace.meters)
     probes = {
         "store": store_probe(workspace.database),
         "webhooks": lambda: "shutting down" if door.is_closed else None,
@@ -108,7 +127,11 @@ def _serve(
         door.close()
         stop.set()
 
-    app = build_app([health_routes(Readiness(probes)), webhook_routes(door)])
+    authority = Authority(workspace.database)
+    app = build_app(
+        [health_routes(Readiness(probes)), webhook_routes(door), metrics_routes(registry, authority)],
+        {PLACE: build_api(workspace, authority, wake=wake)},
+    )
     server = Server(app, forwarded_allow_ips=forwarded_allow_ips, on_stop=end)
     if at_work is not None:
         at_work.when_lost(server.leave)
