@@ -94,6 +94,11 @@ def entity_row(entity: Entity, held: Held | None) -> EntityRow:
     )
 
 
+def container_of(entity: Entity) -> str:
+    """What contains an entity, as the `container` column holds it."""
+    return printable(promoted(entity).container, KEY_LENGTH)
+
+
 @lru_cache(maxsize=64)  # they are few, and asked for with every record
 def _can_contain(source: str, kind: str) -> bool:
     return is_storable(source) and is_storable(kind)

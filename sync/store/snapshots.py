@@ -48,6 +48,17 @@ def take_locked(tx: Connection, refs: Collection[Ref], streams: Collection[int])
     return take(tx, refs, streams)
 
 
+def another(tx: Connection, refs: Collection[Ref]) -> Ref | None:
+    """Some living object of the same source and kind as one of `refs`, and none of them; None where there is none."""
+    for source, kind, some in by_kind(refs):
+        living = (entity.c.deleted_at.is_(None), entity.c.missing_since.is_(None), entity.c.id.not_in(some))
+        query = select(entity.c.id).where(entity.c.source == source, entity.c.kind == kind, *living).limit(1)
+        found = tx.execute(query).scalar_one_or_none()
+        if found is not None:
+            return Ref(source, kind, found)
+    return None
+
+
 def is_news(before: Snapshot | None, after: Snapshot | None, *, timeless: bool) -> bool:
     """Whether anything but a time of change is another now; that too, unless `timeless`."""
     if before is None or after is None:

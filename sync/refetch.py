@@ -1,0 +1,143 @@
+"""Reading single objects again, so that one which cannot be read keeps no other from being read, and a source that is away costs
+nobody a try."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Sequence
+
+import msgspec
+import structlog
+
+from connectors.base import Connector, Options
+from connectors.errors import AuthError, Cancelled, RateLimited, SourceError
+from mappings.change import Reading
+from mappings.model import Entity, Missing, Ref
+from sync.source import guarded
+from sync.store.bulk import chunks
+
+log = structlog.get_logger(__name__)
+
+CHUNK = 50
+"""Asked for at a time."""
+
+MOST_FAILED = 3
+"""Objects that may fail in one go, each asked for alone. At one more, the rest is left for later."""
+
+
+class Answers(msgspec.Struct):
+    """What came of the questions. `failed` are those that the source fails on though it answers for others; `unasked` were not
+    asked for, or in vain, because of `why`, which need not be their fault. What is nowhere here was not answered for."""
+
+    found: dict[Ref, Entity] = {}
+    slots: dict[Ref, list[Reading]] = {}
+    missing: set[Ref] = set()
+    failed: dict[Ref, SourceError] = {}
+    unasked: set[Ref] = set()
+    why: SourceError | None = None
+
+    def forget(self, refs: Collection[Ref]) -> None:
+        """These are to be asked for again."""
+        for ref in refs:
+            for answers in (self.found, self.slots, self.failed):
+                answers.pop(ref, None)
+            self.missing.discard(ref)
+
+    def leave(self, refs: Collection[Ref], why: SourceError | None) -> None:
+        """These were answered for in vain: something else about them could not be asked."""
+        self.forget(refs)
+        self.unasked |= set(refs)
+        self.why = why or self.why
+
+
+class _Enough(Exception):
+    """Nothing more is asked for now."""
+
+    def __init__(self, why: SourceError) -> None:
+        self.why = why
+        super().__init__(str(why))
+
+
+class Refetch:
+    """The questions to one source. `probe` finds something that it answered for lately, and that is none of what it is given."""
+
+    def __init__(
+        self, reader: Connector, source: str, probe: Callable[[Collection[Ref]], Ref | None], stop: threading.Event
+    ) -> None:
+        self._reader = reader
+        self._source = source
+        self._probe = probe
+        self._stop = stop
+        self._is_alive = False
+
+    def ask(self, refs: Collection[Ref], answers: Answers) -> None:
+        """Adds what the source says of `refs`. Raises `Cancelled`."""
+        left = sorted(refs)
+        failed: dict[Ref, SourceError] = {}
+        try:
+            for chunk in chunks(sorted(refs), CHUNK):
+                self._ask(chunk, answers, failed)
+                left = left[len(chunk) :]
+        except _Enough as enough:
+            known = answers.found.keys() | answers.missing | failed.keys()
+            answers.leave([ref for ref in left if ref not in known], enough.why)
+        if failed and not self._is_alive and not self._answers_another(failed):
+            answers.leave(failed, next(iter(failed.values())))
+        else:
+            answers.failed |= failed
+
+    def outside(self, refs: Sequence[Ref], scope: Options) -> frozenset[Ref]:
+        """Those of `refs` that the scope certainly does not hold. Raises `SourceError`, `Cancelled`."""
+        with guarded(self._source, "asking what a scope still holds"):
+            return frozenset(self._reader.outside(refs, scope)).intersection(refs)
+
+    def _ask(self, refs: Sequence[Ref], answers: Answers, failed: dict[Ref, SourceError]) -> None:
+        """One by one where they fail together, since it may be for one of them alone."""
+        if self._stop.is_set():
+            raise Cancelled
+        try:
+            said = self._read(refs)
+        except (AuthError, RateLimited) as error:
+            raise _Enough(error) from error
+        except SourceError as error:
+            if len(refs) > 1:
+                for ref in refs:
+                    self._ask([ref], answers, failed)
+                return
+            log.info("refetch.failed", source=self._source, ref=str(refs[0]), error=str(error))
+            failed[refs[0]] = error
+            if len(failed) > MOST_FAILED:
+                raise _Enough(error) from error
+        else:
+            self._is_alive = True
+            _take(said, frozenset(refs), answers)
+
+    def _read(self, refs: Sequence[Ref]) -> Sequence[Entity | Missing | Reading]:
+        with guarded(self._source, "reading again what deliveries name"):
+            return list(self._reader.read(refs))
+
+    def _answers_another(self, failed: Collection[Ref]) -> bool:
+        """Whether the source answers for anything at all: then what it fails on is to blame."""
+        other = self._probe(failed)
+        if other is None:
+            return False
+        try:
+            self._read([other])
+        except SourceError:
+            return False
+        self._is_alive = True
+        return True
+
+
+def _take(said: Sequence[Entity | Missing | Reading], asked: frozenset[Ref], answers: Answers) -> None:
+    """A connector may say more than it was asked; of what it was not asked, nothing follows."""
+    for answer in said:
+        if isinstance(answer, Reading):
+            if answer.slot.target in asked:
+                answers.slots.setdefault(answer.slot.target, []).append(answer)
+        elif answer.ref not in asked:
+            continue
+        elif isinstance(answer, Missing):
+            answers.missing.add(answer.ref)
+        else:
+            answers.found[answer.ref] = answer
