@@ -13,7 +13,6 @@ import typer
 from config.load import load_project_file
 from config.problems import ConfigError
 from config.project import ProjectFile, TypeModels
-from config.yamlfile import parse_any_yaml
 from sync.build import ConnectionTypes, read_project_file
 from sync.cli.app import build_app
 
@@ -118,15 +117,6 @@ def test_every_command_line_in_a_document_exists(documents: Documents, spans: Sp
     assert len(lines) > 30
     for line in lines:
         assert not list(_missing_words(line)), line
-
-
-def test_the_cron_job_runs_a_command_that_exists(sections: Sections, blocks: Blocks) -> None:
-    (text,) = blocks(sections("README.md")["On a schedule"], "yaml")
-    job: Any = parse_any_yaml(text.encode(), "cronjob.yaml").root.plain()
-    (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
-
-    assert container["command"][:2] == ["milepost", "sync"]
-    assert not list(_missing_words(" ".join(container["command"])))
 
 
 # Project files
