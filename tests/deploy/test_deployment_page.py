@@ -13,7 +13,7 @@ PAGE = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
 
 
 def test_every_path_of_ours_that_it_names_is_there() -> None:
-    paths = set(re.findall(r"\bdeploy/[\w./*-]*\w", PAGE))
+    paths = set(re.findall(r"\bdeploy/[\w./*-]*[\w*]", PAGE))
     assert len(paths) > 8
     for path in paths:
         assert list(ROOT.glob(path)), path
@@ -30,7 +30,7 @@ def test_every_object_that_it_names_is_made() -> None:
     named = set(re.findall(r"\b(?:cronjob|deployment|statefulset)/milepost[\w-]*", PAGE))
     assert named
     assert named <= objects
-    assert {name for name in re.findall(r"`(milepost-[a-z]+)`", PAGE)} <= {
+    assert set(re.findall(r"`(milepost-[a-z]+)`", PAGE)) <= {
         *(one["metadata"]["name"] for one in found),
         "milepost-metrics",  # people make it from a token
     }
