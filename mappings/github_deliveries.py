@@ -42,7 +42,7 @@ class Touched(msgspec.Struct, frozen=True):
     container: str | None
 
 
-class _Part(msgspec.Struct, gc=False):
+class _Part(msgspec.Struct, gc=False, omit_defaults=True):
     pass
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from connectors.base import Connection, Connector, Publisher, Receiver, ReceiverContext, SourceContext
+from collections.abc import Sequence
+
+from connectors.base import Connection, Connector, Finding, Options, Publisher, Receiver, ReceiverContext, SourceContext
 from connectors.github.options import GithubOptions, GithubPublish, GithubScope, GithubSecrets
 from mappings.github_deliveries import DEFAULT_BRANCH, REPOSITORY
 
@@ -23,6 +25,12 @@ def _receiver(context: ReceiverContext) -> Receiver:
     from connectors.github.receiver import GithubReceiver
 
     return GithubReceiver(context)
+
+
+def _redeliver(context: SourceContext, scopes: Sequence[Options]) -> Sequence[Finding]:
+    from connectors.github.redelivery import redeliver
+
+    return redeliver(context, scopes)
 
 
 _STREAMS = {
@@ -46,5 +54,6 @@ CONNECTION = Connection(
     publisher=_publisher,
     targets=frozenset({"work_item", "change_request"}),
     receiver=_receiver,
+    redeliver=_redeliver,
     relisted={REPOSITORY: frozenset(_STREAMS), DEFAULT_BRANCH: frozenset({"commits"})},
 )

@@ -40,6 +40,15 @@ def _api_url(url: str) -> str:
     return bare if parts.path.strip("/") or _serves_from_its_root(parts.hostname) else f"{bare}/api/v3"
 
 
+def _webhook_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
+        raise ValueError(
+            "expected an address as the webhook in GitHub has it, such as https://milepost.example.com/webhooks/github"
+        )
+    return url
+
+
 def _serves_from_its_root(host: str) -> bool:
     """github.com's API and those of ghe.com have a host of their own; what answers on loopback is a stand-in."""
     return host.startswith("api.") or host in ("localhost", "127.0.0.1", "::1")
@@ -63,6 +72,11 @@ class GithubOptions(Options):
         examples=["https://api.github.com", "https://github.example.com/api/v3"],
     )
     write_pause: float = Field(1.0, ge=0, le=60, description="Seconds between two writes; GitHub asks for at least one.")
+    webhook_url: Annotated[str, AfterValidator(_webhook_url)] | None = Field(
+        None,
+        description="The address that the source's webhooks send to: failed deliveries to it are asked for again.",
+        examples=["https://milepost.example.com/webhooks/github"],
+    )
 
 
 class NotCredentials(ValueError):

@@ -196,6 +196,20 @@ def test_a_payload_as_a_form_is_the_same_delivery() -> None:
         assert as_form == RECEIVER.verify(headers(event, body), body)
 
 
+def test_what_is_kept_of_a_delivery_tells_of_nobody() -> None:
+    """Names of accounts are kept only as the owners of repositories."""
+    for event, payload in examples():
+        kept = delivered(event, payload).body
+        assert len(kept) < 1000
+        for text in [
+            *at(payload, "pusher.email"),
+            *at(payload, "issue.body"),
+            *at(payload, "comment.body"),
+            *at(payload, "issue.title"),
+        ]:
+            assert not text or text.encode() not in kept
+
+
 def test_what_is_mentioned_is_either_read_directly_or_relisted() -> None:
     """Every kind leads to a reading: by the look-ups, or by streams that there are."""
     kinds = {kind for event, payload in examples() for kind, _, _ in expected(event, payload)}

@@ -5,11 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import Any
 from urllib.parse import parse_qs
 
 import httpx
@@ -19,55 +15,16 @@ from jsonschema_rs import Draft202012Validator
 from sandbox.contract import GITHUB, Contract, contracts_folder
 from sandbox.github import GitHub
 from sandbox.openapi import json_schema
+from tests.sandbox.inbox import Inbox, event_of, receiving
 
 REPO = "example/churn"
 SECRET = "the secret of the webhook"
 
 
-@dataclass
-class Inbox:
-    """A receiver that keeps what it was sent, and answers as it is told to."""
-
-    status: int = 202
-    url: str = ""
-    deliveries: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-
-    def events(self) -> list[str]:
-        """`event.action` of each, but for the first `ping`."""
-        return [_name(headers, body) for headers, body in self.deliveries if headers["x-github-event"] != "ping"]
-
-    def payload(self, event: str) -> Any:
-        """Of the last delivery of that name."""
-        return [json.loads(body) for headers, body in self.deliveries if _name(headers, body) == event][-1]
-
-
-def _name(headers: dict[str, str], body: bytes) -> str:
-    action = json.loads(body).get("action")
-    return f"{headers['x-github-event']}.{action}" if action else headers["x-github-event"]
-
-
 @pytest.fixture
 def inbox() -> Iterator[Inbox]:
-    kept = Inbox()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            kept.deliveries.append(({name.lower(): value for name, value in self.headers.items()}, body))
-            self.send_response(kept.status)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Silent."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        kept.url = f"http://127.0.0.1:{server.server_port}/webhooks/github"
-        yield kept
-        server.shutdown()
-        thread.join()
+    with receiving() as started:
+        yield started
 
 
 @pytest.fixture
@@ -289,7 +246,7 @@ def test_the_payloads_are_as_github_describes_them(hub: GitHub, inbox: Inbox) ->
     hub.settle_deliveries()
     checked: set[str] = set()
     for headers, body in inbox.deliveries:
-        name = _name(headers, body)
+        name = event_of(headers, body)
         described = document["x-webhooks"].get(name.replace(".", "-").replace("_", "-"))
         if described is None or name == "ping":
             continue
