@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from connectors.base import Connection, Connector, Finding, Options, Publisher, Receiver, ReceiverContext, SourceContext
 from connectors.github.options import GithubOptions, GithubPublish, GithubScope, GithubSecrets
-from mappings.github_deliveries import DEFAULT_BRANCH, REPOSITORY
 
 
 def _reader(context: SourceContext) -> Connector:
@@ -55,5 +54,5 @@ CONNECTION = Connection(
     targets=frozenset({"work_item", "change_request"}),
     receiver=_receiver,
     redeliver=_redeliver,
-    relisted={REPOSITORY: frozenset(_STREAMS), DEFAULT_BRANCH: frozenset({"commits"})},
+    relisted={"repository": frozenset(_STREAMS), "default_branch": frozenset({"commits"})},
 )
