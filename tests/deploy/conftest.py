@@ -59,17 +59,17 @@ def pods_of(found: Sequence[Manifest]) -> Iterator[Pod]:
             yield Pod(kind, name, replicas, template["metadata"]["labels"], template["spec"])
 
 
-@pytest.fixture(params=OVERLAYS)
+@pytest.fixture(params=OVERLAYS, scope="session")
 def overlay(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def rendered(overlay: str) -> Sequence[Manifest]:
     return manifests(DEPLOY / "kubernetes" / "overlays" / overlay, EveryVariable())
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def pods(rendered: Sequence[Manifest]) -> Sequence[Pod]:
     return list(pods_of(rendered))
 

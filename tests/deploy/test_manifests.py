@@ -80,6 +80,7 @@ def test_every_container_is_hardened(pods: Sequence[Pod]) -> None:
         assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.spec.keys()
         assert pod.spec["automountServiceAccountToken"] is False
         assert pod.spec["serviceAccountName"] == "milepost"
+        assert pod.spec["enableServiceLinks"] is False, "else a service of ours makes variables that begin with MILEPOST_"
         for one in pod.containers:
             assert one["securityContext"] == {
                 "allowPrivilegeEscalation": False,
