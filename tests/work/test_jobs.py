@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import select, update
 
 from config.project import Retention
-from sandbox.faults import Fault, out_of_service
+from sandbox.faults import Answer, Fault, out_of_service
+from sandbox.messages import Reply, Request
 from sync import jobs
 from sync.apply import lease_name
 from sync.pull import lease_name as pull_lease
@@ -105,7 +106,12 @@ def test_a_project_that_is_not_due_is_left_alone(office: Office, stop: threading
 
 def test_what_becomes_due_while_it_is_followed_stays_due(office: Office, stop: threading.Event) -> None:
     news(office)
-    office.jira.faults.append(Fault(lambda request, answer: (mark(office, "churn"), answer())[1], method="PUT"))
+
+    def meanwhile(_: Request, answer: Answer) -> Reply:
+        mark(office, "churn")
+        return answer()
+
+    office.jira.faults.append(Fault(meanwhile, method="PUT"))
     jobs.follow(office.workspace(), "churn", stop=stop)
     assert is_due(office) == ["churn"]
     jobs.follow(office.workspace(), "churn", stop=stop)

@@ -1,0 +1,101 @@
+"""From what a person does at the source to the status that is shown, by processes that are started, stopped and left in peace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sync.store import executors, leases
+from tests.work.service import SHOWN, Service, service, until
+
+SOON = 10.0
+
+
+@pytest.fixture
+def one(database_url: str, tmp_path: Path) -> Iterator[Service]:
+    with service(tmp_path, database_url, projects=1) as opened:
+        opened.add_issues(2)
+        yield opened
+
+
+def test_an_event_becomes_a_published_status(one: Service) -> None:
+    server = one.receive("--workers", "2", name="one")
+    until(one.is_done, one.why_not_done)
+    (issue, _) = one.issues["example/p1"]
+    took = []
+    for _ in range(3):
+        one.github.add_label("example/p1", issue, "good")
+        took.append(until(lambda: SHOWN in one.github.labels_of("example/p1", issue), one.why_not_done))
+        one.github.remove_label("example/p1", issue, "good")
+        until(lambda: SHOWN not in one.github.labels_of("example/p1", issue), one.why_not_done)
+    until(one.is_done, one.why_not_done)
+    print(f"from event to status: {[round(seconds, 2) for seconds in took]} s")
+    code, seconds = server.terminate()
+    print(f"left after {seconds:.1f} s")
+    assert code == 0, server.lines()[-5:]
+    assert seconds < SOON
+    one.assert_no_write_was_repeated()
+
+
+def test_a_worker_that_is_told_to_end_leaves_what_is_due_to_the_next_one(one: Service) -> None:
+    one.receive()
+    worker = one.work("one")
+    until(one.is_done, one.why_not_done)
+    one.github.latency = 0.2
+    for issue in one.issues["example/p1"]:
+        one.github.add_label("example/p1", issue, "good")
+    until(lambda: len(one.runs("one")) > 2, one.why_not_done)
+    code, seconds = worker.terminate()
+    print(f"left after {seconds:.1f} s")
+    assert code == 0, worker.lines()[-5:]
+    assert seconds < SOON
+    with one.database.read() as tx:
+        assert leases.holdings(tx, one.database.now(tx)) == []
+        (known,) = executors.known(tx)
+    assert known.stopped_at is not None
+    one.work("two")
+    until(one.is_done, one.why_not_done)
+    one.assert_no_write_was_repeated()
+    one.assert_projects_were_written_by_one_at_a_time()
+
+
+def test_a_sync_by_hand_waits_for_a_worker_and_a_worker_for_it(one: Service) -> None:
+    one.receive()
+    one.work("one")
+    until(one.is_done, one.why_not_done)
+    one.github.latency = 0.1
+    for _ in range(2):
+        for issue in one.issues["example/p1"]:
+            one.github.add_label("example/p1", issue, "good")
+        ended = one.desk.run("sync")
+        assert ended.code == 0, ended
+        for issue in one.issues["example/p1"]:
+            one.github.remove_label("example/p1", issue, "good")
+        ended = one.desk.run("sync", "--wait", "0s")
+        assert ended.code in (0, 6), ended
+    until(one.is_done, one.why_not_done)
+    one.assert_no_write_was_repeated()
+    one.assert_projects_were_written_by_one_at_a_time()
+
+
+def test_a_second_worker_of_the_same_name_says_so(one: Service) -> None:
+    worker = one.work("one")
+    worker.wait_for("worker.started")
+    command = ("serve", "--port", "0", "--workers", "1") if one.is_sqlite else ("worker",)
+    ended = one.desk.run(*command, MILEPOST_EXECUTOR="one")
+    assert ended.code == 2
+    assert "a worker called one is at work on this store already" in ended.err
+    assert "MILEPOST_EXECUTOR" in ended.err
+
+
+def test_a_worker_needs_a_database_that_serves_many(one: Service) -> None:
+    if not one.is_sqlite:
+        ended = one.desk.run("worker", MILEPOST_EXECUTOR="not a name")
+        assert ended.code == 2
+        assert "is no name of a worker" in ended.err
+        return
+    ended = one.desk.run("worker")
+    assert ended.code == 2
+    assert "milepost serve --workers" in ended.err
