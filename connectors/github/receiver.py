@@ -18,7 +18,7 @@ SIGNATURE = "X-Hub-Signature-256"
 """The older `X-Hub-Signature` is made by SHA-1, and never looked at."""
 
 _FORM = "application/x-www-form-urlencoded"
-_FIELD = b"payload="
+_FIELD = re.compile(rb"(?:^|&)payload=([^&]*)")
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 _EVENT = re.compile(r"[a-z0-9_]{1,50}")
 _ACTION = re.compile(r"[a-z_]{1,50}")
@@ -85,7 +85,7 @@ class GithubReceiver:
         """The JSON itself, which a form holds in a field."""
         if content_type.partition(";")[0].strip().lower() != _FORM:
             return body
-        for field in body.split(b"&"):
-            if field.startswith(_FIELD):
-                return unquote_to_bytes(field.removeprefix(_FIELD).replace(b"+", b" "))
-        raise BadRecord(self._context.name, "the delivery is a form without payload")
+        field = _FIELD.search(body)
+        if field is None:
+            raise BadRecord(self._context.name, "the delivery is a form without payload")
+        return unquote_to_bytes(field[1].replace(b"+", b" "))

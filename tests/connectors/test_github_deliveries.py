@@ -355,6 +355,14 @@ def test_a_delivery_that_is_not_properly_signed_is_refused(forged: Callable[[dic
     assert SECRET not in str(refused.value) and FORMER not in str(refused.value)
 
 
+def test_a_form_may_hold_other_fields_and_must_hold_the_payload() -> None:
+    form = b"mypayload=%7B&payload=" + quote_plus(BODY).encode() + b"&x=1"
+    assert RECEIVER.verify(headers("issues", form, content_type=f"{FORM}; charset=utf-8"), form).event == "issues.opened"
+    without = b"&" * 1_000_000 + b"mypayload=%7B"
+    with pytest.raises(BadRecord, match="a form without payload"):
+        RECEIVER.verify(headers("issues", without, content_type=FORM), without)
+
+
 def test_without_a_secret_nothing_is_taken() -> None:
     with pytest.raises(BadSignature, match="set MILEPOST_GITHUB__WEBHOOK_SECRET"):
         receiver(None, None).verify(headers("issues", BODY, secret=""), BODY)
