@@ -16,8 +16,6 @@ from typing import IO
 import httpx
 import pytest
 
-from tests.deploy.conftest import DEPLOY
-
 MILEPOST = Path(sys.executable).with_name("milepost")
 UNSHARE = shutil.which("unshare")
 MOUNTS = """
@@ -27,6 +25,12 @@ cd "$STATE" && exec "$@"
 """
 """Binds made before the root's own keep being writable. Ends with 97 where that cannot be had."""
 
+PROJECT_FILE = """
+sources: {mlflow: {type: mlflow, url: "http://127.0.0.1:9"}}
+projects: {churn: {scopes: {mlflow: {experiments: ["churn*"]}}}}
+"""
+"""Its source is away, which is no reason for a server to end."""
+
 Locked = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -35,6 +39,7 @@ def locked(tmp_path: Path) -> Iterator[Locked]:
     """Starts a command line for which everything but its store and its temporary folder is read-only."""
     state, temporary = tmp_path / "state", tmp_path / "tmp"
     state.mkdir()
+    (tmp_path / "milepost.yaml").write_text(PROJECT_FILE, encoding="utf-8")
     temporary.mkdir()
     environ = {
         "PATH": os.environ["PATH"],
@@ -42,9 +47,9 @@ def locked(tmp_path: Path) -> Iterator[Locked]:
         "PROBE": str(tmp_path / "probe"),
         "TMPDIR": str(temporary),
         "PYTHONDONTWRITEBYTECODE": "1",
-        "MILEPOST_CONFIG": str(DEPLOY / "kubernetes" / "base" / "milepost.yaml"),
+        "MILEPOST_CONFIG": str(tmp_path / "milepost.yaml"),
         "MILEPOST_STORE__URL": f"sqlite:///{state / 'milepost.db'}",
-        "MILEPOST_GITHUB__WEBHOOK_SECRET": "the-webhooks-secret",
+        "MILEPOST_MLFLOW__WEBHOOK_SECRET": "the-webhooks-secret",
     }
     started: list[subprocess.Popen[str]] = []
 
@@ -61,15 +66,14 @@ def locked(tmp_path: Path) -> Iterator[Locked]:
         process.communicate()
 
 
-def test_every_role_needs_no_more_than_its_store_and_a_temporary_folder(locked: Locked) -> None:
+def test_receiver_and_worker_need_no_more_than_their_store_and_a_temporary_folder(locked: Locked) -> None:
     assert _ended(locked(str(MILEPOST), "db", "upgrade")) == 0
-    server = locked(str(MILEPOST), "serve", "--port", "0")
+    server = locked(str(MILEPOST), "serve", "--port", "0", "--workers", "1")
     assert server.stderr is not None
     with _listening(server.stderr) as address:
         assert httpx.get(f"{address}/healthz", timeout=10).status_code == 200
         assert httpx.get(f"{address}/readyz", timeout=10).status_code == 200
-        # Without credentials of any source, it tells what is proven from what is not.
-        assert httpx.post(f"{address}/webhooks/github", content=b"{}", timeout=10).status_code == 401
+        assert httpx.post(f"{address}/webhooks/mlflow", content=b"{}", timeout=10).status_code == 401
     server.send_signal(signal.SIGTERM)
     assert _ended(server) == 0
 
