@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from config.project import Retention
-from connectors.errors import Cancelled
+from connectors.errors import Cancelled, SourceError
 from sync import intake
 from sync.apply import lease_name as apply_lease
 from sync.engine import Run
@@ -24,6 +24,7 @@ from sync.progress import StreamEvent
 from sync.pull import Pulled
 from sync.pull import lease_name as pull_lease
 from sync.retention import apply_daily
+from sync.source import Gauge, Source, guarded
 from sync.store import attempts, due, leases, runs, schedules
 from sync.store.connect import Connection
 from sync.store.due import DueStream
@@ -52,7 +53,7 @@ def take_in(workspace: Workspace, source: str, *, stop: threading.Event) -> None
     with suppress(Cancelled):
         while not stop.is_set():
             shares = workspace.pull_limits.max_deletes
-            taken = intake.take_in(workspace.database, one, projects, run_id=ident, stop=stop, max_deletes=shares)
+            taken = intake.take_in(workspace.database, _urgent(one), projects, run_id=ident, stop=stop, max_deletes=shares)
             if taken.total < intake.BATCH:
                 break
 
@@ -107,7 +108,7 @@ def relist(workspace: Workspace, source: str, *, stop: threading.Event, executor
     if busy is not None:
         _put_off_streams(workspace, source, names, busy)
         return
-    run = Run(_of_one_source(workspace, source, only=names), workspace.projects, "relist", stop=stop, executor=executor)
+    run = Run(_of_one_source(_at_once(workspace), source, only=names), workspace.projects, "relist", stop=stop, executor=executor)
     try:
         with (
             _recorded(run),
@@ -130,7 +131,10 @@ def relist(workspace: Workspace, source: str, *, stop: threading.Event, executor
 def reconcile(
     workspace: Workspace, source: str, moment: datetime, *, stop: threading.Event, executor: str | None = None
 ) -> Mapping[str, Pulled]:
-    """Pulls a source as its schedule has it for this moment; then its projects are due. Returns what came of it."""
+    """Pulls a source as its schedule has it for this moment; then its projects are due. Returns what came of it.
+
+    The source is also asked to send again which deliveries did not arrive, where it does not do so by itself.
+    """
     database = workspace.database
     if source not in workspace.sources:
         return {}
@@ -140,6 +144,9 @@ def reconcile(
             run.pull()
     except LeaseHeld as held:
         log.info("reconcile.left_to_another", source=source, holder=held.holder)
+    pulled = run.pulled.get(source)
+    if pulled is not None and pulled.away is None:
+        _ask_again(workspace.sources[source], stop)
     if not stop.is_set():
         with database.write() as tx:
             due.mark(tx, _projects_of(workspace, source), database.now(tx))
@@ -154,9 +161,32 @@ def retain(workspace: Workspace, keep: Retention, moment: datetime, *, stop: thr
         schedules.done(tx, "retention", moment)
 
 
+def _ask_again(source: Source, stop: threading.Event) -> None:
+    """A second line only: what a delivery would have told was just pulled."""
+    redeliver = source.connection.redeliver
+    if redeliver is None or stop.is_set():
+        return
+    try:
+        with source.budget(urgent=False) as budget, guarded(source.name, "asking for failed deliveries"):
+            findings = redeliver(source.context(Gauge(), stop, budget), [scope.options for scope in source.scopes])
+    except SourceError as error:
+        log.warning("redelivery.failed", source=source.name, error=str(error))
+    except Cancelled:
+        log.info("redelivery.stopped", source=source.name)
+    else:
+        for finding in findings:
+            tell = log.info if finding.level in ("ok", "info") else log.warning
+            tell("redelivery.asked", source=source.name, found=finding.text, fix=finding.fix)
+
+
 def _at_once(workspace: Workspace) -> Workspace:
-    """A workspace that waits for nobody: there is other work."""
-    return msgspec.structs.replace(workspace, wait=timedelta(0))
+    """A workspace that waits for nobody, since there is other work, and whose requests come before those of a schedule."""
+    sources = {name: _urgent(source) for name, source in workspace.sources.items()}
+    return msgspec.structs.replace(workspace, sources=sources, wait=timedelta(0))
+
+
+def _urgent(source: Source) -> Source:
+    return msgspec.structs.replace(source, urgent=True)
 
 
 def _of_one_source(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +11,8 @@ import pytest
 from sqlalchemy import select, update
 
 from config.project import Retention
+from connectors.base import Finding, Options, SourceContext
+from connectors.errors import Unavailable
 from sandbox.faults import Answer, Fault, out_of_service
 from sandbox.messages import Reply, Request
 from sync import jobs
@@ -249,3 +252,23 @@ def test_retention_is_put_into_effect(office: Office, stop: threading.Event) -> 
     assert commands(office)[-1][:2] == ("prune", "done")
     with office.database.read() as tx:
         assert schedules.last_moments(tx) == {"retention": MOMENT}
+
+
+def test_a_scheduled_pull_asks_for_failed_deliveries(office: Office, stop: threading.Event) -> None:
+    """Whatever comes of that, the pull counts."""
+    asked: list[Sequence[Options]] = []
+
+    def redeliver(context: SourceContext, scopes: Sequence[Options]) -> Sequence[Finding]:
+        assert context.name == "shelf"
+        asked.append(scopes)
+        if len(asked) == 2:
+            raise Unavailable("shelf", "is away")
+        return [Finding(level="info", topic="webhooks", text="2 deliveries are sent again")]
+
+    office.only_the_shelf()
+    office.connection = office.shelf.connection(redeliver=redeliver)
+    for _ in range(2):
+        jobs.reconcile(office.workspace(), "shelf", MOMENT, stop=stop)
+        assert commands(office)[-1][:2] == ("reconcile", "done")
+        assert is_due(office) == ["churn"]
+    assert [len(scopes) for scopes in asked] == [1, 1]
