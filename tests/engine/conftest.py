@@ -415,6 +415,18 @@ def kinds(result: RunResult) -> list[str]:
     return [note.kind for note in notes_of(result)]
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The loop is the same on both databases, and what it keeps in which is proven by the store's own tests: a file that is about
+    storing says so by the mark `both_databases`."""
+    if "dialect" in metafunc.fixturenames and metafunc.definition.get_closest_marker("both_databases"):
+        metafunc.parametrize("dialect", ["sqlite", "postgresql"])
+
+
+@pytest.fixture
+def dialect() -> str:
+    return "sqlite"
+
+
 @pytest.fixture(scope="session")
 def one_authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle of one certificate. The stand-ins need none, and loading the usual hundreds takes half of a sync's time."""

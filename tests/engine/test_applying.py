@@ -27,6 +27,8 @@ from sync.store.leases import Lease, LeaseLost
 from sync.store.schema import lease as lease_table
 from sync.store.schema import outbox as outbox_table
 
+pytestmark = pytest.mark.both_databases
+
 SHORT = timedelta(0)
 
 

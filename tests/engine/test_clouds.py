@@ -26,12 +26,6 @@ REPO = "example/churn"
 READY, SERVED = {"model-ready"}, {"model-ready", "deployed"}
 
 
-@pytest.fixture
-def dialect() -> str:
-    """What is judged is the same on both; `tests/crash` has the clouds on each."""
-    return "sqlite"
-
-
 @pytest.fixture(scope="module")
 def azure_tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
     return loopback_tls(tmp_path_factory.mktemp("azure"))

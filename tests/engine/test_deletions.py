@@ -15,6 +15,8 @@ from sync.deletions import most_deletes
 from sync.outcome import ExitCode
 from sync.store import entities
 
+pytestmark = pytest.mark.both_databases
+
 if TYPE_CHECKING:
     from tests.engine.conftest import Office
 

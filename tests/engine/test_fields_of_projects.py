@@ -23,12 +23,6 @@ OTHER = "Ops Status"
 
 
 @pytest.fixture
-def dialect() -> str:
-    """Which field is whose is decided before the store is asked."""
-    return "sqlite"
-
-
-@pytest.fixture
 def two(office: Office) -> tuple[Office, str, str]:
     """A ticket of each project, both bad, before the first sync."""
     office.jira.add_project("OPS", "Operations")

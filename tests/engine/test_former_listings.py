@@ -22,12 +22,6 @@ OTHER, THIRD = "Ops Status", "Risk Status"
 MISTAKEN = {"jql": "project = ML AND nobody knows"}
 
 
-@pytest.fixture
-def dialect() -> str:
-    """What is kept, and for how long, is proven on both databases by the store's own tests."""
-    return "sqlite"
-
-
 def long_after(office: Office) -> None:
     """Every listing was read longer ago than an idle one is remembered."""
     times = (stream.c.pulled_at, stream.c.complete_at, stream.c.failed_at, stream.c.sweep_started_at)

@@ -15,12 +15,6 @@ from sync.outcome import ExitCode
 from sync.store import entities
 
 
-@pytest.fixture
-def dialect() -> str:
-    """How a deployment is read has nothing to do with where it is stored."""
-    return "sqlite"
-
-
 @pytest.fixture(params=[JiraCloud, JiraDataCenter], ids=["cloud", "data-center"])
 def jira(request: pytest.FixtureRequest) -> Iterator[Any]:
     with request.param() as site:

@@ -18,6 +18,8 @@ from sync.store import audit, outbox, publishing
 from sync.store.connect import Connection, Database
 from sync.store.schema import lease, run
 
+pytestmark = pytest.mark.both_databases
+
 if TYPE_CHECKING:
     from tests.engine.conftest import Office
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
-import pytest
 from sqlalchemy import update
 
 from connectors.errors import RateLimited, Unavailable
@@ -25,12 +24,6 @@ if TYPE_CHECKING:
 
 REPO = "example/churn"
 NOWHERE = "0123456789abcdef0123456789abcdef01234567"
-
-
-@pytest.fixture
-def dialect() -> str:
-    """What was asked for is kept in tables that are proven on both databases elsewhere."""
-    return "sqlite"
 
 
 def asked(office: Office, sha: str) -> int:

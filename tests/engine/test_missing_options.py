@@ -16,12 +16,6 @@ SCANTY = "Scanty status"
 
 
 @pytest.fixture
-def dialect() -> str:
-    """The store is asked nothing that another dialect could answer differently."""
-    return "sqlite"
-
-
-@pytest.fixture
 def scanty(office: Office) -> Office:
     """Its field can say good things only."""
     office.jira.add_field(SCANTY, "select", options=("Good",))

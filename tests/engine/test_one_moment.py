@@ -33,12 +33,6 @@ ELSEWHERE = "b" * 40
 
 
 @pytest.fixture
-def dialect() -> str:
-    """What is read in one transaction is one moment's: the store's own tests prove it on both databases."""
-    return "sqlite"
-
-
-@pytest.fixture
 def half_listed(office: Office) -> tuple[Office, str]:
     """A watch ticket for a dataset whose one failed run is the last on the shelf. The first run names an unknown commit, so that it
     is looked up while the project is judged."""

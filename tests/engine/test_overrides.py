@@ -21,12 +21,6 @@ if TYPE_CHECKING:
 REPO = "example/churn"
 
 
-@pytest.fixture
-def dialect() -> str:
-    """What a person changed is decided without a database: its tables are proven on both elsewhere."""
-    return "sqlite"
-
-
 def notes(result: RunResult) -> Sequence[tuple[str, str | None]]:
     return [(note.kind, note.key) for run in result.projects if run.plan is not None for note in run.plan.notes]
 

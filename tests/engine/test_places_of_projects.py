@@ -17,12 +17,6 @@ REPO = "example/churn"
 
 
 @pytest.fixture
-def dialect() -> str:
-    """Whose a slot is is decided without a database."""
-    return "sqlite"
-
-
-@pytest.fixture
 def office(office: Office) -> Office:
     """Two projects that differ in nothing but their keys."""
     office.projects["second"] = dict(office.projects["churn"])

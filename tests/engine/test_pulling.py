@@ -22,6 +22,8 @@ from sync.store.leases import LeaseHeld
 from sync.store.schema import lease, stream
 from sync.store.streams import StreamState
 
+pytestmark = pytest.mark.both_databases
+
 if TYPE_CHECKING:
     from tests.engine.conftest import Office
 

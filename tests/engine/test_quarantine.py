@@ -7,10 +7,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import pytest
 
 from connectors.base import Batch, Connector, Options, SourceContext
 from mappings.model import Dataset, Ref, Rejected
 from sync.store import quarantine
+
+pytestmark = pytest.mark.both_databases
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Office

@@ -32,12 +32,6 @@ if TYPE_CHECKING:
 REPO = "example/churn"
 
 
-@pytest.fixture
-def dialect() -> str:
-    """What differs by database is proven elsewhere."""
-    return "sqlite"
-
-
 def test_a_run_is_recorded_with_its_outcome(office: Office) -> None:
     office.ticket("bad")
     office.sync()

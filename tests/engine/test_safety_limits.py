@@ -24,12 +24,6 @@ REPO = "example/churn"
 
 
 @pytest.fixture
-def dialect() -> str:
-    """One database will do: the store's own tests prove its counting on both."""
-    return "sqlite"
-
-
-@pytest.fixture
 def office(office: Office) -> Office:
     """GitHub alone: one label is one write."""
     office.projects = {"churn": {"scopes": {"github": {"repositories": [REPO]}}}}

@@ -26,12 +26,6 @@ from tests.engine.test_sagemaker_pulls import Account
 SECRET = "what-eventbridge-sends-along"
 
 
-@pytest.fixture
-def dialect() -> str:
-    """What a delivery makes to be read has nothing to do with where it is stored."""
-    return "sqlite"
-
-
 class Events:
     """EventBridge, as far as this account's deliveries go."""
 

@@ -24,12 +24,6 @@ if TYPE_CHECKING:
 REPO = "example/churn"
 
 
-@pytest.fixture
-def dialect() -> str:
-    """A plan file is the same on every database."""
-    return "sqlite"
-
-
 class Saved:
     """An office with one ticket and one issue to write on, and the plan for both in a file."""
 

@@ -28,12 +28,6 @@ PLACE = "azureml://datastores/workspaceblobstore/paths/models/churn"
 """Every workspace has one."""
 
 
-@pytest.fixture
-def dialect() -> str:
-    """What is judged is the same on both."""
-    return "sqlite"
-
-
 @pytest.fixture(scope="module")
 def azure_tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
     return loopback_tls(tmp_path_factory.mktemp("azure"))

@@ -18,12 +18,6 @@ if TYPE_CHECKING:
 REPO = "example/churn"
 
 
-@pytest.fixture
-def dialect() -> str:
-    """What is published is kept in tables that are proven on both databases elsewhere."""
-    return "sqlite"
-
-
 def unpublish(office: Office, *keys: str, write: bool = True) -> RunResult:
     run = office.run("unpublish")
     run.unpublish(keys or ("churn",), write=write)

@@ -21,12 +21,6 @@ REPO = "example/churn"
 DAY = timedelta(days=1)
 
 
-@pytest.fixture
-def dialect() -> str:
-    """Freshness is judged without a database."""
-    return "sqlite"
-
-
 class Lab:
     """A ticket with a sound model in release, and one whose released model drifts, each with an open follow-up pull request."""
 
