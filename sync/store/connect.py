@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime, timedelta
@@ -175,9 +177,35 @@ def _open_sqlite(address: URL, patience: timedelta) -> Engine:
         if writes is None:
             return  # to write a database anew is no transaction
         tx.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
-        tx.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if writes:
+            _begin_writing(tx, patience)
+        else:
+            tx.exec_driver_sql("BEGIN")
 
     return engine
+
+
+def _begin_writing(tx: Connection, patience: timedelta) -> None:
+    """Takes SQLite's write lock as soon as another process leaves it.
+
+    SQLite's own waiting sleeps up to a tenth of a second at a time, so it misses the moments between another's transactions.
+    """
+    cursor = tx.connection.cursor()
+    cursor.execute("PRAGMA busy_timeout = 0")
+    began = time.monotonic()
+    try:
+        while (waited := time.monotonic() - began) < patience.total_seconds():
+            try:
+                cursor.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.Error as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    break
+            time.sleep(0.001 if waited < 1.0 else 0.01)
+        tx.exec_driver_sql("BEGIN IMMEDIATE")  # raises in SQLAlchemy's words what keeps it
+    finally:
+        cursor.execute(f"PRAGMA busy_timeout = {int(patience.total_seconds() * 1000)}")
+        cursor.close()
 
 
 def _open_postgresql(address: URL, patience: timedelta) -> Engine:
