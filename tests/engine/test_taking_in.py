@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from tests.engine.conftest import Office
 
 
+pytestmark = pytest.mark.both_databases
+
+
 @pytest.fixture
 def shelf(office: Office) -> Office:
     """Nothing but a shelf, listed once: two runs that ended well."""
