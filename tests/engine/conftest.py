@@ -418,7 +418,9 @@ def kinds(result: RunResult) -> list[str]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """The loop is the same on both databases, and what it keeps in which is proven by the store's own tests: a file that is about
     storing says so by the mark `both_databases`."""
-    if "dialect" in metafunc.fixturenames and metafunc.definition.get_closest_marker("both_databases"):
+    said = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
+    about_storing = metafunc.definition.get_closest_marker("both_databases") is not None
+    if about_storing and "dialect" in metafunc.fixturenames and "dialect" not in said:
         metafunc.parametrize("dialect", ["sqlite", "postgresql"])
 
 

@@ -19,11 +19,11 @@ from sync.store import audit, leases, publishing, resting, verdicts
 from sync.store.leases import LeaseHeld
 from tests.engine.conftest import FIELD, OPTIONS, kinds
 
-pytestmark = pytest.mark.both_databases
-
 if TYPE_CHECKING:
     from sync.store.leases import Lease
     from tests.engine.conftest import Office
+
+pytestmark = pytest.mark.both_databases
 
 on_a_file = pytest.mark.parametrize("dialect", ["sqlite"])
 on_the_server = pytest.mark.parametrize("dialect", ["postgresql"])
