@@ -12,6 +12,7 @@ from rich.console import Console
 from bench.cloud_pull import cloud_figures
 from bench.figures import Figure, show
 from bench.full_pull import SIZE, FullPull, growth
+from bench.intake import intake_figures
 from bench.quiet_sync import quiet_figures
 from bench.rate import rate_figures
 from bench.stand_ins import standing_in
@@ -29,6 +30,8 @@ def main() -> None:
             pull = FullPull(folder, stand_ins)
             status.update("syncing twice")
             quiet = list(quiet_figures(pull.project, stand_ins))
+            status.update("sending deliveries")
+            intake = list(intake_figures(folder, stand_ins))
         status.update("pulling a hundred thousand Jira issues")
         grown = list(growth(folder))
         status.update("pulling an account of each cloud")
@@ -36,7 +39,7 @@ def main() -> None:
         status.update("sharing a rate")
         rate = list(rate_figures(folder))
     pulled = list(pull.figures())
-    figures = [*startup, *pulled, *grown, *quiet, *clouds, *rate]
+    figures = [*startup, *pulled, *grown, *quiet, *clouds, *rate, *intake]
     show(console, figures)
     if any("CPU" in figure.name and not figure.is_met for figure in pulled):
         console.print("Where the pull's CPU went (under cProfile, which inflates calls; waiting for answers is in `recv`):")

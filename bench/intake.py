@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -28,7 +29,9 @@ SECONDS = 60.0
 BODY = 6_000
 WORLD = Size(jira_issues=10_000, github_issues=10_000, commits=10_000)
 COMMITS = 2_000
-"""Bare ones, half of them before the load and half after it."""
+"""Bare ones, half of them before the load and half after it, with pauses between them as the load has."""
+
+_PAUSE = 0.003
 
 _SECRET = "example-webhook-secret"
 
@@ -50,13 +53,12 @@ def intake_figures(folder: Path, stand_ins: StandIns, seconds: float = SECONDS) 
     busy = _receiving(new_project(folder / "busy", stand_ins.addresses, WORLD))
     with _pulling(busy) as pulls:
         beside, _ = _loaded(busy, seconds / 3)
-        count = len(pulls)
     yield Figure(
         name="intake while the store is pulled into: p99 until acknowledged",
         target=100,
         measured=_quantile(beside.latencies, 0.99) * 1000,
         unit=" ms",
-        note=f"{_spread(beside)}; {count} pulls, the first of {WORLD.records:,} records",
+        note=f"{_spread(beside)}; {len(pulls)} pulls of {WORLD.records:,} records",
     )
     lost, doubled = (sum(ones) for ones in zip(_missing(project, alone), _missing(busy, beside), strict=True))
     sent = len(alone.latencies) + len(beside.latencies)
@@ -107,8 +109,6 @@ def _address(log: Path, process: subprocess.Popen[bytes]) -> str:
 @contextmanager
 def _pulling(project: Project) -> Iterator[list[int]]:
     """Full pulls into the store of a project, one after the other, as long as the block lasts. Gives the exit codes so far."""
-    import threading
-
     codes: list[int] = []
     told: list[bytes] = []
     over = threading.Event()
@@ -151,6 +151,7 @@ def _bare_commits(path: Path) -> list[float]:
             connection.execute("INSERT INTO inbox (delivery, body) VALUES (?, ?)", (f"bench-{number:07d}", b"x" * BODY))
             connection.execute("COMMIT")
             took.append(time.perf_counter() - began)
+            time.sleep(_PAUSE)
     return took
 
 
