@@ -23,7 +23,7 @@ Name = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=2_048, pattern=r"^[^\x00]*$")]
 """A text in a cursor."""
 
-Number = Annotated[int, msgspec.Meta(ge=0, lt=2**63)]
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 """A row's number in a cursor."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -200,17 +200,15 @@ Ask = Callable[..., Response]
 
 
 @pytest.fixture
-def ask(app: FastAPI, world: World) -> Ask:
+def ask(app: FastAPI, world: World) -> Iterator[Ask]:
     """Asks for a path of the API with a token that may do everything, or with another, or with None."""
     every = world.token()
+    with asyncio.Runner() as runner:
+        client = AsyncClient(transport=ASGITransport(app, raise_app_exceptions=False), base_url="http://milepost.example")
 
-    async def send(method: str, path: str, headers: Mapping[str, str]) -> Response:
-        transport = ASGITransport(app, raise_app_exceptions=False)
-        async with AsyncClient(transport=transport, base_url="http://milepost.example") as client:
-            return await client.request(method, path, headers=headers)
+        def asked(path: str, method: str = "GET", *, token: str | None = every, headers: Mapping[str, str] = {}) -> Response:
+            said = {"authorization": f"Bearer {token}"} if token is not None else {}
+            return runner.run(client.request(method, PLACE + path, headers={**said, **headers}))
 
-    def asked(path: str, method: str = "GET", *, token: str | None = every, headers: Mapping[str, str] = {}) -> Response:
-        said = {"authorization": f"Bearer {token}"} if token is not None else {}
-        return asyncio.run(send(method, PLACE + path, {**said, **headers}))
-
-    return asked
+        yield asked
+        runner.run(client.aclose())

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 import schemathesis
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
 from hypothesis import HealthCheck, Phase, given, settings
-from schemathesis import Case, GenerationMode
-from schemathesis.specs.openapi.checks import ignored_auth
+from schemathesis import APIOperation, GenerationMode
+from schemathesis import Case as AnyCase
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 
 from sync.web.api.app import PLACE
 from tests.web.api.conftest import Ask, World
 
 BASE = f"http://milepost.example{PLACE}"
-EXAMPLES = 8
+EXAMPLES = 3
 """Of each operation, on each database, of what the description allows and again of what it does not."""
 
-Send = Callable[[Case, str | None], Response]
+Case: TypeAlias = AnyCase[Any]
+Send: TypeAlias = Callable[[Case, str | None], Response]
 
 
 @pytest.fixture
@@ -55,10 +59,8 @@ def description(ask: Ask, world: World) -> dict[str, Any]:
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=lambda mode: mode.value)
 def test_every_answer_is_as_described(mode: GenerationMode, description: dict[str, Any], send: Send, world: World) -> None:
-    schema = schemathesis.openapi.from_dict(description)
     token, tried = world.token(name="fuzzer"), set()
-    for result in schema.get_all_operations():
-        operation = result.ok()
+    for operation in _operations(_with_a_token(description)):
 
         @given(case=operation.as_strategy(mode))
         @settings(
@@ -70,18 +72,33 @@ def test_every_answer_is_as_described(mode: GenerationMode, description: dict[st
             answered = send(case, token)
             tried.add(case.operation.label)
             assert answered.status_code < 500, answered.text
-            case.validate_response(answered, excluded_checks=[ignored_auth])
+            # No schema can say which cursors there are.
+            unknown = answered.status_code == 400 and "cursor" in (case.query or {})
+            case.validate_response(answered, excluded_checks=[positive_data_acceptance] if unknown else [])
 
         holds()
 
     assert len(tried) == sum(len(path) for path in description["paths"].values())
 
 
-def test_nothing_is_answered_without_a_token(description: dict[str, Any], send: Send) -> None:
-    schema = schemathesis.openapi.from_dict(description)
-    for result in schema.get_all_operations():
+def _operations(description: dict[str, Any]) -> list[APIOperation[Any, Any, Any, Any]]:
+    found = list(schemathesis.openapi.from_dict(description).get_all_operations())
+    return [one.ok() for one in found if isinstance(one, Ok)]
 
-        @given(case=result.ok().as_strategy())
+
+def _with_a_token(description: dict[str, Any]) -> dict[str, Any]:
+    """The description for who sends a token each time, so that this is no part of what is made up."""
+    document = copy.deepcopy(description)
+    for path in document["paths"].values():
+        for operation in path.values():
+            del operation["security"]
+    return document
+
+
+def test_nothing_is_answered_without_a_token(description: dict[str, Any], send: Send) -> None:
+    for operation in _operations(description):
+
+        @given(case=operation.as_strategy())
         @settings(max_examples=2, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
         def refused(case: Case) -> None:
             answered = send(case, None)
