@@ -32,6 +32,10 @@ INTENTS = timedelta(days=30)
 """How long a settled intent stays: the record of writes has the same."""
 
 
+DELIVERIES = timedelta(days=7)
+"""How long a settled delivery is remembered, so that it is known when it is sent again: GitHub can do so for three days."""
+
+
 class Pruned(msgspec.Struct, frozen=True, kw_only=True):
     """How many rows were dropped, and of how many documents the personal data. `complete` unless it was stopped."""
 
@@ -117,6 +121,8 @@ def _steps(keep: Retention, now: datetime) -> Mapping[str, Callable[[Connection]
         "outbox": lambda tx: prune.finished_intents(tx, settled),
         "observation": lambda tx: prune.old_observations(tx, now - HISTORY),
         "entity": lambda tx: prune.tombstones(tx, people),
+        "inbox": lambda tx: prune.settled_deliveries(tx, now - DELIVERIES),
+        "dead": lambda tx: prune.dead_deliveries(tx, people),
         "quarantine": lambda tx: prune.quarantined_payloads(tx, people),
         "personal_data": lambda tx: prune.personal_data(tx, people, now),
     }

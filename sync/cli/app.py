@@ -74,7 +74,14 @@ def build_app() -> typer.Typer:
     }
     store = _group("db", "Look after the store.", **care)
     keys = _group("token", "Make and end tokens for the JSON API and the metrics.", create=create, list=list_tokens, revoke=revoke)
-    for group in (rules, store, keys):
+    box: Mapping[str, Callable[..., None]] = {
+        "list": list_deliveries,
+        "show": show_delivery,
+        "retry": retry_deliveries,
+        "drop": drop_deliveries,
+    }
+    deliveries = _group("inbox", "Look after webhook deliveries that could not be taken in.", **box)
+    for group in (rules, store, keys, deliveries):
         app.add_typer(group, rich_help_panel="Look after")
     return app
 
@@ -317,3 +324,49 @@ def revoke(
 ) -> None:
     """End a token at once and for good."""
     _do("token", globals_, "revoke", token=token)
+
+
+_IDS = "The numbers that inbox list shows."
+_ALL_DEAD = "All that are dead."
+
+
+def list_deliveries(
+    globals_: Globals,
+    all_: Annotated[bool, typer.Option("--all", help="Also what waits, and what was settled lately.")] = False,
+    source: Annotated[str | None, typer.Option("--source", metavar="NAME", help="Only of this source.", show_default=False)] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", parser=whole_number(1, 10_000), metavar="NUMBER", help="At most so many: the latest.")
+    ] = 100,
+) -> None:
+    """Show the deliveries that are dead, and how many there are in all."""
+    _do("inbox", globals_, "list", all_=all_, source=source, limit=limit)
+
+
+def show_delivery(
+    globals_: Globals,
+    delivery: Annotated[int, typer.Argument(parser=whole_number(1, 999_999_999), metavar="ID", help=_IDS)],
+) -> None:
+    """Show one delivery: why it failed, and what it said."""
+    _do("inbox", globals_, "show", ids=[delivery])
+
+
+def retry_deliveries(
+    globals_: Globals,
+    ids: Annotated[
+        list[int] | None, typer.Argument(parser=whole_number(1, 999_999_999), metavar="ID", help=_IDS, show_default=False)
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help=_ALL_DEAD)] = False,
+) -> None:
+    """Take dead deliveries in again, as if they had never failed."""
+    _do("inbox", globals_, "retry", ids=ids or [], all_=all_)
+
+
+def drop_deliveries(
+    globals_: Globals,
+    ids: Annotated[
+        list[int] | None, typer.Argument(parser=whole_number(1, 999_999_999), metavar="ID", help=_IDS, show_default=False)
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help=_ALL_DEAD)] = False,
+) -> None:
+    """Let go of dead deliveries, which are never taken in then."""
+    _do("inbox", globals_, "drop", ids=ids or [], all_=all_)

@@ -15,6 +15,7 @@ from sync.store.schema import (
     entity,
     episode,
     former_key,
+    inbox,
     membership,
     observation,
     outbox,
@@ -74,6 +75,16 @@ def tombstones(tx: Connection, before: datetime) -> int:
             tx.execute(delete(table).where(tuple_(table.c.source, table.c.kind, table.c.id).in_(refs)))
         tx.execute(delete(entity).where(tuple_(*key).in_(refs), entity.c.deleted_at.is_not(None)))
     return len(refs)
+
+
+def settled_deliveries(tx: Connection, before: datetime) -> int:
+    """Drops deliveries that were settled before then: one that is sent again would be new."""
+    return _drop(tx, inbox, inbox.c.state.in_(("done", "dropped")), inbox.c.finished_at < before)
+
+
+def dead_deliveries(tx: Connection, before: datetime) -> int:
+    """Drops deliveries that nobody looked after since they were put aside before then."""
+    return _drop(tx, inbox, inbox.c.state == "dead", inbox.c.finished_at < before)
 
 
 def quarantined_payloads(tx: Connection, before: datetime) -> int:

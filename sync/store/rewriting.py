@@ -30,6 +30,7 @@ class _Place(NamedTuple):
 _PLACES = (
     _Place(schema.entity, {"doc": of_entity, "slots": of_slots}),
     _Place(schema.quarantine, {"reason": _of_text, "payload": of_payload}),
+    _Place(schema.inbox, {"body": of_payload, "error": _of_text}),
     _Place(schema.observation, {"doc": of_document}),
     _Place(schema.verdict, {"doc": of_document}),
     _Place(schema.published, {"value": of_document}),

@@ -116,6 +116,8 @@ _PRUNED = {
     "outbox": "settled intents",
     "observation": "observations",
     "entity": "deleted objects",
+    "inbox": "settled deliveries",
+    "dead": "dead deliveries",
     "quarantine": "payloads set aside",
     "personal_data": "documents freed of personal data",
 }
