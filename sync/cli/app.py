@@ -326,6 +326,7 @@ def revoke(
     _do("token", globals_, "revoke", token=token)
 
 
+_ID = "The number that inbox list shows."
 _IDS = "The numbers that inbox list shows."
 _ALL_DEAD = "All that are dead."
 
@@ -344,7 +345,7 @@ def list_deliveries(
 
 def show_delivery(
     globals_: Globals,
-    delivery: Annotated[int, typer.Argument(parser=whole_number(1, 999_999_999), metavar="ID", help=_IDS)],
+    delivery: Annotated[int, typer.Argument(parser=whole_number(1, 999_999_999), metavar="DELIVERY", help=_ID)],
 ) -> None:
     """Show one delivery: why it failed, and what it said."""
     _do("inbox", globals_, "show", ids=[delivery])
@@ -352,21 +353,23 @@ def show_delivery(
 
 def retry_deliveries(
     globals_: Globals,
-    ids: Annotated[
-        list[int] | None, typer.Argument(parser=whole_number(1, 999_999_999), metavar="ID", help=_IDS, show_default=False)
+    deliveries: Annotated[
+        list[int] | None,
+        typer.Argument(parser=whole_number(1, 999_999_999), metavar="DELIVERIES", help=_IDS, show_default=False),
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help=_ALL_DEAD)] = False,
 ) -> None:
     """Take dead deliveries in again, as if they had never failed."""
-    _do("inbox", globals_, "retry", ids=ids or [], all_=all_)
+    _do("inbox", globals_, "retry", ids=deliveries or [], all_=all_)
 
 
 def drop_deliveries(
     globals_: Globals,
-    ids: Annotated[
-        list[int] | None, typer.Argument(parser=whole_number(1, 999_999_999), metavar="ID", help=_IDS, show_default=False)
+    deliveries: Annotated[
+        list[int] | None,
+        typer.Argument(parser=whole_number(1, 999_999_999), metavar="DELIVERIES", help=_IDS, show_default=False),
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help=_ALL_DEAD)] = False,
 ) -> None:
     """Let go of dead deliveries, which are never taken in then."""
-    _do("inbox", globals_, "drop", ids=ids or [], all_=all_)
+    _do("inbox", globals_, "drop", ids=deliveries or [], all_=all_)
