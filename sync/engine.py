@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
 import msgspec
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from connectors.errors import Cancelled, SourceError
 from mappings.change import Plan, Slot, Value, additions, given_up, refuse
@@ -24,7 +25,9 @@ from sync.reread import read_again
 from sync.savedplan import SavedPlan, only_saved, require_same_verdicts, saved_targets
 from sync.source import Source
 from sync.store import audit, due, entities, leases, runs, streams
+from sync.store.due import DueProject
 from sync.store.leases import Lease, LeaseLost
+from sync.tracing import span
 from sync.withdraw import forget_withdrawn, plan_unpublish
 from sync.workspace import Workspace
 
@@ -126,14 +129,15 @@ class Run:
 
         A source that was given up is not asked again in this run, neither for this project nor for the next one.
         """
-        self.pulled = pull_all(
-            self.workspace.database,
-            self.workspace.sources_of(self.projects),
-            self.workspace.pull_limits,
-            run_id=self.id,
-            report=self.report,
-            stop=self.stop,
-        )
+        with bound_contextvars(run=self.id), span("gather", run=self.id, command=self.command):
+            self.pulled = pull_all(
+                self.workspace.database,
+                self.workspace.sources_of(self.projects),
+                self.workspace.pull_limits,
+                run_id=self.id,
+                report=self.report,
+                stop=self.stop,
+            )
         self.asked = self.pulled.keys()
         self._leave_alone({name: one.away for name, one in self.pulled.items() if one.away is not None})
         with self.workspace.database.write() as tx:
@@ -146,7 +150,7 @@ class Run:
         """Brings the stored standings of every project up to date, without a plan."""
         self._know_again(self.workspace.wait)
         for project in self.projects:
-            with self._lease(project.key) as lease:
+            with self._at_work("judge", project.key) as lease:
                 self.done.append(self._judged(project, lease))
 
     def plan(self, permission: Permission) -> None:
@@ -194,6 +198,7 @@ class Run:
         with self.workspace.database.write() as tx:
             now = self.workspace.database.now(tx)
             runs.finish(tx, self.id, outcome=code.name.lower(), exit_code=int(code), summary=self._summary(), now=now)
+        self._count(code, now)
         return RunResult(
             id=self.id,
             command=self.command,
@@ -204,6 +209,15 @@ class Run:
             projects=self.done,
             notices=self.notices,
         )
+
+    def _count(self, code: ExitCode, now: datetime) -> None:
+        meters = self.workspace.meters
+        meters.run(self.command, code.name.lower(), (now - self.started_at).total_seconds())
+        for applied in self._all_applied():
+            for result in applied.results:
+                meters.change(result.change.slot.target.source, result.state)
+            for error in applied.away.values():
+                meters.failure(error)
 
     def cut_off(self) -> None:
         """Records the run as partial and lets go of its leases, so that the next one need not wait for them; called from another
@@ -234,9 +248,16 @@ class Run:
             if name in self.sources:
                 self.sources[name] = msgspec.structs.replace(self.sources[name], away=why)
 
-    def _lease(self, project: str) -> AbstractContextManager[Lease]:
-        name = lease_name(project)
-        return leases.held(self.workspace.database, name, holder=self.id, ttl=LEASE, wait=self.workspace.wait, stop=self.stop)
+    @contextmanager
+    def _at_work(self, doing: str, project: str) -> Iterator[Lease]:
+        """Under the project's lease. What is logged and traced meanwhile names the run and the project."""
+        database, wait = self.workspace.database, self.workspace.wait
+        with (
+            bound_contextvars(run=self.id, project=project),
+            span(doing, run=self.id, project=project),
+            leases.held(database, lease_name(project), holder=self.id, ttl=LEASE, wait=wait, stop=self.stop) as lease,
+        ):
+            yield lease
 
     def _judged(self, project: ScopedProject, lease: Lease) -> ProjectRun:
         try:
@@ -257,6 +278,7 @@ class Run:
             finding = PullFinding(source=error.source, stream="*", text=error.message, fix=error.fix)
             pulled = self.pulled.get(error.source) or Pulled(source=error.source, events=())
             if finding not in pulled.findings:
+                self.workspace.meters.failure(error)
                 told = msgspec.structs.replace(pulled, findings=(*pulled.findings, finding))
                 self.pulled = {**self.pulled, error.source: told}
 
@@ -297,7 +319,7 @@ class Run:
 
     def _applied(self, project: ScopedProject, permission: Permission, saved: SavedPlan | None) -> ProjectRun:
         database, sources = self.workspace.database, self.sources
-        with self._lease(project.key) as lease:
+        with self._at_work("apply", project.key) as lease:
             try:
                 reason = self._reason(project.key)
                 blocked = recover(database, project.key, sources, lease, run_id=self.id, stop=self.stop)
@@ -316,7 +338,7 @@ class Run:
                 if refused is None:
                     settle(database, assessment)
                 if reason is not None and refused is None and saved is None and not (blocked or applied.is_partial):
-                    self._followed(project.key, reason, lease)
+                    self._followed(reason, lease)
             except (LeaseLost, Cancelled) as error:
                 why = str(error) or "the run was stopped"
                 return ProjectRun(assessment=self._assess(project), failed=why)
@@ -324,15 +346,17 @@ class Run:
         failed = "; ".join(blocked.values()) or None
         return ProjectRun(assessment=assessment, plan=plan, refused=refused, applied=applied, failed=failed)
 
-    def _reason(self, project: str) -> int | None:
-        """The revision at which the project is due, if it is. Read and cleared under its lease, so that nobody else clears it."""
+    def _reason(self, project: str) -> DueProject | None:
+        """Why the project is due, if it is. Read and cleared under its lease, so that nobody else clears it."""
         with self.workspace.database.read() as tx:
-            return next((one.revision for one in due.marked(tx) if one.project == project), None)
+            return next((one for one in due.marked(tx) if one.project == project), None)
 
-    def _followed(self, project: str, revision: int, lease: Lease) -> None:
+    def _followed(self, reason: DueProject, lease: Lease) -> None:
         with self.workspace.database.write() as tx:
             leases.verify(tx, lease)
-            due.clear(tx, project, revision)
+            due.clear(tx, reason.project, reason.revision)
+            now = self.workspace.database.now(tx)
+        self.workspace.meters.published((now - reason.since).total_seconds())
 
     def _only_saved(self, plan: Plan, saved: SavedPlan) -> tuple[Plan, Sequence[Result]]:
         with self.workspace.database.read() as tx:
@@ -343,7 +367,7 @@ class Run:
 
     def _withdrawn(self, key: str) -> Withdrawn:
         database, sources = self.workspace.database, self.sources
-        with self._lease(key) as lease:
+        with self._at_work("unpublish", key) as lease:
             try:
                 blocked = recover(database, key, sources, lease, run_id=self.id, stop=self.stop)
                 plan = plan_unpublish(database, key, sources)
@@ -370,10 +394,15 @@ class Run:
             codes.append(ExitCode.PARTIAL)
         return codes
 
+    def _parts(self) -> Sequence[ProjectRun | Withdrawn]:
+        return [*self.done, *self.withdrawn]
+
+    def _all_applied(self) -> Sequence[Applied]:
+        return [one.applied for one in self._parts() if one.applied is not None]
+
     def _summary(self) -> dict[str, object]:
-        parts: Sequence[ProjectRun | Withdrawn] = (*self.done, *self.withdrawn)
-        applied = [one.applied for one in parts if one.applied is not None]
-        plans = [one.plan for one in parts if one.plan is not None]
+        plans = [one.plan for one in self._parts() if one.plan is not None]
+        applied = self._all_applied()
         return {
             "records": sum(event.records for pulled in self.pulled.values() for event in pulled.events),
             "requests": sum(event.requests for pulled in self.pulled.values() for event in pulled.events),

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from connectors.errors import AuthError, RateLimited, SourceError
 from mappings.model import Ref
@@ -29,6 +30,7 @@ from sync.store.connect import Connection, Database
 from sync.store.inbox import Waiting
 from sync.store.snapshots import Snapshot, is_news
 from sync.store.streams import StreamKey
+from sync.tracing import span
 
 log = structlog.get_logger(__name__)
 
@@ -91,7 +93,14 @@ def take_in(
     if not rows:
         return Taken()
     intake = _Intake(database, source, list(projects), run_id, stop, max_deletes)
-    taken = intake.take(rows)
+    with (
+        bound_contextvars(source=source.name),
+        span("take_in", after=[row.trace for row in rows], source=source.name, deliveries=len(rows)),
+    ):
+        taken = intake.take(rows)
+    source.meters.records(source.name, taken.read)
+    if taken.why is not None:
+        source.meters.failure(taken.why)
     log.info("intake.taken", source=source.name, **{name: count for name, count in _counts(taken).items() if count})
     return taken
 

@@ -29,6 +29,7 @@ from sync.store import attempts, due, leases, runs, schedules
 from sync.store.connect import Connection
 from sync.store.due import DueStream
 from sync.store.leases import LeaseHeld
+from sync.tracing import span
 from sync.workspace import Workspace
 
 log = structlog.get_logger(__name__)
@@ -78,7 +79,7 @@ def follow(workspace: Workspace, project: str, *, stop: threading.Event, executo
         return
     run = Run(_at_once(workspace), chosen, "follow", stop=stop, executor=executor)
     try:
-        with _recorded(run):
+        with _recorded(run), span("follow", after=[mark.trace], project=project, run=run.id):
             run.follow()
     except LeaseHeld as held:
         with database.write() as tx:
@@ -116,7 +117,8 @@ def relist(workspace: Workspace, source: str, *, stop: threading.Event, executor
             leases.held(database, f"relist:{source}", holder=run.id, ttl=LEASE, wait=timedelta(0), stop=stop) as lease,
         ):
             marks = _stream_marks(workspace, source, names)
-            run.pull()
+            with span("relist", after=[mark.trace for mark in marks], source=source, run=run.id):
+                run.pull()
             with database.write() as tx:
                 leases.verify(tx, lease)
                 pulled = run.pulled.get(source)
