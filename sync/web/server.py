@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -21,12 +22,16 @@ KEEP_ALIVE = 75
 """Seconds that an idle connection stays open: longer than proxies keep theirs, so that none sends into one that just closes."""
 
 _BACKLOG = 2_048
+_FILES = 65_536
 
 
 class Server(uvicorn.Server):
-    """Ends when the process is told to, calling `on_stop` first, and leaves the way for what its caller has to end after it."""
+    """Calls `on_start` once it serves and can be told to end, and `on_stop` when it is; then it leaves the way for what its caller
+    has to end after it."""
 
-    def __init__(self, app: FastAPI, *, forwarded_allow_ips: str, on_stop: Callable[[], None]) -> None:
+    def __init__(
+        self, app: FastAPI, *, forwarded_allow_ips: str, on_start: Callable[[], None], on_stop: Callable[[], None]
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -44,11 +49,16 @@ class Server(uvicorn.Server):
         )
         # What strangers send wrong is theirs, and they may send much of it.
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+        self._on_start = on_start
         self._on_stop = on_stop
 
     def run_on(self, listening: socket.socket) -> None:
         """Serves until told to end, and then until what is in flight has been answered."""
         self.run(sockets=[listening])
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_start()
 
     def leave(self) -> None:
         """Ends as if the process had been told to. May be called by any thread."""
@@ -67,6 +77,14 @@ class Server(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def allow_many_connections() -> None:
+    """Lets this process have as many files open as it may. Every slow client is one for a while, and the store needs some too."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -34,6 +34,7 @@ QUICK = 128 * 1024
 """Bytes of a body that are proven and looked at at once. A larger one takes milliseconds, in which others must not wait."""
 
 _EVENT_GRID = re.compile(r"eventgrid\.azure\.[a-z]{2,6}", re.IGNORECASE)
+_LONGEST_ADDRESS = 64
 _RATE = str(500 * 60)
 """Deliveries a minute that one process is known to take."""
 
@@ -157,7 +158,7 @@ class Door:
 
     def _told(self, request: Request, answer: Answer, error: Exception | None = None) -> Answer:
         """The answer, once the log has it too: a source that sends for nothing is to be put right by a person."""
-        client = request.client.host if request.client is not None else None
+        client = request.client.host[:_LONGEST_ADDRESS] if request.client is not None else None
         self._refusals.tell(f"delivery.{answer.outcome}", answer.status, client, error)
         return answer
 

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import make_url
 
 from tests.web.serving import Served, serving
+from tests.web.within import Client, opened
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -46,3 +47,11 @@ def folder(tmp_path: Path) -> Path:
     made = tmp_path / "server"
     made.mkdir()
     return made
+
+
+@pytest.fixture(scope="module")
+def client(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    folder = tmp_path_factory.mktemp("within")
+    shutil.copyfile(sqlite_template, folder / "milepost.db")
+    with opened(folder) as client:
+        yield client

@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
-from datetime import timedelta
-from pathlib import Path
 
-import httpx
-import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sync.build import ConnectionTypes, build_workspace, read_project_file
-from sync.pull import PullLimits
-from sync.store.connect import open_database
-from sync.web.app import build_app
-from sync.web.entrance import entrances
-from sync.web.group_commit import GroupCommit
-from sync.web.storing import storing
-from sync.web.webhooks import Door, webhook_routes
-from tests.web.signing import PROJECT_FILE, SECRETS, SIGNERS
+from tests.web.signing import SIGNERS
+from tests.web.within import Client
 
 ANSWERS = {200, 202, 400, 401}
 
@@ -54,39 +39,6 @@ BODIES = st.one_of(
     st.integers(0, 20_000).map(lambda depth: b'{"issue":' * depth + b"1" + b"}" * depth),
     st.sampled_from([b"\x00", b'"\\u0000"', b'{"action":"\\ud800"}', b"\xef\xbb\xbf{}", b"1e999999", b'{"a":1,"a":2}', b"NaN"]),
 )
-
-
-class Client:
-    """Asks the service in this process; an exception that it lets out is raised here."""
-
-    def __init__(self, door: Door, runner: asyncio.Runner) -> None:
-        self._runner = runner
-        self._transport = httpx.ASGITransport(build_app([webhook_routes(door)]))
-
-    def post(self, path: str, body: bytes, headers: Mapping[str, str] | Sequence[tuple[bytes, bytes]]) -> httpx.Response:
-        async def posted() -> httpx.Response:
-            request = httpx.Request("POST", f"http://milepost.example.com{path}", content=body, headers=headers)
-            answer = await self._transport.handle_async_request(request)
-            await answer.aread()
-            return answer
-
-        return self._runner.run(posted())
-
-
-@pytest.fixture(scope="module")
-def client(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """The whole service but its socket, as the command puts it together, on a real store."""
-    folder = tmp_path_factory.mktemp("hostile")
-    (folder / "milepost.db").write_bytes(sqlite_template.read_bytes())
-    (folder / "milepost.yaml").write_text(PROJECT_FILE, encoding="utf-8")
-    types, environ, wait = ConnectionTypes(), {**os.environ, **SECRETS}, timedelta(seconds=60)
-    with closing(open_database(f"sqlite:///{folder / 'milepost.db'}")) as database, asyncio.Runner() as runner:
-        file = read_project_file(folder / "milepost.yaml", types)
-        workspace = build_workspace(file, types, environ, database, limits=PullLimits(), wait=wait)
-        inbox = GroupCommit(storing(database, lambda _: None))
-        inbox.start()
-        yield Client(Door(entrances(workspace.sources.values()), inbox), runner)
-        assert inbox.close(60)
 
 
 @settings(max_examples=300)

@@ -102,7 +102,7 @@ def _serve(
     from sync.web.group_commit import GroupCommit
     from sync.web.health import Readiness, health_routes, store_probe
     from sync.web.metrics import metrics_routes
-    from sync.web.server import Server, address_of
+    from sync.web.server import Server, address_of, allow_many_connections
     from sync.web.storing import storing
     from sync.web.webhooks import Door, webhook_routes
 
@@ -132,13 +132,18 @@ def _serve(
         [health_routes(Readiness(probes)), webhook_routes(door), metrics_routes(registry, authority)],
         {PLACE: build_api(workspace, authority, wake=wake)},
     )
-    server = Server(app, forwarded_allow_ips=forwarded_allow_ips, on_stop=end)
+    server = Server(
+        app,
+        forwarded_allow_ips=forwarded_allow_ips,
+        on_start=lambda: _tell(session, address_of(listening), list(doors)),
+        on_stop=end,
+    )
     if at_work is not None:
         at_work.when_lost(server.leave)
     gc.freeze()  # what is there now stays: the collector need not stop a delivery to look at it
+    allow_many_connections()
     inbox.start()
     try:
-        _tell(session, address_of(listening), list(doors))
         server.run_on(listening)
     finally:
         if not inbox.close(_LAST_COMMIT):
