@@ -85,6 +85,12 @@ def pull_request(office: Office, number: int, repo: str = "example/churn") -> by
     return msgspec.json.encode({"pull_request": {"number": number}, "repository": _repository(office, repo)})
 
 
+def push(office: Office, sha: str, branch: str, repo: str = "example/churn") -> bytes:
+    """The body of GitHub's delivery about one new commit on a branch."""
+    commits = [{"id": sha, "distinct": True}]
+    return msgspec.json.encode({"ref": f"refs/heads/{branch}", "commits": commits, "repository": _repository(office, repo)})
+
+
 def _repository(office: Office, repo: str) -> dict[str, object]:
     return {"id": office.github.site.find(repo).id, "full_name": repo, "default_branch": "main"}
 

@@ -1,0 +1,190 @@
+"""GitHub's deliveries, taken in and followed: how little is asked, what our own writes cause, that two installations come to rest.
+
+The office's own statuses depend on a ticket's labels alone: `good` shows `ml/good`, `bad` shows `ml/bad`.
+"""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mappings.model import Commit, Ref
+from sync.store import entities
+from sync.store.connect import open_database
+from tests.engine.conftest import REPO
+from tests.engine.deliveries import deliver, due_streams, follow, issue, pull_request, push, take
+
+if TYPE_CHECKING:
+    from tests.engine.conftest import Office
+
+
+@pytest.fixture
+def hub(office: Office) -> Office:
+    """GitHub alone, where the project has one issue that is good."""
+    office.without = {"jira", "shelf"}
+    office.projects = {"churn": {"scopes": {"github": {"repositories": [REPO]}}}}
+    office.top["publish"] = {"github": {"prefix": "ml/"}}
+    office.github.add_issue(REPO, "A ticket", labels=["good"])
+    office.sync(initial=True)
+    assert office.labels(1) == {"good", "ml/good"}
+    return office
+
+
+@pytest.fixture
+def beside(hub: Office, tmp_path: Path, sqlite_template: Path) -> Iterator[Office]:
+    """Another installation on the same GitHub, with a store of its own, that has seen nothing yet."""
+    folder = tmp_path / "beside"
+    folder.mkdir()
+    shutil.copyfile(sqlite_template, folder / "milepost.db")
+    other = copy.copy(hub)
+    with closing(open_database(f"sqlite:///{folder / 'milepost.db'}")) as database:
+        other.database, other.path, other._file = database, folder / "milepost.yaml", None
+        other.top = copy.deepcopy(hub.top)
+        yield other
+
+
+def event(hub: Office, number: int = 1) -> None:
+    """GitHub tells of an issue."""
+    deliver(hub, issue(hub, number), source="github", event="issues.edited")
+
+
+def settle(*offices: Office, rounds: int = 12) -> int:
+    """Every installation hears of each issue again and again, until none has anything to do. How many rounds that took."""
+    for number in range(rounds):
+        for office in offices:
+            event(office)
+            take(office, "github")
+        if not any(follow(office) for office in offices):
+            return number
+    raise AssertionError(f"not at rest after {rounds} rounds")
+
+
+def test_a_burst_of_events_on_one_pull_request_reads_it_once(hub: Office) -> None:
+    _, number = hub.propose("ML-1")
+    hub.sync()
+    before = len(hub.github.requests)
+    deliver(hub, *[pull_request(hub, number)] * 500, source="github", event="pull_request.synchronize")
+    taken = take(hub, "github")
+    asked = [entry.path for entry in hub.github.requests[before:]]
+    assert (taken.done, taken.read) == (500, 1)
+    assert [path for path in asked if path.endswith(f"/pulls/{number}")] == asked
+    assert len(asked) == taken.requests == 1
+
+
+def test_an_event_leads_to_a_status_without_any_listing(hub: Office) -> None:
+    before = len(hub.github.requests)
+    hub.github.add_label(REPO, 1, "bad")
+    event(hub)
+    assert take(hub, "github").projects == ["churn"]
+    assert [one.key for one in follow(hub)] == ["churn"]
+    assert hub.labels(1) == {"good", "bad", "ml/good", "ml/bad"}
+    assert not [entry.path for entry in hub.github.requests[before:] if entry.path.endswith(("/issues", "/pulls", "/commits"))]
+
+
+def test_a_new_issue_comes_into_the_scope(hub: Office) -> None:
+    number = hub.github.add_issue(REPO, "Another", labels=["bad"])
+    event(hub, number)
+    assert take(hub, "github").projects == ["churn"]
+    follow(hub)
+    assert hub.labels(number) == {"bad", "ml/bad"}
+
+
+def test_our_own_writes_are_no_news(hub: Office) -> None:
+    """Though the issue was updated by them."""
+    event(hub)
+    taken = take(hub, "github")
+    assert (taken.done, taken.projects) == (1, [])
+    hub.github.comment(REPO, 1, "Looks fine")
+    event(hub)
+    assert take(hub, "github").projects == []
+
+
+def test_what_a_person_does_to_our_label_is_news(hub: Office) -> None:
+    hub.github.remove_label(REPO, 1, "ml/good")
+    event(hub)
+    assert take(hub, "github").projects == ["churn"]
+    follow(hub)
+    assert hub.labels(1) == {"good", "ml/good"}
+
+
+def test_a_push_to_the_default_branch_is_left_to_its_listing(hub: Office) -> None:
+    sha = hub.github.commit(REPO, "Train")
+    deliver(hub, push(hub, sha, "main"), source="github", event="push")
+    taken = take(hub, "github")
+    assert (taken.requests, taken.streams, taken.projects) == (0, ["commits"], [])
+    assert due_streams(hub) == ["commits"]
+
+
+def test_a_commit_that_is_read_by_itself_stays_on_the_default_branch(hub: Office) -> None:
+    """No answer about a single commit tells that it is on it."""
+    sha = hub.github.commit(REPO, "Train")
+    hub.sync()
+    deliver(hub, push(hub, sha, "feature"), source="github", event="push")
+    assert take(hub, "github").read == 1
+    with hub.database.read() as tx:
+        (stored,) = entities.get(tx, [Ref("github", "commit", f"{hub.github.site.find(REPO).id}/{sha}")])
+    assert isinstance(stored, Commit)
+    assert stored.on_default_branch
+
+
+def test_a_commit_that_nobody_names_is_not_read(hub: Office) -> None:
+    sha = hub.github.commit(REPO, "Try", branch="feature")
+    before = len(hub.github.requests)
+    deliver(hub, push(hub, sha, "feature"), source="github", event="push")
+    assert take(hub, "github").dropped == 1
+    assert len(hub.github.requests) == before
+
+
+def test_an_issue_that_is_transferred_out_of_the_scope_is_missing_there(hub: Office) -> None:
+    hub.github.add_repository("example/other")
+    hub.github.transfer_issue(REPO, 1, "example/other")
+    event(hub)
+    assert take(hub, "github").projects == ["churn"]
+
+
+def test_two_installations_with_prefixes_of_their_own_come_to_rest(hub: Office, beside: Office) -> None:
+    beside.top["publish"] = {"github": {"prefix": "ai/"}}
+    beside.sync(initial=True)
+    assert hub.labels(1) == {"good", "ml/good", "ai/good"}
+    hub.github.add_label(REPO, 1, "bad")
+    before = hub.writes
+    assert settle(hub, beside) <= 3
+    assert hub.labels(1) == {"good", "bad", "ml/good", "ml/bad", "ai/good", "ai/bad"}
+    assert hub.writes - before <= 4  # each defines its label and adds it
+    assert settle(hub, beside) == 0
+
+
+def test_two_installations_with_the_same_prefix_come_to_rest(hub: Office, beside: Office) -> None:
+    """They want the same, so the second adopts what the first has written."""
+    before = hub.writes
+    beside.sync(initial=True)
+    assert hub.writes == before
+    hub.github.add_label(REPO, 1, "bad")
+    assert settle(hub, beside) <= 3
+    assert hub.labels(1) == {"good", "bad", "ml/good", "ml/bad"}
+    assert hub.writes - before <= 2
+    hub.github.remove_label(REPO, 1, "good")
+    settle(hub, beside)
+    assert hub.labels(1) == {"bad", "ml/bad"}
+    assert settle(hub, beside) == 0
+
+
+def test_two_installations_that_disagree_about_one_label_come_to_rest(hub: Office, beside: Office) -> None:
+    """One says that it is good, the other that nothing is: whoever is rewritten again and again leaves the label alone."""
+    statuses = copy.deepcopy(hub.top["statuses"])
+    statuses[0]["when"] = {"any": [{"subject": {"label": "never"}}]}
+    beside.top["statuses"] = statuses
+    beside.sync(initial=True)
+    before = hub.writes
+    hub.github.remove_label(REPO, 1, "ml/good")
+    settle(hub, beside, rounds=20)
+    assert hub.writes - before <= 8
+    quiet = hub.writes
+    assert settle(hub, beside) == 0
+    assert hub.writes == quiet
