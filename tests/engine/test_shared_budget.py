@@ -51,6 +51,7 @@ def left(database: Database) -> int:
     return int(row.level // row.period)
 
 
+@pytest.mark.both_databases
 def test_four_processes_send_what_the_rate_allows_and_no_more(asking: Callable[..., Asking]) -> None:
     counter = Counter(Rate(20, DAY))
     with counting(counter) as address:
@@ -63,12 +64,24 @@ def test_four_processes_send_what_the_rate_allows_and_no_more(asking: Callable[.
         assert "run again then, or raise the source's rate in the project file" in one.limited
 
 
+@pytest.mark.soak
+@pytest.mark.both_databases
+def test_four_processes_keep_to_a_rate_all_the_time(database_url: str) -> None:
+    counter = Counter(Rate(100, timedelta(seconds=1)))
+    with counting(counter) as address:
+        asked_together([Asking(store=database_url, address=address, rate="100/s", seconds=6)] * 4)
+    assert counter.over == 0
+    assert counter.arrived > 200, "so few that nothing is proven"
+
+
+@pytest.mark.both_databases
 def test_what_a_webhook_has_told_still_gets_through(asking: Callable[..., Asking]) -> None:
     with counting(Counter(Rate(20, DAY))) as address:
         assert [ask(asking(address)).answered, ask(asking(address)).answered] == [16, 0]
         assert ask(asking(address, urgent=True)).answered == 4
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("rate", [A_DAYS, None])
 def test_what_one_process_was_asked_to_wait_all_others_wait(asking: Callable[..., Asking], rate: str | None) -> None:
     counter = Counter(Rate(3, DAY), retry_after=1800)
@@ -80,6 +93,7 @@ def test_what_one_process_was_asked_to_wait_all_others_wait(asking: Callable[...
     assert counter.arrived == 4, "the second process has asked all the same"
 
 
+@pytest.mark.both_databases
 def test_what_is_not_sent_is_given_back(database: Database) -> None:
     take(database, 3)
     assert left(database) == 17
@@ -165,7 +179,6 @@ def test_a_pause_of_no_time_is_none(database: Database) -> None:
         assert tx.execute(select(rate_bucket)).all() == []
 
 
-@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 def test_a_store_that_does_not_answer_makes_the_source_unavailable(database: Database, tmp_path: Path) -> None:
     hasty = open_database(f"sqlite:///{tmp_path / 'milepost.db'}", patience=timedelta(milliseconds=50))
     with closing(hasty), shared(hasty, SOURCE, SLOW, urgent=False) as budget:
