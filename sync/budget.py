@@ -113,10 +113,12 @@ class LimitedTogether:
         self._held = 0
 
     def _lease(self) -> rates.Lease:
-        wanted = _FEWEST if self._held else self._wanted
+        # Forgotten first: of a transaction that failed nobody knows whether it gave them back.
+        old, self._held = self._held, 0
+        wanted = _FEWEST if old else self._wanted
         with _said_of(self._source), self._database.write() as tx:
             began = time.monotonic()
-            lease = rates.lease(tx, self._source, self._rate, wanted, reserved=self._reserved, returned=self._held)
+            lease = rates.lease(tx, self._source, self._rate, wanted, reserved=self._reserved, returned=old)
         self._held = max(0, lease.tokens - 1)
         self._old_at = began + rates.spend_within(self._rate).total_seconds()
         if lease.tokens:
