@@ -201,7 +201,7 @@ def _begin_writing(tx: Connection, patience: timedelta) -> None:
             except sqlite3.Error as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                     break
-            time.sleep(0.001 if waited < 1.0 else 0.01)
+            time.sleep(0.0003 if waited < 1.0 else 0.01)
         tx.exec_driver_sql("BEGIN IMMEDIATE")  # raises in SQLAlchemy's words what keeps it
     finally:
         cursor.execute(f"PRAGMA busy_timeout = {int(patience.total_seconds() * 1000)}")
