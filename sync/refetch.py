@@ -100,17 +100,19 @@ class Refetch:
         except (AuthError, RateLimited) as error:
             raise _Enough(error) from error
         except SourceError as error:
-            if len(refs) > 1:
-                for ref in refs:
-                    self._ask([ref], answers, failed)
-                return
-            log.info("refetch.failed", source=self._source, ref=str(refs[0]), error=str(error))
-            failed[refs[0]] = error
-            if len(failed) > MOST_FAILED:
-                raise _Enough(error) from error
+            why = error
         else:
             self._is_alive = True
             _take(said, frozenset(refs), answers)
+            return
+        if len(refs) > 1:
+            for ref in refs:
+                self._ask([ref], answers, failed)
+            return
+        log.info("refetch.failed", source=self._source, ref=str(refs[0]), error=str(why))
+        failed[refs[0]] = why
+        if len(failed) > MOST_FAILED:
+            raise _Enough(why)
 
     def _read(self, refs: Sequence[Ref]) -> Sequence[Entity | Missing | Reading]:
         with guarded(self._source, "reading again what deliveries name"):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mappings.model import Commit, Ref
-from sync.store import entities
+from sync.store import entities, lookups
 from sync.store.connect import open_database
 from tests.engine.conftest import REPO
 from tests.engine.deliveries import deliver, due_streams, follow, issue, pull_request, push, take
@@ -188,3 +188,18 @@ def test_two_installations_that_disagree_about_one_label_come_to_rest(hub: Offic
     quiet = hub.writes
     assert settle(hub, beside) == 0
     assert hub.writes == quiet
+
+
+def test_a_commit_that_was_looked_up_in_vain_is_known_once_it_is_pushed(hub: Office) -> None:
+    """It is in no listing, and what was built from it belongs to the ticket that it names."""
+    sha = hub.github.commit(REPO, "ML-1 Train", branch="feature")
+    ref = Ref("github", "commit", f"{hub.github.site.find(REPO).id}/{sha}")
+    with hub.database.write() as tx:
+        lookups.remember(tx, [(ref, False)], hub.database.now(tx))
+    deliver(hub, push(hub, sha, "feature"), source="github", event="push")
+    taken = take(hub, "github")
+    assert (taken.read, taken.projects) == (1, ["churn"])
+    with hub.database.read() as tx:
+        assert [one.ref for one in entities.get(tx, [ref])] == [ref]
+        source = hub.workspace().sources["github"]
+        assert entities.members_among(tx, source.keys(source.scopes[0]), [ref]) == set()

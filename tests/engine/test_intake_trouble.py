@@ -126,7 +126,7 @@ def test_an_object_that_fails_alone_in_its_batch_is_told_from_a_source_that_is_a
     assert [one.state for one in kept(shelf)] == ["dead"]
 
 
-@pytest.mark.parametrize("error", [nonsense, unwelcome, mistaken])
+@pytest.mark.parametrize("error", [nonsense, unwelcome])
 def test_a_source_that_is_away_keeps_everything_and_costs_no_try(shelf: Office, error: Callable[[], Exception]) -> None:
     fail_on(shelf, *"abcdef", error=error)
     deliver(shelf, *(naming(run(name)) for name in "abcdef"), b"no json", naming())

@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from tests.engine.conftest import Office
 
 
-pytestmark = pytest.mark.both_databases
-
-
 @pytest.fixture
 def shelf(office: Office) -> Office:
     """Nothing but a shelf, listed once: two runs that ended well."""
@@ -65,6 +62,7 @@ def test_many_deliveries_about_one_object_read_it_once(shelf: Office) -> None:
     assert sorted(shelf.shelf.reads) == [run("a"), run("b")]
 
 
+@pytest.mark.both_databases
 def test_what_is_new_joins_the_scope_unless_the_source_says_that_it_is_outside(shelf: Office) -> None:
     shelf.shelf.put(a_run("new", "failed"), a_run("strange", "failed"))
     shelf.shelf.unmatched = {run("strange")}
@@ -86,6 +84,7 @@ def test_before_the_first_listing_nothing_is_read(office: Office) -> None:
     assert statuses(office) == {"a": "failed"}
 
 
+@pytest.mark.both_databases
 def test_what_is_not_there_is_missing_until_a_listing_shows_it(shelf: Office) -> None:
     del shelf.shelf.things[run("a")]
     deliver(shelf, naming(run("a")), naming(run("never-seen")))
@@ -100,6 +99,7 @@ def test_what_is_not_there_is_missing_until_a_listing_shows_it(shelf: Office) ->
     assert missing(shelf) == set()
 
 
+@pytest.mark.both_databases
 def test_what_was_deleted_and_made_again_is_back(shelf: Office) -> None:
     del shelf.shelf.things[run("a")]
     shelf.list_all_each_time()
@@ -127,6 +127,7 @@ def test_what_the_source_cannot_answer_for_is_unknown(shelf: Office) -> None:
     assert missing(shelf) == {"a"}
 
 
+@pytest.mark.both_databases
 def test_what_concerns_no_scope_is_dropped_and_costs_no_request(shelf: Office) -> None:
     other = Ref("elsewhere", "run", "a")
     unheard = Ref("shelf", "label", "1")
@@ -135,6 +136,7 @@ def test_what_concerns_no_scope_is_dropped_and_costs_no_request(shelf: Office) -
     assert (taken.dropped, taken.requests, shelf.shelf.reads) == (5, 0, [])
 
 
+@pytest.mark.both_databases
 def test_only_projects_whose_scopes_hold_what_changed_are_due(office: Office) -> None:
     office.only_the_shelf()
     office.projects = {
@@ -155,6 +157,7 @@ def test_only_projects_whose_scopes_hold_what_changed_are_due(office: Office) ->
     assert due_projects(office) == []
 
 
+@pytest.mark.both_databases
 def test_what_has_moved_out_of_the_scope_leaves_it_by_the_sources_word(shelf: Office) -> None:
     there = Dataset(ref=Ref("shelf", "dataset", "d"), name="d", digest="1")
     shelf.shelf.put(there)
@@ -182,6 +185,7 @@ def test_a_member_that_has_not_moved_is_not_asked_about(shelf: Office) -> None:
     assert statuses(shelf)["a"] == "failed"
 
 
+@pytest.mark.both_databases
 def test_what_comes_along_with_others_is_listed(shelf: Office) -> None:
     use = DatasetUse(dataset=Ref("shelf", "dataset", "d/1"))
     shelf.shelf.put(a_run("a", "finished", datasets=(use,)))
