@@ -94,6 +94,8 @@ def confirm_deletions(
     """
     with database.read() as tx:
         candidates = entities.seen_before_sweep(tx, key)
+        if not candidates:
+            return Deletions()
         members = entities.count_members(tx, key)
         (state,) = streams.states(tx, [key])
         before = _Before(
@@ -102,10 +104,8 @@ def confirm_deletions(
             containers=entities.containers(tx, candidates),
             listed_elsewhere=entities.listed_in_other_scopes(tx, key, candidates),
             in_other_streams=entities.in_other_streams(tx, key, candidates),
-            inside=entities.listed_containers(tx, key) if candidates else frozenset(),
+            inside=entities.listed_containers(tx, key),
         )
-    if not candidates:
-        return Deletions()
     most = members if force else most_deletes(share, members)
     answers = _Questions(reader, key, scope, before, stop).ask(candidates, most)
     too_many = answers.leaving > most

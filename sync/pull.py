@@ -208,7 +208,7 @@ class _StreamPull:
                 return state, True
             due = _is_listing_due(state, now, self.pull.limits.full_every)
             if due or state.cursor is None or self.key.stream in self.pull.source.connection.sweeps:
-                return streams.begin_sweep(tx, self.key, now), True
+                return streams.sweep_again(tx, state, now), True
             return state, False
 
     def _begin(self) -> StreamState:

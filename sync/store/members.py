@@ -10,12 +10,12 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, tu
 from mappings.model import Ref
 from sync.store.by_ref import by_kind
 from sync.store.schema import entity, membership, stream
-from sync.store.streams import StreamKey, ids
+from sync.store.streams import StreamKey, ids, is_stream
 
 
 def count_members(tx: Connection, key: StreamKey) -> int:
     """The live entities of the stream's scope."""
-    query = select(func.count()).select_from(membership).join(entity, _same()).where(_in(tx, key), entity.c.deleted_at.is_(None))
+    query = select(func.count()).select_from(membership).join(entity, _same()).where(_in(key), entity.c.deleted_at.is_(None))
     return tx.execute(query).scalar_one()
 
 
@@ -25,7 +25,7 @@ def seen_before_sweep(tx: Connection, key: StreamKey) -> list[Ref]:
         select(membership.c.source, membership.c.kind, membership.c.id)
         .join(stream, stream.c.id == membership.c.stream)
         .join(entity, _same())
-        .where(_in(tx, key), membership.c.sweep < stream.c.sweep, entity.c.deleted_at.is_(None))
+        .where(is_stream(key), membership.c.sweep < stream.c.sweep, entity.c.deleted_at.is_(None))
     )
     return sorted(Ref(*row) for row in tx.execute(query))
 
@@ -47,7 +47,7 @@ def listed_containers(tx: Connection, key: StreamKey) -> set[str]:
         .select_from(membership)
         .join(stream, stream.c.id == membership.c.stream)
         .join(entity, _same())
-        .where(_in(tx, key), membership.c.sweep == stream.c.sweep)
+        .where(is_stream(key), membership.c.sweep == stream.c.sweep)
     )
     return set(tx.execute(query).scalars())
 
@@ -101,7 +101,7 @@ def leave_scope(tx: Connection, key: StreamKey, refs: Iterable[Ref]) -> None:
     for source, kind, some in by_kind(refs):
         tx.execute(
             delete(membership).where(
-                _in(tx, key), membership.c.source == source, membership.c.kind == kind, membership.c.id.in_(some)
+                _in(key), membership.c.source == source, membership.c.kind == kind, membership.c.id.in_(some)
             )
         )
 
@@ -141,8 +141,8 @@ def _same() -> ColumnElement[bool]:
     return and_(membership.c.source == entity.c.source, membership.c.kind == entity.c.kind, membership.c.id == entity.c.id)
 
 
-def _in(tx: Connection, key: StreamKey) -> ColumnElement[bool]:
-    return membership.c.stream.in_(ids(tx, [key]))
+def _in(key: StreamKey) -> ColumnElement[bool]:
+    return membership.c.stream == select(stream.c.id).where(is_stream(key)).scalar_subquery()
 
 
 def _among(source: str, kind: str, some: Sequence[str]) -> ColumnElement[bool]:

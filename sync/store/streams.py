@@ -57,9 +57,13 @@ def open_stream(tx: Connection, key: StreamKey) -> StreamState:
 
 def begin_sweep(tx: Connection, key: StreamKey, now: datetime) -> StreamState:
     """Starts a new full listing: from no cursor, with a number of its own."""
-    state = open_stream(tx, key)
+    return sweep_again(tx, open_stream(tx, key), now)
+
+
+def sweep_again(tx: Connection, state: StreamState, now: datetime) -> StreamState:
+    """The same, of a stream that was just opened in this transaction."""
     changes = {"sweep": state.sweep + 1, "sweep_started_at": now, "cursor": None, "records": 0}
-    tx.execute(update(stream).where(_is(key)).values(changes))
+    tx.execute(update(stream).where(stream.c.id == state.id).values(changes))
     return msgspec.structs.replace(state, **changes)
 
 
@@ -68,12 +72,12 @@ def finish(tx: Connection, key: StreamKey, *, complete: bool, now: datetime) -> 
     changes: dict[str, Any] = {"pulled_at": now, "error": None, "failed_at": None}
     if complete:
         changes["complete_at"] = now
-    tx.execute(update(stream).where(_is(key)).values(changes))
+    tx.execute(update(stream).where(is_stream(key)).values(changes))
 
 
 def fail(tx: Connection, key: StreamKey, error: str, now: datetime) -> None:
     """The pull failed: what was known stays, with its age, and so does the cursor."""
-    tx.execute(update(stream).where(_is(key)).values(error=printable(erased.of_text(tx, error), 2_000), failed_at=now))
+    tx.execute(update(stream).where(is_stream(key)).values(error=printable(erased.of_text(tx, error), 2_000), failed_at=now))
 
 
 def states(tx: Connection, keys: Iterable[StreamKey]) -> list[StreamState]:
@@ -161,7 +165,8 @@ def _find(tx: Connection, key: StreamKey) -> StreamState | None:
     return None if row is None else _state(row)
 
 
-def _is(key: StreamKey) -> ColumnElement[bool]:
+def is_stream(key: StreamKey) -> ColumnElement[bool]:
+    """Whether a row of the table is this stream's."""
     return and_(
         stream.c.source == key.source,
         stream.c.stream == key.stream,
