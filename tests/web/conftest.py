@@ -16,7 +16,7 @@ from tests.web.serving import Served, serving
 from tests.web.within import Client, opened
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("served")
     if request.param == "sqlite":
@@ -30,7 +30,7 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @contextmanager
 def _database_of_its_own(server: str) -> Iterator[str]:
-    """As long as a module's tests run."""
+    """As long as its server runs."""
     name = f"served_{uuid.uuid4().hex}"
     with psycopg.connect(server, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name} TEMPLATE milepost_template")
@@ -49,7 +49,7 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def client(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     folder = tmp_path_factory.mktemp("within")
     shutil.copyfile(sqlite_template, folder / "milepost.db")

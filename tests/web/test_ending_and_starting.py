@@ -24,7 +24,7 @@ def is_listening(served: Served) -> bool:
     return False
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(("dialect", "number"), [("sqlite", signal.SIGINT), ("postgresql", signal.SIGTERM)])
 def test_what_is_coming_in_is_stored_and_answered_before_it_ends(number: signal.Signals, database_url: str, folder: Path) -> None:
     body = issue_payload(1)
     lines = "".join(f"{name}: {value}\r\n" for name, value in github_headers(body, "in-flight").items())
