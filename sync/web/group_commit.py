@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -98,11 +99,8 @@ class GroupCommit(Generic[T, R]):
 
 def _answer(answers: Sequence[tuple[asyncio.Future[R], R | Exception]]) -> None:
     """In the thread of whoever waits, all at once. Where nobody does any more, nobody is told."""
-    if not answers:
-        return
-    loop = answers[0][0].get_loop()
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(_settle, answers)
+    with suppress(RuntimeError):  # the loop has ended, and with it everybody who waited
+        answers[0][0].get_loop().call_soon_threadsafe(_settle, answers)
 
 
 def _settle(answers: Sequence[tuple[asyncio.Future[R], R | Exception]]) -> None:
