@@ -30,7 +30,7 @@ from sync.store.connect import Connection, Database
 from sync.store.inbox import Waiting
 from sync.store.snapshots import Snapshot, is_news
 from sync.store.streams import StreamKey
-from sync.tracing import span
+from sync.tracing import span, traceparent
 
 log = structlog.get_logger(__name__)
 
@@ -46,16 +46,13 @@ FIRST_RETRY = timedelta(seconds=10)
 SOONEST, LATEST = timedelta(seconds=5), timedelta(minutes=5)
 """How long to wait for a source that is away, at least and at most; in between, as long as the oldest delivery has waited."""
 
-BUSY = timedelta(seconds=1)
-"""How long to leave alone what others store again and again."""
-
 ROUNDS = 3
 """How often what others have stored meanwhile is asked for again at once."""
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """What came of one batch. Of its deliveries: how many are `done`, `dropped` as they concern no scope, `failed` and tried again
-    later, `dead`, and `postponed` as their source cannot be asked, with `why`. Beside them: how many objects were `read`, by how
+    later, `dead`, and `postponed`: until later as their source is away, with `why`, or else to the next batch. Beside them: how many objects were `read`, by how
     many requests, and which projects and streams became due."""
 
     done: int = 0
@@ -156,7 +153,11 @@ class _Intake:
     def take(self, rows: Sequence[Waiting]) -> Taken:
         with self.database.read() as tx:
             hints, learnt = read_hints(tx, self.source, rows), _Learnt()
-        if not hints.wanted:
+            until = inbox.left_alone_until(tx, self.source.name, self.database.now(tx))
+        if until is not None:
+            why = RateLimited(self.source.name, "it failed lately, and is left alone for a while", until=until)
+            learnt.answers.leave(hints.wanted, why)
+        if until is not None or not hints.wanted:
             return self._settle(rows, hints, learnt)
         try:
             with reading(msgspec.structs.replace(self.source, urgent=True), self.gauge, self.stop) as reader:
@@ -230,7 +231,7 @@ class _Intake:
             projects = self._due(tx, rows, hints, rooms, {ref: _places(before.get(ref), after.get(ref)) for ref in news})
             streams = {**{stream: hints.first(rows, some) for stream, some in listed.items()}, **hints.listed}
             for stream, row in streams.items():
-                due.mark_streams(tx, self.source.name, [stream], row.received_at, row.trace)
+                due.mark_streams(tx, self.source.name, [stream], row.received_at, traceparent() or row.trace)
             taken = self._close(tx, rows, hints, answers, now)
         return msgspec.structs.replace(
             taken, read=len(refs), requests=self.gauge.requests, projects=projects, streams=sorted(streams), why=answers.why
@@ -295,7 +296,7 @@ class _Intake:
             its = {ref for ref, places in news.items() if (places & ids if places else hints.wanted[ref] & hashes)}
             if its:
                 first = hints.first(rows, its)
-                due.mark(tx, [project.key], first.received_at, first.trace)
+                due.mark(tx, [project.key], first.received_at, traceparent() or first.trace)
                 marked.append(project.key)
         return marked
 
@@ -316,16 +317,13 @@ class _Intake:
                 (done if row.id in hints.matter else dropped).append(row)
         inbox.settle(tx, [row.id for row in done], "done", now)
         inbox.settle(tx, [row.id for row in dropped], "dropped", now)
-        if postponed:
-            why = str(answers.why) if answers.why is not None else "what it names is being changed again and again"
-            inbox.postpone(tx, [row.id for row in postponed], why, _later(answers.why, postponed[0], now))
+        if postponed and answers.why is not None:
+            inbox.postpone(tx, [row.id for row in postponed], str(answers.why), _later(answers.why, postponed[0], now))
         return Taken(done=len(done), dropped=len(dropped), failed=failed, dead=dead, postponed=len(postponed))
 
 
-def _later(why: SourceError | None, oldest: Waiting, now: datetime) -> datetime:
+def _later(why: SourceError, oldest: Waiting, now: datetime) -> datetime:
     """When to ask a source again that is away."""
-    if why is None:
-        return now + BUSY
     if isinstance(why, RateLimited):
         return why.until
     return now + min(max(now - oldest.received_at, SOONEST), LATEST)

@@ -31,6 +31,7 @@ from sync.pull import PullLimits
 from sync.renaming import as_remembered
 from sync.savedplan import may_hold_plan
 from sync.store.connect import Database
+from sync.tracing import configure_tracing
 from sync.workspace import Workspace
 
 MANY_ALIKE = 3
@@ -48,6 +49,7 @@ class Session:
         self.out = Paper(file=sys.stdout, no_color=no_color, highlight=False)
         self.err = Paper(stderr=True, no_color=no_color, highlight=False)
         configure_logging(self.settings, verbose=globals_.verbose, color=not no_color)
+        configure_tracing(os.environ)
 
     @property
     def wants_json(self) -> bool:
