@@ -52,8 +52,8 @@ ROUNDS = 3
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """What came of one batch. Of its deliveries: how many are `done`, `dropped` as they concern no scope, `failed` and tried again
-    later, `dead`, and `postponed`: until later as their source is away, with `why`, or else to the next batch. Beside them: how many objects were `read`, by how
-    many requests, and which projects and streams became due."""
+    later, `dead`, and `postponed`: until later as their source is away, with `why`, or else to the next batch. Beside them: how many
+    objects were `read`, by how many requests, and which projects and streams became due."""
 
     done: int = 0
     dropped: int = 0

@@ -3,6 +3,7 @@ nobody a try."""
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable, Collection, Sequence
 
@@ -22,12 +23,13 @@ CHUNK = 50
 """Asked for at a time."""
 
 MOST_FAILED = 3
-"""Objects that may fail in one go, each asked for alone. At one more, the rest is left for later."""
+"""Objects that may fail in one go, each asked for alone, as that may take long. At one more, the rest is left for next time."""
 
 
 class Answers(msgspec.Struct):
     """What came of the questions. `failed` are those that the source fails on though it answers for others; `unasked` were not
-    asked for, or in vain, because of `why`, which need not be their fault. What is nowhere here was not answered for."""
+    asked for, or in vain: because the source is away, and `why`, or because they are left for next time. What is nowhere here was
+    not answered for."""
 
     found: dict[Ref, Entity] = {}
     slots: dict[Ref, list[Reading]] = {}
@@ -72,19 +74,26 @@ class Refetch:
 
     def ask(self, refs: Collection[Ref], answers: Answers) -> None:
         """Adds what the source says of `refs`. Raises `Cancelled`."""
-        left = sorted(refs)
+        # In another order each time, so that those that the source always fails on do not always stand before the same others.
+        left = random.sample(sorted(refs), len(refs))
         failed: dict[Ref, SourceError] = {}
+        enough: SourceError | None = None
         try:
-            for chunk in chunks(sorted(refs), CHUNK):
-                self._ask(chunk, answers, failed)
+            for chunk in chunks(left, CHUNK):
+                self._ask(sorted(chunk), answers, failed)
                 left = left[len(chunk) :]
-        except _Enough as enough:
-            known = answers.found.keys() | answers.missing | failed.keys()
-            answers.leave([ref for ref in left if ref not in known], enough.why)
-        if failed and not self._is_alive and not self._answers_another(failed):
-            answers.leave(failed, next(iter(failed.values())))
+        except _Enough as error:
+            enough = error.why
+        known = answers.found.keys() | answers.missing | failed.keys()
+        rest = [ref for ref in left if ref not in known]
+        if isinstance(enough, AuthError | RateLimited):
+            answers.leave(rest if self._is_alive else [*rest, *failed], enough)
+            answers.failed |= failed if self._is_alive else {}
+        elif failed and not self._is_alive and not self._answers_another(failed):
+            answers.leave([*rest, *failed], next(iter(failed.values())))
         else:
             answers.failed |= failed
+            answers.leave(rest, None)
 
     def outside(self, refs: Sequence[Ref], scope: Options) -> frozenset[Ref]:
         """Those of `refs` that the scope certainly does not hold. Raises `SourceError`, `Cancelled`."""

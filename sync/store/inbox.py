@@ -23,6 +23,9 @@ from sync.store.text import is_storable, printable
 State: TypeAlias = Literal["waiting", "done", "dropped", "dead"]
 STATES: Sequence[State] = ("waiting", "dead", "done", "dropped")
 
+MOST_BYTES = 64 * 1024 * 1024
+"""Bodies that are read into memory together; a single one may be larger."""
+
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """A verified delivery on its way into the inbox. `trace` is the W3C traceparent of the request that brought it."""
@@ -96,10 +99,27 @@ def accept(tx: Connection, arrivals: Sequence[Arrival], now: datetime) -> Sequen
 
 
 def waiting(tx: Connection, source: str, limit: int, now: datetime) -> Sequence[Waiting]:
-    """The deliveries of a source that may be taken in now, as they came."""
+    """The deliveries of a source that may be taken in now, as they came: `limit` at most, and fewer where they are large."""
+    sizes = select(inbox.c.id, func.length(inbox.c.body)).where(inbox.c.source == source, *_ready(now))
+    chosen: list[int] = []
+    taken = 0
+    for ident, size in tx.execute(sizes.order_by(inbox.c.id).limit(limit)):
+        taken += size
+        if chosen and taken > MOST_BYTES:
+            break
+        chosen.append(ident)
     columns = [inbox.c[name] for name in Waiting.__struct_fields__]
-    query = select(*columns).where(inbox.c.source == source, *_ready(now)).order_by(inbox.c.id).limit(limit)
-    return [Waiting(**row._mapping) for row in tx.execute(query)]
+    return [
+        Waiting(**row._mapping)
+        for chunk in chunks(chosen)
+        for row in tx.execute(select(*columns).where(inbox.c.id.in_(chunk)).order_by(inbox.c.id))
+    ]
+
+
+def left_alone_until(tx: Connection, source: str, now: datetime) -> datetime | None:
+    """Until when the source is not asked because it was away, if so: whatever came since waits as well."""
+    mine = (inbox.c.source == source, inbox.c.state == "waiting", inbox.c.tries == 0, inbox.c.retry_at > now)
+    return tx.execute(select(inbox.c.retry_at).where(*mine).order_by(inbox.c.retry_at.desc()).limit(1)).scalar_one_or_none()
 
 
 def ready(tx: Connection, now: datetime) -> Sequence[str]:
@@ -133,12 +153,15 @@ def postpone(tx: Connection, ids: Iterable[int], error: str, retry_at: datetime)
 def retry(tx: Connection, ids: Iterable[int] | None = None) -> int:
     """Dead deliveries, or those of `ids` that are dead or wait for their time, are taken in next, as if they had never failed.
 
-    Returns how many.
+    Whatever else waits for their sources does so no longer. Returns how many were meant.
     """
     values = {"state": "waiting", "tries": 0, "retry_at": None, "finished_at": None}
-    if ids is None:
-        return tx.execute(update(inbox).where(inbox.c.state == "dead", inbox.c.body.is_not(None)).values(values)).rowcount
-    return _change(tx, ids, ("waiting", "dead"), values)
+    chosen = list(tx.execute(select(inbox.c.id).where(inbox.c.state == "dead")).scalars()) if ids is None else sorted(set(ids))
+    for chunk in chunks(chosen):
+        sources = select(inbox.c.source).where(inbox.c.id.in_(chunk), inbox.c.state.in_(("waiting", "dead")))
+        left_alone = (inbox.c.source.in_(sources), inbox.c.state == "waiting", inbox.c.tries == 0)
+        tx.execute(update(inbox).where(*left_alone).values(retry_at=None))
+    return _change(tx, chosen, ("waiting", "dead"), values)
 
 
 def drop(tx: Connection, ids: Iterable[int] | None, now: datetime) -> int:

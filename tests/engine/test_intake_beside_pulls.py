@@ -138,7 +138,7 @@ def test_what_another_stored_since_it_was_asked_for_is_asked_for_again(shelf: Of
     assert shelf.shelf.reads == [run("a"), run("b"), run("a")]
 
 
-def test_what_is_stored_again_and_again_waits_a_moment_and_costs_no_try(shelf: Office) -> None:
+def test_what_is_stored_again_and_again_waits_for_the_next_batch_and_costs_no_try(shelf: Office) -> None:
     def pulled(status: RunStatus) -> Callable[[], None]:
         def pull() -> None:
             shelf.shelf.put(a_run("a", status))
@@ -150,7 +150,6 @@ def test_what_is_stored_again_and_again_waits_a_moment_and_costs_no_try(shelf: O
     deliver(shelf, naming(run("a")))
     assert take(shelf).postponed == 1
     assert statuses(shelf)["a"] == "running"
-    hurry(shelf)
     assert [one.tries for one in waiting(shelf)] == [0]
     assert take(shelf).done == 1
 

@@ -158,6 +158,18 @@ def test_few_questions_are_asked_of_a_source_that_is_down(shelf: Office) -> None
     assert len(asked) < 10
 
 
+def test_many_objects_that_cannot_be_read_keep_no_other_waiting_for_long(shelf: Office) -> None:
+    names = [f"n{number:03}" for number in range(100)]
+    fail_on(shelf, *names)
+    deliver(shelf, *(naming(run(name)) for name in names), *(naming(run(name)) for name in "abcdef"))
+    batches = 0
+    while set(statuses(shelf).values()) != {"failed"}:
+        assert take(shelf).why is None
+        batches += 1
+    assert batches <= 40
+    assert {one.tries for one in kept(shelf) if one.state == "waiting"} <= {0, 1}
+
+
 def test_a_source_that_asks_to_wait_is_left_alone_until_then(shelf: Office) -> None:
     until = datetime(2100, 1, 1, tzinfo=UTC)
     fail_on(shelf, "c", error=lambda: RateLimited("shelf", "too many", until=until))
@@ -165,6 +177,23 @@ def test_a_source_that_asks_to_wait_is_left_alone_until_then(shelf: Office) -> N
     assert take(shelf).postponed == 1
     (row,) = kept(shelf)
     assert (row.retry_at, row.tries) == (until, 0)
+
+
+def test_what_comes_while_a_source_is_left_alone_waits_as_well_and_asks_nothing(shelf: Office) -> None:
+    until = datetime(2100, 1, 1, tzinfo=UTC)
+    fail_on(shelf, "c", error=lambda: RateLimited("shelf", "too many", until=until))
+    deliver(shelf, naming(run("c")))
+    take(shelf)
+    asked: list[Sequence[Ref]] = []
+    shelf.shelf.before_read = asked.append
+    deliver(shelf, naming(run("a")), naming())
+    taken = take(shelf)
+    assert (taken.postponed, taken.dropped, asked) == (1, 1, [])
+    assert [one.retry_at for one in kept(shelf)] == [until, until, None]
+    with shelf.database.write() as tx:
+        assert inbox.retry(tx, [kept(shelf)[1].id]) == 1
+    assert take(shelf).done == 2
+    assert asked == [[run("a"), run("c")]]
 
 
 def test_a_source_that_is_away_is_asked_again_soon_and_then_more_rarely(shelf: Office) -> None:

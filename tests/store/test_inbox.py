@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+import pytest
 from sqlalchemy import select
 
 from sync.store import inbox
@@ -62,6 +63,17 @@ def test_thousands_are_accepted_at_once(database: Database, noon: datetime) -> N
     assert all(accept(database, noon, *many))
     assert not any(accept(database, noon, *many))
     assert len(waiting(database, noon, limit=3_000)) == 2_500
+
+
+def test_large_ones_are_taken_in_by_and_by(database: Database, noon: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "MOST_BYTES", 100)
+    accept(database, noon, *(arrival(name, body=b"x" * size) for name, size in (("a", 500), ("b", 60), ("c", 40), ("d", 1))))
+    taken = []
+    while rows := waiting(database, noon):
+        taken.append([one.delivery for one in rows])
+        with database.write() as tx:
+            inbox.settle(tx, [one.id for one in rows], "done", noon)
+    assert taken == [["a"], ["b", "c"], ["d"]]
 
 
 def test_what_waits_for_its_time_is_left_out_until_then(database: Database, noon: datetime) -> None:
