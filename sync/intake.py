@@ -46,14 +46,17 @@ FIRST_RETRY = timedelta(seconds=10)
 SOONEST, LATEST = timedelta(seconds=5), timedelta(minutes=5)
 """How long to wait for a source that is away, at least and at most; in between, as long as the oldest delivery has waited."""
 
+LONGEST = timedelta(hours=1)
+"""A source that asks to be left alone for longer is asked after that."""
+
 ROUNDS = 3
 """How often what others have stored meanwhile is asked for again at once."""
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """What came of one batch. Of its deliveries: how many are `done`, `dropped` as they concern no scope, `failed` and tried again
-    later, `dead`, and `postponed`: until later as their source is away, with `why`, or else to the next batch. Beside them: how many
-    objects were `read`, by how many requests, and which projects and streams became due."""
+    later, `dead`, and `postponed`: until later as their source is away, with `why`, or else to the next batch. Beside them: how
+    many objects were `read`, by how many requests, and which projects and streams became due."""
 
     done: int = 0
     dropped: int = 0
@@ -325,7 +328,7 @@ class _Intake:
 def _later(why: SourceError, oldest: Waiting, now: datetime) -> datetime:
     """When to ask a source again that is away."""
     if isinstance(why, RateLimited):
-        return why.until
+        return min(why.until, now + LONGEST)
     return now + min(max(now - oldest.received_at, SOONEST), LATEST)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from connectors.errors import AuthError, BadRecord, Cancelled, NotFound, RateLimited, Unavailable
 from mappings.model import Ref
-from sync.intake import FIRST_RETRY, LATEST, SOONEST, TRIES
+from sync.intake import FIRST_RETRY, LATEST, LONGEST, SOONEST, TRIES
 from sync.store import inbox
 from sync.store.inbox import Kept
 from sync.store.schema import inbox as table
@@ -61,6 +61,12 @@ def fail_on(office: Office, *names: str, error: Callable[[], Exception] = nonsen
             raise error()
 
     office.shelf.before_read = ask
+
+
+def soon(office: Office) -> datetime:
+    """In half an hour."""
+    with office.database.read() as tx:
+        return office.database.now(tx) + timedelta(minutes=30)
 
 
 def kept(office: Office) -> Sequence[Kept]:
@@ -171,7 +177,7 @@ def test_many_objects_that_cannot_be_read_keep_no_other_waiting_for_long(shelf: 
 
 
 def test_a_source_that_asks_to_wait_is_left_alone_until_then(shelf: Office) -> None:
-    until = datetime(2100, 1, 1, tzinfo=UTC)
+    until = soon(shelf)
     fail_on(shelf, "c", error=lambda: RateLimited("shelf", "too many", until=until))
     deliver(shelf, naming(run("c")))
     assert take(shelf).postponed == 1
@@ -179,8 +185,17 @@ def test_a_source_that_asks_to_wait_is_left_alone_until_then(shelf: Office) -> N
     assert (row.retry_at, row.tries) == (until, 0)
 
 
+def test_nobody_is_left_alone_for_years(shelf: Office) -> None:
+    fail_on(shelf, "c", error=lambda: RateLimited("shelf", "too many", until=datetime(2100, 1, 1, tzinfo=UTC)))
+    deliver(shelf, naming(run("c")))
+    take(shelf)
+    (row,) = kept(shelf)
+    assert row.retry_at is not None
+    assert row.retry_at <= soon(shelf) + LONGEST
+
+
 def test_what_comes_while_a_source_is_left_alone_waits_as_well_and_asks_nothing(shelf: Office) -> None:
-    until = datetime(2100, 1, 1, tzinfo=UTC)
+    until = soon(shelf)
     fail_on(shelf, "c", error=lambda: RateLimited("shelf", "too many", until=until))
     deliver(shelf, naming(run("c")))
     take(shelf)
