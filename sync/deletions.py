@@ -61,6 +61,15 @@ class _Answers(msgspec.Struct, kw_only=True):
     unsure: list[Ref] = []
     all_asked: bool = True
 
+    def forget_seen(self, unseen: AbstractSet[Ref]) -> None:
+        """Of what was seen after all, since it was asked for, nothing follows."""
+        self.gone, self.surplus, self.unsure = (
+            [ref for ref in refs if ref in unseen] for refs in (self.gone, self.surplus, self.unsure)
+        )
+        self.left, self.staying, self.hidden = (
+            [one for one in some if one.ref in unseen] for some in (self.left, self.staying, self.hidden)
+        )
+
     @property
     def leaving(self) -> int:
         return len(self.gone) + len(self.left)
@@ -90,6 +99,8 @@ def confirm_deletions(
     - Still there for no reason that is seen, or not answered for: stays, and what rests on it is unknown until it is listed again.
       A search index with a gap, or a search that answers nothing, takes nothing away.
 
+    What a delivery has shown meanwhile is left as it is.
+
     Raises `SourceError`, `Cancelled`, `LeaseLost`.
     """
     with database.read() as tx:
@@ -108,10 +119,11 @@ def confirm_deletions(
         )
     most = members if force else most_deletes(share, members)
     answers = _Questions(reader, key, scope, before, stop).ask(candidates, most)
-    too_many = answers.leaving > most
     with database.write() as tx:
         leases.verify(tx, lease)
         now = database.now(tx)
+        answers.forget_seen(frozenset(entities.seen_before_sweep(tx, key)))
+        too_many = answers.leaving > most
         entities.save_direct(tx, [*answers.staying, *answers.hidden], now=now)
         entities.leave_scope(tx, key, answers.surplus)
         orphans = frozenset() if too_many else _orphans(tx, answers, along)

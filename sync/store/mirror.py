@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 
 from sqlalchemy import Connection, select, tuple_, update
 
@@ -45,7 +46,7 @@ def update_slots(tx: Connection, values: Mapping[Slot, Value]) -> None:
     by_target: dict[Ref, Held] = {}
     for slot, value in values.items():
         by_target.setdefault(slot.target, {})[slot.kind, slot.name] = erased.of_value(tx, value)
-    for ref, held in _held(tx, by_target).items():
+    for ref, held in sorted(_held(tx, by_target).items(), key=itemgetter(0)):  # so that two who write wait in the same order
         document = slot_document({**held, **by_target[ref]})
         tx.execute(
             update(entity)

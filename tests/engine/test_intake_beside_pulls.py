@@ -116,6 +116,23 @@ def test_what_was_taken_in_counts_as_seen_by_the_sweep_that_goes_on(shelf: Offic
     assert missing(shelf) == set()
 
 
+def test_what_was_taken_in_while_a_listing_asks_for_what_it_missed_is_neither_buried_nor_older(shelf: Office) -> None:
+    """Of what it asked for before, nothing follows any more."""
+
+    def back() -> None:
+        shelf.shelf.put(a_run("a", "failed"), a_run("b", "failed"))
+        shelf.shelf.unlisted = set()
+        deliver(shelf, naming(run("a"), run("b")))
+        assert take(shelf).done == 1
+
+    shelf.shelf.unlisted = {run("a")}
+    del shelf.shelf.things[run("b")]
+    meanwhile(shelf, back)
+    shelf.pull()
+    assert statuses(shelf) == {**dict.fromkeys("cdef", "finished"), **dict.fromkeys("ab", "failed")}
+    assert missing(shelf) == set()
+
+
 def test_a_later_listing_wins_over_what_was_taken_in(shelf: Office) -> None:
     shelf.shelf.put(a_run("a", "failed"))
     deliver(shelf, naming(run("a")))
