@@ -245,9 +245,16 @@ def worker(
     jobs: Annotated[
         int, typer.Option("--jobs", parser=whole_number(1, 64), metavar="NUMBER", help="How many jobs to do at a time.")
     ] = 4,
+    host: Annotated[str, typer.Option("--host", help="The address to listen on, with --port.")] = "127.0.0.1",
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port", parser=whole_number(0, 65_535), metavar="NUMBER", help="Where to show health and figures; else nowhere."
+        ),
+    ] = None,
 ) -> None:
     """Do what is due: take in deliveries, pull on schedule, keep every project in step. Needs PostgreSQL."""
-    _do("worker", globals_, jobs=jobs)
+    _do("worker", globals_, jobs=jobs, host=host, port=port)
 
 
 def version(globals_: Globals) -> None:

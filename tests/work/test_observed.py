@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sandbox.github import DEFAULT_TOKEN
 from sync.store import runs
 from tests.work.collector import Collector, collecting
-from tests.work.service import SECRET, SHOWN, Process, Service, service, until
+from tests.work.service import SECRET, SHOWN, Service, service, until
 
 
 @pytest.fixture
@@ -41,18 +42,20 @@ def _token(one: Service) -> str:
     return str(made.json()["token"])
 
 
-def _label_shown(one: Service) -> Process:
-    """A person labels an issue, and the service shows what follows."""
+def _label_shown(one: Service) -> tuple[str, str]:
+    """A person labels an issue, and the service shows what follows. Returns where it is received and where it is worked."""
     server = one.receive("--workers", "2", name="one") if one.is_sqlite else one.receive()
+    received = worked = str(server.wait_for("serve.listening")["address"])
     if not one.is_sqlite:
-        one.work("one")
+        worker = one.start("worker", "--jobs", "2", "--port", "0", name="one")
+        worked = str(worker.wait_for("worker.ready")["address"])
     # What the first pull finds by itself no delivery leads to.
     until(lambda: _is_pulled(one) and one.is_done(), one.why_not_done)
     (issue,) = one.issues["example/p1"]
     one.github.add_label("example/p1", issue, "good")
     until(lambda: SHOWN in one.github.labels_of("example/p1", issue), one.why_not_done)
     until(one.is_done, one.why_not_done)
-    return server
+    return received, worked
 
 
 def _is_pulled(one: Service) -> bool:
@@ -102,45 +105,41 @@ def _figures(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     return {(one.name, tuple(sorted(one.labels.items()))): one.value for family in families for one in family.samples}
 
 
-@pytest.mark.parametrize("dialect", ["sqlite"])
 def test_figures_and_api_tell_what_was_done_and_no_secret(one: Service) -> None:
     token = _token(one)
-    server = _label_shown(one)
-    address = server.wait_for("serve.listening")["address"]
-    with httpx.Client(base_url=address, headers={"authorization": f"Bearer {token}"}, trust_env=False) as client:
-        figures = client.get("/metrics")
-        statuses = client.get("/api/v1/statuses").json()["items"]
-        answered = [
-            figures,
-            *(client.get(f"/api/v1/{path}") for path in ("projects", "statuses", "runs", "audit", "inbox?state=done")),
-        ]
-        asked = client.post("/api/v1/projects/p1/sync")
-        until(lambda: client.get("/api/v1/runs?command=relist").json()["items"] != [])
-    with httpx.Client(base_url=address, trust_env=False) as stranger:
-        closed = [
-            stranger.get(path).status_code for path in ("/metrics", "/api/v1/projects", "/api/v1/openapi.json", "/api/v1/none")
-        ]
-        opened = [stranger.get(path).status_code for path in ("/healthz", "/readyz")]
+    received, worked = _label_shown(one)
+    api = f"{received}/api/v1"
+    with httpx.Client(headers={"authorization": f"Bearer {token}"}, trust_env=False) as client:
+        figures = [client.get(f"{address}/metrics") for address in (received, worked)]
+        lists = [client.get(f"{api}/{path}") for path in ("statuses", "projects", "runs", "audit", "inbox?state=done")]
+        asked = client.post(f"{api}/projects/p1/sync")
+        until(lambda: client.get(f"{api}/runs?command=relist").json()["items"] != [])
+    with httpx.Client(trust_env=False) as stranger:
+        closed = [f"{received}/metrics", f"{worked}/metrics", *(f"{api}/{path}" for path in ("projects", "openapi.json", "none"))]
+        opened = [f"{address}/{path}" for address in (received, worked) for path in ("healthz", "readyz")]
+        assert {stranger.get(address).status_code for address in closed} == {401}
+        assert {stranger.get(address).status_code for address in opened} == {200}
 
-    told = _figures(figures.text)
-    github = ("source", "github")
-    assert told["milepost_deliveries_total", (("outcome", "accepted"), github)] >= 1
-    assert told["milepost_requests_total", (github,)] > 3
-    assert told["milepost_requests_remaining", (github,)] > 0
-    assert told["milepost_records_total", (github,)] > 0
-    assert told["milepost_changes_total", (("outcome", "done"), github)] == 1
-    assert told["milepost_publish_lag_seconds_count", ()] >= 1
-    assert told["milepost_run_seconds_count", (("command", "follow"), ("outcome", "done"))] >= 1
-    assert told["milepost_statuses", (("project", "p1"), ("rule", "good"), ("truth", "true"))] == 1
-    assert told["milepost_inbox_deliveries", (github, ("state", "done"))] >= 1
-    assert told["milepost_due_projects", ()] == 0
-    assert [(one["rule"], one["truth"]) for one in statuses] == [("good", True)]
-    assert asked.status_code == 202
-    assert (closed, opened) == ([401] * 4, [200] * 2)
+    answered = [*figures, *lists]
     assert {one.status_code for one in answered} == {200}
-    log = server.log.read_text(encoding="utf-8")
+    door, work = (_figures(one.text) for one in figures)
+    github = ("source", "github")
+    assert door["milepost_deliveries_total", (("outcome", "accepted"), github)] >= 1
+    assert work["milepost_requests_total", (github,)] > 3
+    assert work["milepost_requests_remaining", (github,)] > 0
+    assert work["milepost_records_total", (github,)] > 0
+    assert work["milepost_changes_total", (("outcome", "done"), github)] == 1
+    assert work["milepost_publish_lag_seconds_count", ()] >= 1
+    assert work["milepost_run_seconds_count", (("command", "follow"), ("outcome", "done"))] >= 1
+    for told in (door, work):
+        assert told["milepost_statuses", (("project", "p1"), ("rule", "good"), ("truth", "true"))] == 1
+        assert told["milepost_inbox_deliveries", (github, ("state", "done"))] >= 1
+        assert told["milepost_due_projects", ()] == 0
+    assert [(one["rule"], one["truth"]) for one in lists[0].json()["items"]] == [("good", True)]
+    assert asked.status_code == 202
+    logs = "".join(path.read_text(encoding="utf-8") for path in one.desk.folder.glob("process-*.log"))
     for secret in (DEFAULT_TOKEN, SECRET, token):
         assert not any(secret in one.text + str(one.headers) for one in answered)
-        assert secret not in log
-    bound = [line for line in server.lines() if line["event"].startswith("delivery.")]
-    assert all(line["delivery"] and line["source"] == "github" for line in bound)
+        assert secret not in logs
+    lines = [json.loads(line) for line in logs.splitlines()]
+    assert all(line["delivery"] and line["source"] == "github" for line in lines if line["event"].startswith("delivery."))

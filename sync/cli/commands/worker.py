@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -16,18 +18,29 @@ from sync.cli.options import Globals
 from sync.cli.session import Session
 from sync.cli.stopping import stoppable
 from sync.cli.style import plural
+from sync.metering import PrometheusMeters
 from sync.outcome import ExitCode
 from sync.pull import PullLimits
+
+if TYPE_CHECKING:
+    import socket
+
+    from prometheus_client import CollectorRegistry
+
+    from sync.store.connect import Database
+    from sync.work.pool import Workers
 
 log = structlog.get_logger(__name__)
 
 
-def run(globals_: Globals, *, jobs: int) -> ExitCode:
-    """Does what is due until it is told to end."""
+def run(globals_: Globals, *, jobs: int, host: str, port: int | None) -> ExitCode:
+    """Does what is due until it is told to end. With a port, says there how it is and what it has done."""
     require_extra("serve", "milepost worker needs", "pip install 'milepost[serve]'")
     if globals_.projects:
         raise UsageProblem("--project: a worker works for the whole project file", "leave it out")
     from sync.cli.crew import crew, told_of_names
+    from sync.web.metrics import build_registry
+    from sync.web.server import address_of
     from sync.work.pool import working
 
     session = Session(globals_)
@@ -38,17 +51,59 @@ def run(globals_: Globals, *, jobs: int) -> ExitCode:
                 f"{database} serves one process that works",
                 "run milepost serve --workers, or name a PostgreSQL database in store.url",
             )
-        workspace = build_workspace(session.file, session.types, os.environ, database, limits=PullLimits(), wait=timedelta())
-        with told_of_names(), working(workspace, crew(session, jobs), stop) as workers:
-            _tell(session, workers.name, jobs)
+        registry = build_registry(database)
+        workspace = build_workspace(
+            session.file,
+            session.types,
+            os.environ,
+            database,
+            limits=PullLimits(),
+            wait=timedelta(),
+            meters=PrometheusMeters(registry),
+        )
+        with (
+            _listening(host, port) as listening,
+            told_of_names(),
+            working(workspace, crew(session, jobs), stop) as workers,
+            _answering(listening, database, registry, workers),
+        ):
+            _tell(session, workers.name, jobs, address_of(listening) if listening is not None else None)
             stop.wait()
         workers.require_life()
     return ExitCode.DONE
 
 
-def _tell(session: Session, name: str, jobs: int) -> None:
+def _listening(host: str, port: int | None) -> AbstractContextManager[socket.socket | None]:
+    from sync.web.server import listen
+
+    if port is None:
+        return nullcontext()
+    try:
+        return listen(host, port)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UsageProblem(f"{host}, port {port}: {reason}", "name another with --host and --port") from error
+
+
+def _answering(
+    listening: socket.socket | None, database: Database, registry: CollectorRegistry, workers: Workers
+) -> AbstractContextManager[None]:
+    from sync.web.app import build_app
+    from sync.web.aside import answering
+    from sync.web.auth import Authority
+    from sync.web.health import Readiness, health_routes, store_probe
+    from sync.web.metrics import metrics_routes
+
+    if listening is None:
+        return nullcontext()
+    readiness = Readiness({"store": store_probe(database), "workers": workers.why_not_ready})
+    return answering(build_app([health_routes(readiness), metrics_routes(registry, Authority(database))]), listening)
+
+
+def _tell(session: Session, name: str, jobs: int, address: str | None) -> None:
     """Says that it works, once, wherever its standard error goes."""
     if sys.stderr.isatty():
-        show(session.err, wrapped(f"Worker {name} does up to {plural(jobs, 'job')} at a time. Ctrl-C ends it.", session.err.width))
+        text = f"Worker {name} does up to {plural(jobs, 'job')} at a time. Ctrl-C ends it."
+        show(session.err, wrapped(text, session.err.width))
     else:
-        log.info("worker.ready", executor=name, jobs=jobs)
+        log.info("worker.ready", executor=name, jobs=jobs, **({"address": address} if address is not None else {}))

@@ -1,0 +1,40 @@
+"""Answering a few questions beside other work, from a thread of its own, until that work ends."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from sync.web.protocol import ImpatientProtocol
+
+_GRACE = 1
+"""Seconds that questions in flight have to be answered when the work has ended."""
+
+
+@contextmanager
+def answering(app: FastAPI, listening: socket.socket) -> Iterator[None]:
+    """Answers what comes in on a socket as long as the block lasts."""
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=ImpatientProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE,
+        )
+    )
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="answering", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(2 * _GRACE)
