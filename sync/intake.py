@@ -17,7 +17,7 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from connectors.errors import AuthError, RateLimited, SourceError
-from mappings.model import Ref
+from mappings.model import Entity, Ref
 from sync.admission import Room, admit, is_to_ask, list_again, rooms_of, streams_of
 from sync.deletions import most_deletes, named_by
 from sync.hints import Hints, read_hints
@@ -158,9 +158,9 @@ class _Intake:
             hints, learnt = read_hints(tx, self.source, rows), _Learnt()
             until = inbox.left_alone_until(tx, self.source.name, self.database.now(tx))
         if until is not None:
-            why = RateLimited(self.source.name, "it failed lately, and is left alone for a while", until=until)
-            learnt.answers.leave(hints.wanted, why)
-        if until is not None or not hints.wanted:
+            learnt.answers.leave(hints.wanted, RateLimited(self.source.name, "it failed lately, and is left alone", until=until))
+            return msgspec.structs.replace(self._settle(rows, hints, learnt), why=None)  # which was told of when it happened
+        if not hints.wanted:
             return self._settle(rows, hints, learnt)
         try:
             with reading(msgspec.structs.replace(self.source, urgent=True), self.gauge, self.stop) as reader:
@@ -267,7 +267,8 @@ class _Intake:
         for ref in gone:
             if ref.kind == "commit":
                 list_again(listed, rooms, ref.kind, ref)
-        named = {named: ref for ref, one in found.items() for named in named_by(one)}
+        placed = {ref for some in plan.joins.values() for ref in some}
+        named = {name: ref for ref in sorted(placed) for name in _newly_named(found[ref], before.get(ref))}
         for stranger in named.keys() - snapshots.take(tx, named.keys(), ()).keys():
             list_again(listed, rooms, stranger.kind, named[stranger])
         return listed
@@ -323,6 +324,12 @@ class _Intake:
         if postponed and answers.why is not None:
             inbox.postpone(tx, [row.id for row in postponed], str(answers.why), _later(answers.why, postponed[0], now))
         return Taken(done=len(done), dropped=len(dropped), failed=failed, dead=dead, postponed=len(postponed))
+
+
+def _newly_named(entity: Entity, before: Snapshot | None) -> AbstractSet[Ref]:
+    """What an entity brings along that it did not name before."""
+    former = before.entity if before is not None else None
+    return set(named_by(entity)).difference(named_by(former) if former is not None else ())
 
 
 def _later(why: SourceError, oldest: Waiting, now: datetime) -> datetime:

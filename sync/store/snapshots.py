@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection, select
 
-from mappings.model import Ref, decode
+from mappings.model import AnyEntity, Ref, decode
 from sync.store.by_ref import by_kind
 from sync.store.schema import entity, membership
 
@@ -23,6 +23,14 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     deleted_at: datetime | None
     missing_since: datetime | None
     streams: frozenset[int]
+
+    @property
+    def entity(self) -> AnyEntity | None:
+        """None for a document that another version of Milepost wrote."""
+        try:
+            return decode(self.doc)
+        except msgspec.MsgspecError:
+            return None
 
 
 def take(tx: Connection, refs: Collection[Ref], streams: Collection[int]) -> dict[Ref, Snapshot]:
@@ -67,15 +75,11 @@ def is_news(before: Snapshot | None, after: Snapshot | None, *, timeless: bool) 
         return True
     if before.hash == after.hash:
         return False
-    return not (timeless and _says_the_same(before.doc, after.doc))
+    return not (timeless and _says_the_same(before.entity, after.entity))
 
 
-def _says_the_same(before: bytes, after: bytes) -> bool:
-    try:
-        former, present = decode(before), decode(after)
-    except msgspec.MsgspecError:
-        return False  # written by another version of Milepost
-    return msgspec.structs.replace(former, updated_at=present.updated_at) == present
+def _says_the_same(before: AnyEntity | None, after: AnyEntity | None) -> bool:
+    return before is not None and after is not None and msgspec.structs.replace(before, updated_at=after.updated_at) == after
 
 
 def _places(tx: Connection, refs: Iterable[Ref], streams: Collection[int]) -> Mapping[Ref, set[int]]:

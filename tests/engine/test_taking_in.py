@@ -192,6 +192,8 @@ def test_what_comes_along_with_others_is_listed(shelf: Office) -> None:
     deliver(shelf, naming(run("a")))
     assert take(shelf).streams == ["things"]
     assert due_streams(shelf) == ["things"]
+    deliver(shelf, naming(run("a")))
+    assert take(shelf).streams == []
 
 
 def test_kinds_that_are_relisted_are_not_read(office: Office) -> None:
