@@ -9,69 +9,33 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from datetime import datetime, timedelta
 
 import msgspec
 import structlog
 from structlog.contextvars import bound_contextvars
 
 from connectors.errors import AuthError, RateLimited, SourceError
-from mappings.model import Entity, Ref
-from sync.admission import Room, admit, is_to_ask, list_again, rooms_of, streams_of
-from sync.deletions import most_deletes, named_by
+from mappings.model import Ref
+from sync.admission import is_to_ask, rooms_of, streams_of
 from sync.hints import Hints, read_hints
 from sync.listings import ScopedProject
-from sync.pull import lease_name
-from sync.refetch import Answers, Refetch
+from sync.refetch import Refetch
+from sync.settling import Learnt, Overtaken, Settlement, Taken
 from sync.source import Gauge, Source, reading
-from sync.store import due, entities, inbox, leases, lookups, snapshots
-from sync.store.connect import Connection, Database
+from sync.store import inbox, snapshots
+from sync.store.connect import Database
 from sync.store.inbox import Waiting
-from sync.store.snapshots import Snapshot, is_news
-from sync.store.streams import StreamKey
-from sync.tracing import span, traceparent
+from sync.tracing import span
+
+__all__ = ["BATCH", "Taken", "take_in"]
 
 log = structlog.get_logger(__name__)
 
 BATCH = 500
 """Deliveries that are taken in together."""
 
-TRIES = 5
-"""So often a delivery is tried that fails because of itself; then it is dead."""
-
-FIRST_RETRY = timedelta(seconds=10)
-"""Then four times as long each time."""
-
-SOONEST, LATEST = timedelta(seconds=5), timedelta(minutes=5)
-"""How long to wait for a source that is away, at least and at most; in between, as long as the oldest delivery has waited."""
-
-LONGEST = timedelta(hours=1)
-"""A source that asks to be left alone for longer is asked after that."""
-
 ROUNDS = 3
 """How often what others have stored meanwhile is asked for again at once."""
-
-
-class Taken(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one batch. Of its deliveries: how many are `done`, `dropped` as they concern no scope, `failed` and tried again
-    later, `dead`, and `postponed`: until later as their source is away, with `why`, or else to the next batch. Beside them: how
-    many objects were `read`, by how many requests, and which projects and streams became due."""
-
-    done: int = 0
-    dropped: int = 0
-    failed: int = 0
-    dead: int = 0
-    postponed: int = 0
-    read: int = 0
-    requests: int = 0
-    projects: Sequence[str] = ()
-    streams: Sequence[str] = ()
-    why: SourceError | None = None
-
-    @property
-    def total(self) -> int:
-        return self.done + self.dropped + self.failed + self.dead + self.postponed
 
 
 def take_in(
@@ -92,12 +56,12 @@ def take_in(
         rows = inbox.waiting(tx, source.name, limit, database.now(tx))
     if not rows:
         return Taken()
-    intake = _Intake(database, source, list(projects), run_id, stop, max_deletes)
+    settlement = Settlement(database, source, list(projects), run_id=run_id, max_deletes=max_deletes)
     with (
         bound_contextvars(source=source.name),
         span("take_in", after=[row.trace for row in rows], source=source.name, deliveries=len(rows)),
     ):
-        taken = intake.take(rows)
+        taken = _Intake(database, source, settlement, stop).take(rows)
     source.meters.records(source.name, taken.read)
     if taken.why is not None:
         source.meters.failure(taken.why)
@@ -109,59 +73,25 @@ def _counts(taken: Taken) -> Mapping[str, int]:
     return {name: count for name, count in msgspec.structs.asdict(taken).items() if isinstance(count, int)}
 
 
-class _Overtaken(Exception):
-    """Somebody else has stored another state of these since they were asked for."""
-
-    def __init__(self, refs: Collection[Ref]) -> None:
-        self.refs = refs
-        super().__init__(f"{len(refs)} objects were stored by another meanwhile")
-
-
-class _Learnt(msgspec.Struct):
-    """What is known before the deliveries are settled: what was stored when the objects were asked for, what the source answered,
-    and of each scope, by hash, which objects are outside and of which that could not be asked."""
-
-    known: dict[Ref, Snapshot | None] = {}
-    answers: Answers = msgspec.field(default_factory=Answers)
-    outside: dict[str, set[Ref]] = {}
-    undecided: dict[str, set[Ref]] = {}
-
-    def forget(self, refs: Collection[Ref]) -> None:
-        self.answers.forget(refs)
-        for sets in (self.outside, self.undecided):
-            for some in sets.values():
-                some.difference_update(refs)
-
-
 class _Intake:
     """One batch on its way into the store."""
 
-    def __init__(
-        self,
-        database: Database,
-        source: Source,
-        projects: Sequence[ScopedProject],
-        run_id: str,
-        stop: threading.Event,
-        max_deletes: float,
-    ) -> None:
+    def __init__(self, database: Database, source: Source, settlement: Settlement, stop: threading.Event) -> None:
         self.database = database
         self.source = source
-        self.projects = projects
-        self.run_id = run_id
+        self.settlement = settlement
         self.stop = stop
-        self.max_deletes = max_deletes
         self.gauge = Gauge()
 
     def take(self, rows: Sequence[Waiting]) -> Taken:
         with self.database.read() as tx:
-            hints, learnt = read_hints(tx, self.source, rows), _Learnt()
+            hints, learnt = read_hints(tx, self.source, rows), Learnt()
             until = inbox.left_alone_until(tx, self.source.name, self.database.now(tx))
         if until is not None:
             learnt.answers.leave(hints.wanted, RateLimited(self.source.name, "it failed lately, and is left alone", until=until))
-            return msgspec.structs.replace(self._settle(rows, hints, learnt), why=None)  # which was told of when it happened
+            return msgspec.structs.replace(self._settled(rows, hints, learnt), why=None)  # which was told of when it happened
         if not hints.wanted:
-            return self._settle(rows, hints, learnt)
+            return self._settled(rows, hints, learnt)
         try:
             with reading(msgspec.structs.replace(self.source, urgent=True), self.gauge, self.stop) as reader:
                 taken = self._read(rows, hints, learnt, Refetch(reader, self.source.name, self._another, self.stop))
@@ -171,23 +101,21 @@ class _Intake:
         if taken is not None:
             return taken
         learnt.answers.leave(hints.wanted, None)
-        return self._settle(rows, hints, learnt)
+        return self._settled(rows, hints, learnt)
 
-    def _read(self, rows: Sequence[Waiting], hints: Hints, learnt: _Learnt, refetch: Refetch) -> Taken | None:
+    def _read(self, rows: Sequence[Waiting], hints: Hints, learnt: Learnt, refetch: Refetch) -> Taken | None:
         """None where others store what the deliveries name again and again."""
         left: Collection[Ref] = hints.wanted
         for _ in range(ROUNDS):
             self._learn(refetch, hints, learnt, left)
             try:
-                return self._settle(rows, hints, learnt)
-            except _Overtaken as overtaken:
+                return self._settled(rows, hints, learnt)
+            except Overtaken as overtaken:
                 left = overtaken.refs
                 learnt.forget(left)
         return None
 
-    # -- what the source says --------------------------------------------------------------------------------------------------
-
-    def _learn(self, refetch: Refetch, hints: Hints, learnt: _Learnt, refs: Collection[Ref]) -> None:
+    def _learn(self, refetch: Refetch, hints: Hints, learnt: Learnt, refs: Collection[Ref]) -> None:
         """Asks for `refs`, and of those that may join or leave a scope, whether it holds them."""
         with self.database.read() as tx:
             rooms = rooms_of(tx, self.source)
@@ -213,131 +141,5 @@ class _Intake:
         with self.database.read() as tx:
             return snapshots.another(tx, refs)
 
-    # -- one transaction -------------------------------------------------------------------------------------------------------
-
-    def _settle(self, rows: Sequence[Waiting], hints: Hints, learnt: _Learnt) -> Taken:
-        """Stores what was learnt, settles the deliveries and says what is due. Raises `_Overtaken`, having done nothing."""
-        answers = learnt.answers
-        refs = hints.wanted.keys() - answers.unasked - answers.failed.keys()
-        with self.database.write() as tx:
-            leases.hold_off(tx, [lease_name(self.source, scope) for scope in self.source.scopes])
-            now = self.database.now(tx)
-            rooms = rooms_of(tx, self.source)
-            before = snapshots.take_locked(tx, refs, streams_of(rooms))
-            overtaken = [ref for ref in refs if before.get(ref) != learnt.known.get(ref)]
-            if overtaken:
-                raise _Overtaken(overtaken)
-            listed = self._store(tx, rooms, hints, learnt, before, now) if refs else {}
-            after = snapshots.take(tx, refs, streams_of(rooms))
-            targets = self.source.connection.targets
-            news = {ref for ref in refs if is_news(before.get(ref), after.get(ref), timeless=ref.kind in targets)}
-            projects = self._due(tx, rows, hints, rooms, {ref: _places(before.get(ref), after.get(ref)) for ref in news})
-            streams = {**{stream: hints.first(rows, some) for stream, some in listed.items()}, **hints.listed}
-            for stream, row in streams.items():
-                due.mark_streams(tx, self.source.name, [stream], row.received_at, traceparent() or row.trace)
-            taken = self._close(tx, rows, hints, answers, now)
-        return msgspec.structs.replace(
-            taken, read=len(refs), requests=self.gauge.requests, projects=projects, streams=sorted(streams), why=answers.why
-        )
-
-    def _store(
-        self,
-        tx: Connection,
-        rooms: Sequence[Room],
-        hints: Hints,
-        learnt: _Learnt,
-        before: Mapping[Ref, Snapshot],
-        now: datetime,
-    ) -> Mapping[str, AbstractSet[Ref]]:
-        """Returns the streams that have to be pulled on, each with the objects because of which."""
-        found, slots = learnt.answers.found, learnt.answers.slots
-        commits = [ref for ref in found if ref.kind == "commit" and ref not in before]
-        plan = admit(rooms, hints.wanted, found, before, learnt.outside, learnt.undecided, lookups.asked(tx, commits).keys())
-        for (scope, stream), some in sorted(plan.joins.items()):
-            key, readings = self._key(scope, stream), [one for ref in some for one in slots.get(ref, ())]
-            entities.save_members(tx, key, [found[ref] for ref in some], readings, now=now, run_id=self.run_id)
-        alone = sorted(plan.alone)
-        entities.save_direct(tx, [found[ref] for ref in alone], [one for ref in alone for one in slots.get(ref, ())], now=now)
-        for (scope, stream), some in sorted(plan.leaves.items()):
-            self._leave(tx, self._key(scope, stream), some)
-        gone = [ref for ref, known in before.items() if ref not in found and known.streams and known.deleted_at is None]
-        entities.mark_missing(tx, [ref for ref in gone if ref.kind != "commit"], now)
-        listed = plan.listed
-        # What a branch no longer has only its history tells; what comes along with others only a listing brings.
-        for ref in gone:
-            if ref.kind == "commit":
-                list_again(listed, rooms, ref.kind, ref)
-        placed = {ref for some in plan.joins.values() for ref in some}
-        named = {name: ref for ref in sorted(placed) for name in _newly_named(found[ref], before.get(ref))}
-        for stranger in named.keys() - snapshots.take(tx, named.keys(), ()).keys():
-            list_again(listed, rooms, stranger.kind, named[stranger])
-        return listed
-
-    def _leave(self, tx: Connection, key: StreamKey, refs: Sequence[Ref]) -> None:
-        """Not more at once than a listing may take away: the next one is to tell of them."""
-        members = entities.count_members(tx, key)
-        if len(refs) > most_deletes(self.max_deletes, members):
-            log.warning("intake.too_many_leave", source=key.source, stream=key.stream, leaving=len(refs), members=members)
-            return
-        entities.leave_scope(tx, key, refs)
-
-    def _key(self, scope: str, stream: str) -> StreamKey:
-        return self.source.key(stream, next(one for one in self.source.scopes if one.hash == scope))
-
-    def _due(
-        self,
-        tx: Connection,
-        rows: Sequence[Waiting],
-        hints: Hints,
-        rooms: Sequence[Room],
-        news: Mapping[Ref, AbstractSet[int]],
-    ) -> Sequence[str]:
-        """The projects whose scopes hold, or held, what has changed; what is in no listing concerns those that may."""
-        marked = []
-        for project in self.projects:
-            hashes = {scope.hash for source, scope in project.scopes if source.name == self.source.name}
-            ids = {ident for room in rooms if room.scope.hash in hashes for ident in room.ids.values()}
-            its = {ref for ref, places in news.items() if (places & ids if places else hints.wanted[ref] & hashes)}
-            if its:
-                first = hints.first(rows, its)
-                due.mark(tx, [project.key], first.received_at, traceparent() or first.trace)
-                marked.append(project.key)
-        return marked
-
-    def _close(self, tx: Connection, rows: Sequence[Waiting], hints: Hints, answers: Answers, now: datetime) -> Taken:
-        """Settles every delivery: by what it names, whatever came of the others."""
-        done, dropped, postponed = list[Waiting](), list[Waiting](), list[Waiting]()
-        failed, dead = 0, 0
-        for row in rows:
-            refs = hints.of.get(row.id, set())
-            error = hints.failed.get(row.id) or next((answers.failed[ref] for ref in sorted(refs) if ref in answers.failed), None)
-            if error is not None:
-                retry_at = now + FIRST_RETRY * 4**row.tries if row.tries + 1 < TRIES else None
-                inbox.fail(tx, row.id, str(error), retry_at, now)
-                failed, dead = failed + (retry_at is not None), dead + (retry_at is None)
-            elif refs & answers.unasked:
-                postponed.append(row)
-            else:
-                (done if row.id in hints.matter else dropped).append(row)
-        inbox.settle(tx, [row.id for row in done], "done", now)
-        inbox.settle(tx, [row.id for row in dropped], "dropped", now)
-        if postponed and answers.why is not None:
-            inbox.postpone(tx, [row.id for row in postponed], str(answers.why), _later(answers.why, postponed[0], now))
-        return Taken(done=len(done), dropped=len(dropped), failed=failed, dead=dead, postponed=len(postponed))
-
-
-def _newly_named(entity: Entity, before: Snapshot | None) -> AbstractSet[Ref]:
-    """What an entity brings along that it did not name before."""
-    former = before.entity if before is not None else None
-    return set(named_by(entity)).difference(named_by(former) if former is not None else ())
-
-
-def _later(why: SourceError, oldest: Waiting, now: datetime) -> datetime:
-    """When to ask a source again that is away."""
-    if isinstance(why, RateLimited):
-        return min(why.until, now + LONGEST)
-    return now + min(max(now - oldest.received_at, SOONEST), LATEST)
-
-
-def _places(before: Snapshot | None, after: Snapshot | None) -> AbstractSet[int]:
-    return frozenset().union(*(one.streams for one in (before, after) if one is not None))
+    def _settled(self, rows: Sequence[Waiting], hints: Hints, learnt: Learnt) -> Taken:
+        return msgspec.structs.replace(self.settlement.settle(rows, hints, learnt), requests=self.gauge.requests)

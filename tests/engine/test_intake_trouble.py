@@ -11,7 +11,7 @@ import pytest
 
 from connectors.errors import AuthError, BadRecord, Cancelled, NotFound, RateLimited, Unavailable
 from mappings.model import Ref
-from sync.intake import FIRST_RETRY, LATEST, LONGEST, SOONEST, TRIES
+from sync.settling import FIRST_RETRY, LATEST, LONGEST, SOONEST, TRIES
 from sync.store import inbox
 from sync.store.inbox import Kept
 from sync.store.schema import inbox as table
