@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import pytest
 from sqlalchemy import select
 
 from sandbox.github import DEFAULT_TOKEN, GitHub
+from sync.store import schedules
 from sync.store.connect import Database, open_database
 from sync.store.schema import due, executor, inbox, lease, outbox, relist, run
 from tests.cli.process import MILEPOST, PATIENCE, Desk
@@ -36,13 +38,15 @@ GOOD: Mapping[str, Any] = {
 }
 
 
-def until(happened: Callable[[], bool], why: Callable[[], object] = lambda: "it never came to that") -> float:
+def until(
+    happened: Callable[[], bool], why: Callable[[], object] = lambda: "it never came to that", *, pause: float = 0.02
+) -> float:
     """Waits until it is so, and says how long that took."""
     began = time.monotonic()
     while not happened():
         if time.monotonic() - began > PATIENCE:
             pytest.fail(str(why()))
-        time.sleep(0.02)
+        time.sleep(pause)
     return time.monotonic() - began
 
 
@@ -132,14 +136,23 @@ class Service:
             repo = self.repository(number)
             self.issues[repo] = [self.github.add_issue(repo, f"Issue {one}") for one in range(each)]
 
-    def change(self, luck: random.Random) -> None:
-        """A person labels an issue good, or takes that away."""
-        repo = luck.choice(sorted(self.issues))
-        number = luck.choice(self.issues[repo])
-        if "good" in self.github.labels_of(repo, number):
-            self.github.remove_label(repo, number, "good")
-        else:
-            self.github.add_label(repo, number, "good")
+    def changes(self, luck: random.Random, edits: int = 0) -> Iterator[Callable[[], None]]:
+        """What people do: every issue is labelled good, from some that is taken away again, and titles are changed so often.
+
+        Within what the safety check allows: no more is taken away than a third of what is shown.
+        """
+        every = [(repo, number) for repo, numbers in sorted(self.issues.items()) for number in numbers]
+        luck.shuffle(every)
+        labelled: list[tuple[str, int]] = []
+        for repo, number in every:
+            yield partial(self.github.add_label, repo, number, "good")
+            labelled.append((repo, number))
+            if len(labelled) > 10 and luck.random() < 0.2:
+                repo, number = labelled.pop(luck.randrange(len(labelled)))
+                yield partial(self.github.remove_label, repo, number, "good")
+            for _ in range(edits):
+                repo, number = luck.choice(every)
+                yield partial(self.github.edit_issue, repo, number, title=f"Issue {luck.random()}")
 
     def wrong(self) -> list[tuple[str, int]]:
         """The issues that do not show what they should."""
@@ -159,6 +172,15 @@ class Service:
             begun = tx.execute(select(outbox.c.id).where(outbox.c.state.in_(("planned", "sending")))).all()
             marks = [*tx.execute(select(due.c.project)), *tx.execute(select(relist.c.stream))]
         return {"waiting": len(waiting), "dead": len(dead), "begun": len(begun), "due": len(marks)}
+
+    def settle(self) -> None:
+        """Returns when the first pull is through, and all that followed from it."""
+        until(self._was_pulled, self.why_not_done)
+        until(self.is_done, self.why_not_done)
+
+    def _was_pulled(self) -> bool:
+        with self.database.read() as tx:
+            return "pull:github" in schedules.last_moments(tx)
 
     def is_done(self) -> bool:
         return not any(self.left().values()) and not self.wrong()
@@ -214,6 +236,7 @@ def _end(popen: subprocess.Popen[bytes]) -> None:
 def service(folder: Path, url: str, projects: int) -> Iterator[Service]:
     """One GitHub with so many repositories, each a project of its own. Nothing is pulled again on schedule while it lasts."""
     with ExitStack() as stack, GitHub() as github, closing(open_database(url)) as database:
+        github.add_token(DEFAULT_TOKEN, role="write", hourly_limit=1_000_000)  # an hour's work is done in a minute
         for number in range(1, projects + 1):
             github.add_repository(f"example/p{number}")
         secrets = {

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from sync.store import executors, leases
+from tests.cli.process import PATIENCE
 from tests.work.service import SHOWN, Service, service, until
 
 SOON = 10.0
@@ -22,7 +24,7 @@ def one(database_url: str, tmp_path: Path) -> Iterator[Service]:
 
 def test_an_event_becomes_a_published_status(one: Service) -> None:
     server = one.receive("--workers", "2", name="one")
-    until(one.is_done, one.why_not_done)
+    one.settle()
     (issue, _) = one.issues["example/p1"]
     took = []
     for _ in range(3):
@@ -42,11 +44,12 @@ def test_an_event_becomes_a_published_status(one: Service) -> None:
 def test_a_worker_that_is_told_to_end_leaves_what_is_due_to_the_next_one(one: Service) -> None:
     one.receive()
     worker = one.work("one")
-    until(one.is_done, one.why_not_done)
+    one.settle()
+    before = len(one.runs("one"))
     one.github.latency = 0.2
     for issue in one.issues["example/p1"]:
         one.github.add_label("example/p1", issue, "good")
-    until(lambda: len(one.runs("one")) > 2, one.why_not_done)
+    until(lambda: len(one.runs("one")) > before, one.why_not_done)
     code, seconds = worker.terminate()
     print(f"left after {seconds:.1f} s")
     assert code == 0, worker.lines()[-5:]
@@ -64,7 +67,7 @@ def test_a_worker_that_is_told_to_end_leaves_what_is_due_to_the_next_one(one: Se
 def test_a_sync_by_hand_waits_for_a_worker_and_a_worker_for_it(one: Service) -> None:
     one.receive()
     one.work("one")
-    until(one.is_done, one.why_not_done)
+    one.settle()
     one.github.latency = 0.1
     for _ in range(2):
         for issue in one.issues["example/p1"]:
@@ -99,3 +102,18 @@ def test_a_worker_needs_a_database_that_serves_many(one: Service) -> None:
     ended = one.desk.run("worker")
     assert ended.code == 2
     assert "milepost serve --workers" in ended.err
+
+
+def test_a_worker_that_cannot_prove_that_it_lives_ends(one: Service) -> None:
+    """Others may have taken over."""
+    worker = one.work("one")
+    worker.wait_for("worker.started")
+    if one.is_sqlite:
+        (one.desk.folder / "milepost.db.worker-one.lock").unlink()
+    else:
+        with one.database.write() as tx:
+            query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'milepost worker one'"
+            assert tx.execute(text(query)).scalars().all() == [True]
+    assert worker.popen.wait(PATIENCE) == 1
+    assert worker.told("worker.lost_its_proof_of_life") is not None
+    assert "lost its proof of life" in worker.log.read_text(encoding="utf-8").splitlines()[-2]
