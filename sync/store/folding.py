@@ -47,13 +47,14 @@ def latest(rows: Iterable[EntityRow]) -> list[EntityRow]:
     return [best[identity] for identity in sorted(best)]
 
 
-def compare(row: EntityRow, stored: Stored, *, same_run: bool, began: int | None = None) -> Verdict:
-    """What to do about `row`. `same_run`: what is stored was seen in this very run, which began to read the listing at `began`."""
+def compare(row: EntityRow, stored: Stored, *, same_run: bool, meanwhile: bool = False) -> Verdict:
+    """What to do about `row`. `same_run`: what is stored was seen in this very run; `meanwhile`: somebody else stored it since this
+    run began to read the listing."""
     if row.hash == stored.hash and row.slots == stored.slots:
         return "same"
     if same_run and _rank(row.updated_at, row.hash, row.slots) <= _rank(stored.updated_at, stored.hash, stored.slots):
         return "stale"
-    if not same_run and began is not None and stored.changed_at >= began and not _is_newer(row.updated_at, stored.updated_at):
+    if meanwhile and not same_run and not _is_newer(row.updated_at, stored.updated_at):
         return "stale"
     return "mirror" if row.hash == stored.hash else "replace"
 

@@ -67,7 +67,7 @@ def save_pages(
     """
     state = open_stream(tx, key)
     since = None if began is None else to_micros(began)
-    place = _Place(stream=state.id, source=key.source, name=key.stream, sweep=state.sweep, run_id=run_id, began=since)
+    place = _Place(state.id, key.source, key.stream, state.sweep, run_id, to_micros(now), since)
     saved = Saved()
     rows: list[EntityRow] = []
     changes: dict[str, Any] = {"records": state.records}
@@ -115,7 +115,7 @@ def save_members(
     they were asked for (see `snapshots`); one that is older by its own time than what is stored is left.
     """
     state = open_stream(tx, key)
-    place = _Place(stream=state.id, source=key.source, name=key.stream, sweep=state.sweep, run_id=run_id, direct=True)
+    place = _Place(state.id, key.source, key.stream, state.sweep, run_id, to_micros(now), direct=True)
     saved = Saved()
     for chunk in chunks(branches.as_listed(tx, branches.remembered(tx, entities))):
         rows, refused = entity_rows(chunk, by_target(slots), source=key.source)
@@ -126,27 +126,31 @@ def save_members(
 
 class _Place(NamedTuple):
     """Where rows belong: they make their entities members of `stream`, seen in this sweep by this run. `direct`: they were read by
-    themselves; otherwise the listing that they are of began to be read at `began`, where that is known."""
+    themselves; otherwise the listing that they are of has been read `since` then, where that is known, until `now`."""
 
     stream: int
     source: str
     name: str
     sweep: int
     run_id: str
-    began: int | None = None
+    now: int
+    since: int | None = None
     direct: bool = False
 
     def compare(self, row: EntityRow, there: Stored) -> Verdict:
         if self.direct:
             return compare_direct(row, there)
         # Of what is no member yet, another reader may have seen less, as a look-up of a commit does.
-        began = None if there.sweep is None else self.began
-        return compare(row, there, same_run=there.run_id == self.run_id, began=began)
+        meanwhile = there.sweep is not None and self._is_meanwhile(there.changed_at)
+        return compare(row, there, same_run=there.run_id == self.run_id, meanwhile=meanwhile)
 
     def sees_again(self, there: Stored) -> bool:
         """Whether what was deleted or missing is there after all; not where that was found while the listing was being read."""
-        gone = max(there.deleted_at or 0, there.missing_since or 0)
-        return self.began is None or gone < self.began
+        return not self._is_meanwhile(max(there.deleted_at or 0, there.missing_since or 0))
+
+    def _is_meanwhile(self, moment: int) -> bool:
+        """A moment to come is none: the clock was ahead when it was stored."""
+        return self.since is not None and self.since < moment <= self.now
 
     def seen_by(self, there: Stored | None, verdict: Verdict) -> str | None:
         """The run that saw the stored document here last. One that read it by itself does not take that of a listing's run away."""

@@ -107,6 +107,12 @@ def test_a_run_that_begins_later_wins_whatever_the_times_say(database: Database,
     assert loaded(database, listed) == [item(listed, "of the listing")]
 
 
+def test_what_was_stored_by_a_clock_that_was_ahead_hides_nothing(database: Database, listed: StreamKey) -> None:
+    direct(database, listed, item(listed, "read by itself"), now=LATER + timedelta(days=1))
+    page(database, listed, item(listed, "of the listing"))
+    assert loaded(database, listed) == [item(listed, "of the listing")]
+
+
 def test_our_slots_are_not_as_an_older_page_has_them(database: Database, listed: StreamKey) -> None:
     direct(database, listed, item(listed, "first"), slots=labelled(listed))
     page(database, listed, item(listed, "first"))
