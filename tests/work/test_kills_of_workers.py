@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from sandbox.faults import Fault, delays
 from sync.store import executors
 from sync.store.schema import executor
 from sync.work.liveness import DEAD_AFTER
@@ -90,13 +91,13 @@ def kill_in_the_middle(one: Service, name: str) -> None:
     one.receive()
     worker = one.work(name)
     one.settle()
-    one.github.latency = 0.5
+    one.github.faults.append(Fault(delays(0.5), method="POST", times=1_000))
     writes = len(one.github.writes)
     for change in one.changes(random.Random(1)):
         change()
     until(lambda: one.left()["begun"] > 0 and len(one.github.writes) > writes, one.why_not_done)
     worker.kill()
-    one.github.latency = 0.0
+    one.github.faults.clear()
 
 
 def test_a_killed_worker_goes_on_at_once_when_it_is_started_again(small: Service) -> None:
