@@ -40,9 +40,6 @@ FIRST_RETRY = timedelta(seconds=10)
 SOONEST, LATEST = timedelta(seconds=5), timedelta(minutes=5)
 """How long to wait for a source that is away, at least and at most; in between, as long as the oldest delivery has waited."""
 
-LONGEST = timedelta(hours=1)
-"""A source that asks to be left alone for longer is asked after that."""
-
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """What came of one batch. Of its deliveries: how many are `done`, `dropped` as they concern no scope, `failed` and tried again
@@ -219,7 +216,7 @@ def _newly_named(entity: Entity, before: Snapshot | None) -> AbstractSet[Ref]:
 def _later(why: SourceError, oldest: Waiting, now: datetime) -> datetime:
     """When to ask a source again that is away."""
     if isinstance(why, RateLimited):
-        return min(why.until, now + LONGEST)
+        return min(why.until, now + inbox.LONGEST)
     return now + min(max(now - oldest.received_at, SOONEST), LATEST)
 
 

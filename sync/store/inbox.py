@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -22,6 +22,9 @@ from sync.store.text import is_storable, printable
 
 State: TypeAlias = Literal["waiting", "done", "dropped", "dead"]
 STATES: Sequence[State] = ("waiting", "dead", "done", "dropped")
+
+LONGEST = timedelta(hours=1)
+"""Nothing waits for its time for longer; a time that is further ahead was set by a clock that was."""
 
 MOST_BYTES = 64 * 1024 * 1024
 """Bodies that are read into memory together; a single one may be larger."""
@@ -118,8 +121,9 @@ def waiting(tx: Connection, source: str, limit: int, now: datetime) -> Sequence[
 
 def left_alone_until(tx: Connection, source: str, now: datetime) -> datetime | None:
     """Until when the source is not asked because it was away, if so: whatever came since waits as well."""
-    mine = (inbox.c.source == source, inbox.c.state == "waiting", inbox.c.tries == 0, inbox.c.retry_at > now)
-    return tx.execute(select(inbox.c.retry_at).where(*mine).order_by(inbox.c.retry_at.desc()).limit(1)).scalar_one_or_none()
+    mine = (inbox.c.source == source, inbox.c.state == "waiting", inbox.c.tries == 0)
+    later = (inbox.c.retry_at > now, inbox.c.retry_at <= now + LONGEST)
+    return tx.execute(select(inbox.c.retry_at).where(*mine, *later).order_by(inbox.c.retry_at.desc()).limit(1)).scalar_one_or_none()
 
 
 def ready(tx: Connection, now: datetime) -> Sequence[str]:
@@ -204,7 +208,8 @@ def depth(tx: Connection) -> Sequence[Depth]:
 
 
 def _ready(now: datetime) -> Sequence[Any]:
-    return inbox.c.state == "waiting", or_(inbox.c.retry_at.is_(None), inbox.c.retry_at <= now)
+    retry_at = inbox.c.retry_at
+    return inbox.c.state == "waiting", or_(retry_at.is_(None), retry_at <= now, retry_at > now + LONGEST)
 
 
 def _kept() -> Select[Any]:

@@ -11,7 +11,7 @@ import pytest
 
 from connectors.errors import AuthError, BadRecord, Cancelled, NotFound, RateLimited, Unavailable
 from mappings.model import Ref
-from sync.settling import FIRST_RETRY, LATEST, LONGEST, SOONEST, TRIES
+from sync.settling import FIRST_RETRY, LATEST, SOONEST, TRIES
 from sync.store import inbox
 from sync.store.inbox import Kept
 from sync.store.schema import inbox as table
@@ -191,7 +191,7 @@ def test_nobody_is_left_alone_for_years(shelf: Office) -> None:
     take(shelf)
     (row,) = kept(shelf)
     assert row.retry_at is not None
-    assert row.retry_at <= soon(shelf) + LONGEST
+    assert row.retry_at <= soon(shelf) + inbox.LONGEST
 
 
 def test_what_comes_while_a_source_is_left_alone_waits_as_well_and_asks_nothing(shelf: Office) -> None:

@@ -90,6 +90,16 @@ def test_what_waits_for_its_time_is_left_out_until_then(database: Database, noon
     assert [(one.delivery, one.tries) for one in waiting(database, noon + 2 * SECOND)] == [("a", 1), ("b", 0)]
 
 
+def test_a_time_that_a_wrong_clock_has_set_is_not_waited_for(database: Database, noon: datetime) -> None:
+    accept(database, noon, arrival("a"))
+    (one,) = waiting(database, noon)
+    with database.write() as tx:
+        inbox.postpone(tx, [one.id], "github is away", noon + timedelta(days=400))
+    assert [one.delivery for one in waiting(database, noon)] == ["a"]
+    with database.read() as tx:
+        assert inbox.left_alone_until(tx, "github", noon) is None
+
+
 def test_a_dead_delivery_keeps_its_body_and_may_be_tried_again_or_dropped(database: Database, noon: datetime) -> None:
     accept(database, noon, arrival("a", body=b'{"a": 1}'), arrival("b"), arrival("c"))
     first, second, third = waiting(database, noon)
