@@ -99,15 +99,23 @@ class _SessionLock:
     def taken(cls, url: URL, name: str) -> _SessionLock | None:
         try:
             lock = cls(url, name)
-            for setting, value in (("tcp_keepalives_idle", 4), ("tcp_keepalives_interval", 2), ("tcp_keepalives_count", 2)):
-                lock._connection.exec_driver_sql(f"SET {setting} = {value}")
-            taken = lock._connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _key(name)}).scalar_one()
+            try:
+                is_mine = lock._take(name)
+            except BaseException:
+                lock.close()
+                raise
         except SQLAlchemyError as error:
             raise _explained(error, url) from error
-        if taken:
+        if is_mine:
             return lock
         lock.close()
         return None
+
+    def _take(self, name: str) -> bool:
+        """The server, too, is to notice soon that nobody is at the other end."""
+        for setting, value in (("tcp_keepalives_idle", 4), ("tcp_keepalives_interval", 2), ("tcp_keepalives_count", 2)):
+            self._connection.exec_driver_sql(f"SET {setting} = {value}")
+        return bool(self._connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _key(name)}).scalar_one())
 
     def require(self) -> None:
         try:
