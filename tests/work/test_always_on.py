@@ -64,6 +64,7 @@ def test_a_worker_that_is_told_to_end_leaves_what_is_due_to_the_next_one(one: Se
     one.assert_projects_were_written_by_one_at_a_time()
 
 
+@pytest.mark.parametrize("dialect", ["sqlite"])
 def test_a_sync_by_hand_waits_for_a_worker_and_a_worker_for_it(one: Service) -> None:
     one.receive()
     one.work("one")
@@ -83,37 +84,38 @@ def test_a_sync_by_hand_waits_for_a_worker_and_a_worker_for_it(one: Service) -> 
     one.assert_projects_were_written_by_one_at_a_time()
 
 
+@pytest.mark.parametrize("dialect", ["postgresql"])
 def test_a_second_worker_of_the_same_name_says_so(one: Service) -> None:
     worker = one.work("one")
     worker.wait_for("worker.started")
-    command = ("serve", "--port", "0", "--workers", "1") if one.is_sqlite else ("worker",)
-    ended = one.desk.run(*command, MILEPOST_EXECUTOR="one")
+    ended = one.desk.run("worker", MILEPOST_EXECUTOR="one")
     assert ended.code == 2
     assert "a worker called one is at work on this store already" in ended.err
     assert "MILEPOST_EXECUTOR" in ended.err
 
 
+@pytest.mark.parametrize("dialect", ["sqlite"])
 def test_a_worker_needs_a_database_that_serves_many(one: Service) -> None:
-    if not one.is_sqlite:
-        ended = one.desk.run("worker", MILEPOST_EXECUTOR="not a name")
-        assert ended.code == 2
-        assert "is no name of a worker" in ended.err
-        return
-    ended = one.desk.run("worker")
+    ended = one.desk.call("worker")
     assert ended.code == 2
     assert "milepost serve --workers" in ended.err
 
 
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_a_name_that_cannot_be_one_is_told(one: Service) -> None:
+    ended = one.desk.call("worker", MILEPOST_EXECUTOR="not a name")
+    assert ended.code == 2
+    assert "is no name of a worker" in ended.err
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
 def test_a_worker_that_cannot_prove_that_it_lives_ends(one: Service) -> None:
     """Others may have taken over."""
     worker = one.work("one")
     worker.wait_for("worker.started")
-    if one.is_sqlite:
-        (one.desk.folder / "milepost.db.worker-one.lock").unlink()
-    else:
-        with one.database.write() as tx:
-            query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'milepost worker one'"
-            assert tx.execute(text(query)).scalars().all() == [True]
+    with one.database.write() as tx:
+        query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'milepost worker one'"
+        assert tx.execute(text(query)).scalars().all() == [True]
     assert worker.popen.wait(PATIENCE) == 1
     assert worker.told("worker.lost_its_proof_of_life") is not None
     assert "lost its proof of life" in worker.log.read_text(encoding="utf-8").splitlines()[-2]

@@ -100,6 +100,7 @@ def kill_in_the_middle(one: Service, name: str) -> None:
     one.github.faults.clear()
 
 
+@pytest.mark.parametrize("dialect", ["sqlite"])
 def test_a_killed_worker_goes_on_at_once_when_it_is_started_again(small: Service) -> None:
     kill_in_the_middle(small, "one")
     before = len(small.runs("one"))
@@ -124,6 +125,7 @@ def assert_somebody_else_goes_on(one: Service) -> None:
     one.assert_projects_were_written_by_one_at_a_time()
 
 
+@pytest.mark.parametrize("dialect", ["postgresql"])
 def test_what_a_dead_worker_had_begun_is_taken_over(small: Service) -> None:
     """It is made to look as if it had been silent for long, and is dead indeed."""
     kill_in_the_middle(small, "dead")
