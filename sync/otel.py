@@ -20,8 +20,8 @@ from sync.tracing import Attribute, Kind
 _LINKS = 32
 """A batch names at most so many traces that it belongs to beside the first."""
 
-_PATIENCE = 3.0
-"""Seconds that one attempt to send may take where no variable says it: a process that is told to end must not wait for longer."""
+_PATIENCE = 2.0
+"""Seconds that sending may take where no variable says it: a process that is told to end must not wait for longer."""
 
 _KINDS: Mapping[Kind, trace.SpanKind] = {
     "internal": trace.SpanKind.INTERNAL,
