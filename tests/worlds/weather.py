@@ -16,11 +16,12 @@ from tests.worlds.registry import Registry
 
 @dataclass(frozen=True)
 class Sky:
-    """Where a fault may strike."""
+    """Where a fault may strike. `let_waits_pass`: the time is over for which a source asked everybody to leave it alone."""
 
     jira: JiraCloud
     github: GitHub
     registry: Registry
+    let_waits_pass: Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ BUSY = {"Retry-After": "0"}
 def _clear(sky: Sky) -> None:
     sky.jira.faults.clear()
     sky.github.faults.clear()
+    sky.let_waits_pass()
 
 
 def _hiccup(effect: Effect) -> Callable[[Sky, int], None]:

@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from sync.engine import RunResult
 from sync.outcome import ExitCode
 from sync.store import audit
-from sync.store.schema import entity, stream
+from sync.store.schema import entity, rate_bucket, stream
 from tests.engine.conftest import FIELD as FIELD_NAME
 from tests.engine.conftest import PROPERTY as PROPERTY_NAME
 from tests.engine.conftest import REPO, Office
@@ -40,7 +40,7 @@ class World:
         self.github = office.github
         self.clock = clock
         self.registry = Registry()
-        self.sky = Sky(office.jira, office.github, self.registry)
+        self.sky = Sky(office.jira, office.github, self.registry, self._let_waits_pass)
         self.told: list[str] = []
         self.reached: Counter[str] = Counter()
         self.history = History()
@@ -128,6 +128,10 @@ class World:
         return next(field.id for field in self.jira.fields.values() if field.name == FIELD_NAME)
 
     # -- syncing ---------------------------------------------------------------------------------------------------------------
+
+    def _let_waits_pass(self) -> None:
+        with self.office.database.write() as tx:
+            tx.execute(update(rate_bucket).values(paused_until=None))
 
     def sync(self, weather: Weather = FAIR) -> None:
         """One sync in that weather, which has begun already, and all that must hold after it."""
