@@ -58,7 +58,6 @@ def kill_while_people_work(one: Service, luck: random.Random, *, kills: int, edi
     seconds = until(one.is_done, one.why_not_done, pause=0.5)  # to look at all of it costs the stand-in time
     print(f"done {seconds:.1f} s after the last change")
     assert one.left()["dead"] == 0
-    assert all(one.runs(name) for name in workers)
     one.assert_no_write_was_repeated()
     one.assert_projects_were_written_by_one_at_a_time()
 
@@ -84,6 +83,24 @@ def test_killed_workers_lose_and_repeat_nothing(small: Service) -> None:
 @pytest.mark.soak
 def test_twenty_killed_workers_lose_and_repeat_nothing(large: Service) -> None:
     kill_while_people_work(large, random.Random(70), kills=20, edits=6, pause=0.01)
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_two_workers_share_the_work(small: Service) -> None:
+    """While one of them writes for a project, the other one writes for another."""
+    small.receive()
+    for name in ("one", "two"):
+        small.work(name, jobs=1)
+    small.settle()
+    before = {name: len(small.runs(name)) for name in ("one", "two")}
+    small.github.faults.append(Fault(delays(0.3), method="POST", times=1_000))
+    for change in small.changes(random.Random(1)):
+        change()
+    until(lambda: all(len(small.runs(name)) > count for name, count in before.items()), small.why_not_done)
+    small.github.faults.clear()
+    until(small.is_done, small.why_not_done)
+    small.assert_no_write_was_repeated()
+    small.assert_projects_were_written_by_one_at_a_time()
 
 
 def kill_in_the_middle(one: Service, name: str) -> None:
