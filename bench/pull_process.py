@@ -19,6 +19,7 @@ from pathlib import Path
 import msgspec
 
 from config.settings import load_settings
+from connectors.base import Unlimited
 from sync.build import ConnectionTypes, build_workspace, open_store, read_project_file
 from sync.engine import Run
 from sync.outcome import ExitCode
@@ -74,7 +75,7 @@ def workspace_of(file: Path) -> Iterator[Workspace]:
         limits, wait = PullLimits(), timedelta(seconds=60)
         workspace = build_workspace(project_file, types, os.environ, database, limits=limits, wait=wait)
         for source in workspace.sources.values():
-            source.connection.reader(source.context(Gauge(), threading.Event())).close()
+            source.connection.reader(source.context(Gauge(), threading.Event(), Unlimited())).close()
         yield workspace
 
 

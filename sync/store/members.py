@@ -100,9 +100,7 @@ def leave_scope(tx: Connection, key: StreamKey, refs: Iterable[Ref]) -> None:
     """These exist, but no longer in this stream's scope."""
     for source, kind, some in by_kind(refs):
         tx.execute(
-            delete(membership).where(
-                _in(key), membership.c.source == source, membership.c.kind == kind, membership.c.id.in_(some)
-            )
+            delete(membership).where(_in(key), membership.c.source == source, membership.c.kind == kind, membership.c.id.in_(some))
         )
 
 
