@@ -178,23 +178,24 @@ def _open_sqlite(address: URL, patience: timedelta) -> Engine:
             return  # to write a database anew is no transaction
         tx.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
         if writes:
-            _begin_writing(tx, patience)
+            _begin_writing(tx)
         else:
             tx.exec_driver_sql("BEGIN")
 
     return engine
 
 
-def _begin_writing(tx: Connection, patience: timedelta) -> None:
-    """Takes SQLite's write lock as soon as another process leaves it.
+def _begin_writing(tx: Connection) -> None:
+    """Takes SQLite's write lock as soon as another process leaves it, or gives up after the connection's busy timeout.
 
     SQLite's own waiting sleeps up to a tenth of a second at a time, so it misses the moments between another's transactions.
     """
     cursor = tx.connection.cursor()
+    (patience,) = cursor.execute("PRAGMA busy_timeout").fetchone()  # milliseconds
     cursor.execute("PRAGMA busy_timeout = 0")
     began = time.monotonic()
     try:
-        while (waited := time.monotonic() - began) < patience.total_seconds():
+        while (waited := time.monotonic() - began) < patience / 1_000:
             try:
                 cursor.execute("BEGIN IMMEDIATE")
                 return
@@ -204,7 +205,7 @@ def _begin_writing(tx: Connection, patience: timedelta) -> None:
             time.sleep(0.0003 if waited < 1.0 else 0.01)
         tx.exec_driver_sql("BEGIN IMMEDIATE")  # raises in SQLAlchemy's words what keeps it
     finally:
-        cursor.execute(f"PRAGMA busy_timeout = {int(patience.total_seconds() * 1000)}")
+        cursor.execute(f"PRAGMA busy_timeout = {patience}")
         cursor.close()
 
 

@@ -90,7 +90,7 @@ def test_while_it_waits_for_a_rate_limit(plant: Plant, number: signal.Signals) -
 
     def limited(request: Request, answer: Answer) -> Reply:
         asked.set()
-        return asks_to_wait(50)(request, answer)
+        return asks_to_wait(10)(request, answer)  # longer than a process may take to leave; the next run waits for the rest
 
     plant.jira.faults.append(Fault(limited, path="*/search/jql"))
     with plant.office.desk.start("sync", "-o", "json") as process:
