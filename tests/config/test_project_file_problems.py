@@ -132,7 +132,7 @@ SOURCES = [
     ("x: {type: jira, url: x, rate: 0/h}", 33, "sources.x.rate", "'0/h' is no rate", "write a whole number"),
     ("x: {type: jira, url: x, rate: 1.5/s}", 33, "sources.x.rate", "'1.5/s' is no rate", "/s, /m, /h or /d"),
     ("x: {type: jira, url: x, rate: 10/month}", 33, "sources.x.rate", "'10/month' is no rate", "/s, /m, /h or /d"),
-    ("x: {type: jira, url: x, pull: }", 27, "sources.x.pull", "expected a schedule, found nothing", "in quotes"),
+    ("x: {type: jira, url: x, pull: }", 32, "sources.x.pull", "expected a schedule, found nothing", "in quotes"),
     ("x: {type: jira, url: x, pull: 10m}", 33, "sources.x.pull", "'10m' is no schedule of five fields", "*/10 * * * *"),
     ("x: {type: jira, url: x, pull: 60 * * * *}", 33, "sources.x.pull", "'60' is no minute", "write 0 to 59"),
     ("x: {type: jira, url: x, pull: 0 0 * * mo}", 33, "sources.x.pull", "'mo' is no day of the week of a schedule", "write *"),
