@@ -19,6 +19,7 @@ from connectors.errors import Cancelled, SourceError
 from sync import intake
 from sync.apply import lease_name as apply_lease
 from sync.engine import Run
+from sync.listings import ScopedProject
 from sync.outcome import ExitCode
 from sync.progress import StreamEvent
 from sync.pull import Pulled
@@ -41,6 +42,9 @@ TURN = timedelta(seconds=10)
 """How long a scheduled pull waits for another one of the same scope. Beyond that the other one reads what there is."""
 
 LEASE = timedelta(seconds=120)
+
+READ_FIRST = timedelta(seconds=30)
+"""How long a project waits at most for streams that a delivery told of: a merge whose branch was not read yet is half a fact."""
 
 
 def take_in(workspace: Workspace, source: str, *, stop: threading.Event) -> None:
@@ -66,9 +70,11 @@ def follow(workspace: Workspace, project: str, *, stop: threading.Event, executo
     with database.read() as tx:
         now = database.now(tx)
         mark = next((one for one in due.marked(tx) if one.project == project), None)
+        if mark is None:
+            return
         busy = _held_until(tx, [apply_lease(project)], now)
-    if mark is None:
-        return
+        if busy is None and timedelta(0) <= now - mark.since < READ_FIRST and _is_to_be_read(tx, chosen):
+            busy = now + AGAIN
     if not chosen:
         with database.write() as tx:
             due.clear(tx, project, mark.revision)  # the project file has it no longer
@@ -238,6 +244,12 @@ def _soon(expires_at: datetime, now: datetime) -> datetime:
 def _stream_marks(workspace: Workspace, source: str, names: frozenset[str]) -> Sequence[DueStream]:
     with workspace.database.read() as tx:
         return [mark for mark in due.marked_streams(tx) if mark.source == source and mark.stream in names]
+
+
+def _is_to_be_read(tx: Connection, projects: Sequence[ScopedProject]) -> bool:
+    """Whether a stream of one of their sources is due; once it was read, they are due anew."""
+    sources = {source.name for project in projects for source, _ in project.scopes}
+    return any(mark.source in sources for mark in due.marked_streams(tx))
 
 
 def _forget_streams(workspace: Workspace, source: str) -> None:

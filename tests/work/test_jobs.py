@@ -139,6 +139,29 @@ def test_a_project_that_somebody_else_works_on_is_put_off_without_a_run(office: 
     assert ready(office) == (["churn"], [])
 
 
+def test_a_project_waits_for_what_a_delivery_told_to_read(office: Office, stop: threading.Event) -> None:
+    """A pull request that was merged is half a fact until its branch was read: statuses would go and come back."""
+    key = news(office)
+    mark_streams(office, "github", "commits")
+    before = commands(office)
+    jobs.follow(office.workspace(), "churn", stop=stop)
+    assert commands(office) == before
+    assert ready(office) == ([], ["commits"])
+    jobs.relist(office.workspace(), "github", stop=stop)
+    assert ready(office) == (["churn"], [])
+    jobs.follow(office.workspace(), "churn", stop=stop)
+    assert office.field(key) == "Good"
+
+
+def test_a_project_does_not_wait_for_ever_for_what_cannot_be_read(office: Office, stop: threading.Event) -> None:
+    key = news(office)
+    mark_streams(office, "github", "commits")
+    with office.database.write() as tx:
+        tx.execute(update(due_table).values(since=office.database.now(tx) - jobs.READ_FIRST))
+    jobs.follow(office.workspace(), "churn", stop=stop)
+    assert office.field(key) == "Good"
+
+
 def test_what_fails_is_tried_again_later_and_at_once_when_there_is_news(office: Office, stop: threading.Event) -> None:
     key = news(office)
     office.jira.faults.append(Fault(out_of_service(), method="PUT", times=1_000))
