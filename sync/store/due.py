@@ -12,11 +12,11 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from sync.store import clock
 from sync.store.columns import to_micros
 from sync.store.schema import due, relist
+from sync.store.upsert import insertion
 
 
 class DueProject(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +71,7 @@ def clear_stream(tx: Connection, source: str, stream: str, revision: int) -> boo
 def _mark(tx: Connection, table: Table, keys: Sequence[dict[str, str]], since: datetime, trace: str | None) -> None:
     if not keys:
         return
-    insert = sqlite.insert(table) if tx.dialect.name == "sqlite" else postgresql.insert(table)
+    insert = insertion(tx, table)
     # The row is locked until the end: revisions become visible in the order of what they stand for.
     again = {
         "revision": table.c.revision + 1,

@@ -14,13 +14,13 @@ from datetime import datetime, timedelta
 
 import msgspec
 from sqlalchemy import Connection, bindparam, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from sync.moments import CLOCK_SKEW, in_words
 from sync.store import clock
 from sync.store.connect import Database
 from sync.store.errors import StoreError
 from sync.store.schema import lease as leases
+from sync.store.upsert import insertion
 
 LONGEST = timedelta(hours=1)
 """No lease is taken for longer. One that ends later was taken or renewed by a clock that was ahead, and binds nobody."""
@@ -193,7 +193,7 @@ def _keep_renewing(
 
 def _take(tx: Connection, name: str, holder: str, now: datetime, ttl: timedelta) -> int | None:
     """The new token. One statement, so that of two takers one sees the other's row."""
-    insert = sqlite.insert(leases) if tx.dialect.name == "sqlite" else postgresql.insert(leases)
+    insert = insertion(tx, leases)
     values = {"holder": holder, "acquired_at": now, "expires_at": now + ttl}
     statement = (
         insert.values(name=name, token=1, **values)

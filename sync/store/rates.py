@@ -11,12 +11,12 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, bindparam, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from config.rate import Rate
 from sync.moments import CLOCK_SKEW, is_ahead
 from sync.store import clock
 from sync.store.schema import rate_bucket as buckets
+from sync.store.upsert import insertion
 
 RESERVED = 20
 """The percentage of a bucket that is kept for what a webhook has just told."""
@@ -147,7 +147,7 @@ def _insert(tx: Connection, source: str, rate: Rate | None) -> None:
     """Unless another process has just done so."""
     now = clock.now(tx)
     bucket = Bucket.full(rate, now) if rate is not None else Bucket(capacity=0, period=1, level=0, filled_at=now)
-    insert = sqlite.insert(buckets) if tx.dialect.name == "sqlite" else postgresql.insert(buckets)
+    insert = insertion(tx, buckets)
     tx.execute(insert.values(source=source, **msgspec.structs.asdict(bucket)).on_conflict_do_nothing())
 
 

@@ -9,6 +9,11 @@ from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 
+def insertion(tx: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that can say what is to become of a row that is there already."""
+    return sqlite.insert(table) if tx.dialect.name == "sqlite" else postgresql.insert(table)
+
+
 def upsert(
     tx: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, update: Sequence[str], unique: Sequence[str] | None = None
 ) -> None:
@@ -18,7 +23,7 @@ def upsert(
     """
     if not rows:
         return
-    insert = sqlite.insert(table) if tx.dialect.name == "sqlite" else postgresql.insert(table)
+    insert = insertion(tx, table)
     target = list(unique or table.primary_key.columns.keys())
     if update:
         statement = insert.on_conflict_do_update(index_elements=target, set_={name: insert.excluded[name] for name in update})
