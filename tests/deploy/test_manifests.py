@@ -186,11 +186,11 @@ def test_a_schedule_never_runs_twice_at_a_time_nor_for_ever(rendered: Sequence[M
         assert pod_job["spec"]["template"]["spec"]["restartPolicy"] == "Never"
 
 
-def test_a_receiver_is_asked_for_its_health_and_ends_in_peace(pods: Sequence[Pod]) -> None:
+def test_what_always_runs_is_asked_for_its_health_and_ends_in_peace(pods: Sequence[Pod]) -> None:
     for pod in pods:
         container = pod.main
         assert pod.spec["terminationGracePeriodSeconds"] >= 15
-        if pod.labels["app.kubernetes.io/component"] != "receiver":
+        if pod.labels["app.kubernetes.io/component"] not in ("receiver", "worker"):
             assert "ports" not in container
             continue
         (port,) = container["ports"]
@@ -201,8 +201,9 @@ def test_a_receiver_is_asked_for_its_health_and_ends_in_peace(pods: Sequence[Pod
             "livenessProbe": {"path": "/healthz", "port": port["name"]},
             "readinessProbe": {"path": "/readyz", "port": port["name"]},
         }
-        (_, seconds) = container["lifecycle"]["preStop"]["exec"]["command"]
-        assert int(seconds) + 10 <= pod.spec["terminationGracePeriodSeconds"]
+        if pod.labels["app.kubernetes.io/component"] == "receiver":
+            (_, seconds) = container["lifecycle"]["preStop"]["exec"]["command"]
+            assert int(seconds) + 10 <= pod.spec["terminationGracePeriodSeconds"]
 
 
 def test_a_worker_bears_its_pods_name(pods: Sequence[Pod]) -> None:
@@ -266,7 +267,7 @@ def test_what_always_runs_has_a_network_policy(rendered: Sequence[Manifest], pod
         assert asked == {53, 5432}, "a receiver asks no source"
 
 
-def test_the_metrics_are_asked_for_with_a_token() -> None:
+def test_the_metrics_of_each_are_asked_for_with_a_token() -> None:
     found = manifests(KUBERNETES / "overlays" / "always-on-monitored", {})
     (monitor,) = named(found, "ServiceMonitor").values()
     assert monitor["apiVersion"] == "monitoring.coreos.com/v1"
@@ -276,8 +277,10 @@ def test_the_metrics_are_asked_for_with_a_token() -> None:
     assert endpoint["path"] == "/metrics"
     assert endpoint["authorization"] == {"type": "Bearer", "credentials": {"name": "milepost-metrics", "key": "token"}}
     wanted = monitor["spec"]["selector"]["matchLabels"].items()
-    (service,) = (one for one in named(found, "Service").values() if wanted <= one["metadata"]["labels"].items())
-    assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
+    asked = {name: one for name, one in named(found, "Service").items() if wanted <= one["metadata"]["labels"].items()}
+    assert asked.keys() == {"milepost-receiver", "milepost-worker"}
+    for service in asked.values():
+        assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
 
 
 def test_one_job_brings_a_store_on_postgresql_up_to_date(overlay: str, rendered: Sequence[Manifest]) -> None:
