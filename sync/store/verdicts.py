@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, false, func, literal, not_, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, false, func, literal, not_, or_, select, tuple_, update
 
 from mappings.model import Ref
 from sync.derive import Episode, Standing
@@ -114,9 +114,10 @@ def episodes_since(tx: Connection, project: str, since: datetime) -> list[Episod
     return _episodes(tx, and_(episode.c.project == project, episode.c.closed_at.is_(None) | (episode.c.closed_at >= since)))
 
 
-def due(tx: Connection, project: str, now: datetime) -> bool:
-    """Whether time alone may have changed one of the project's verdicts."""
-    return bool(tx.execute(select(exists().where(verdict.c.project == project, verdict.c.recheck_at <= now))).scalar_one())
+def due_by_time(tx: Connection, projects: Iterable[str], now: datetime) -> list[str]:
+    """Those of `projects` of which time alone may have changed a verdict."""
+    late = verdict.c.project.in_(list(projects)) & (verdict.c.recheck_at <= now)
+    return sorted(tx.execute(select(verdict.c.project).distinct().where(late)).scalars())
 
 
 def _episodes(tx: Connection, which: Any) -> list[Episode]:

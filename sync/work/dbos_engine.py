@@ -24,7 +24,8 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 SCHEMA = "milepost_jobs"
-QUEUE = "milepost"
+NEWS, ROUTINE = "milepost", "milepost-routine"
+"""What follows from news has a queue of its own: scheduled pulls, which may take hours, must not keep it waiting."""
 
 VERSION = "1"
 """Raised when jobs of an older Milepost could not be understood. Those are left: what they were for is found to be due again."""
@@ -36,7 +37,6 @@ POLL = {"sqlite": 0.1, "postgresql": 0.25}
 """Seconds between two looks at the queue: the most that it adds to a wake-up. A server is looked at by many workers."""
 
 _BATCH = 500
-_NEWS, _ROUTINE = 1, 10
 
 
 class DbosEngine:
@@ -52,10 +52,10 @@ class DbosEngine:
         self._workflow = decorate(milepost_job)
 
     def submit(self, job: Job) -> bool:
-        return _tried("submit", lambda: self._enqueue(job, _NEWS), False)
+        return _tried("submit", lambda: self._enqueue(job, NEWS), False)
 
     def schedule(self, job: Job) -> bool:
-        return _tried("schedule", lambda: self._enqueue(job, _ROUTINE), False)
+        return _tried("schedule", lambda: self._enqueue(job, ROUTINE), False)
 
     def recover(self, executor: str) -> int:
         return _tried("recover", lambda: _recover(executor), 0)
@@ -70,11 +70,11 @@ class DbosEngine:
         """Drops what ended longer than `KEPT` ago, a batch at a time. Returns how many jobs."""
         return _tried("forget", _forget, 0)
 
-    def _enqueue(self, job: Job, priority: int) -> bool:
+    def _enqueue(self, job: Job, queue: str) -> bool:
         moment = None if job.moment is None else job.moment.isoformat()
-        with SetEnqueueOptions(deduplication_id=f"{VERSION}:{job.key}", priority=priority):
+        with SetEnqueueOptions(deduplication_id=f"{VERSION}:{job.key}"):
             try:
-                DBOS.enqueue_workflow(QUEUE, self._workflow, job.kind, job.subject, moment)
+                DBOS.enqueue_workflow(queue, self._workflow, job.kind, job.subject, moment)
             except error.DBOSQueueDeduplicatedError:
                 return False
         return True
@@ -82,21 +82,24 @@ class DbosEngine:
 
 @contextmanager
 def opened(database: Database, executor: str, work: Work, *, concurrency: int) -> Iterator[DbosEngine]:
-    """The engine of this worker, beside the store: it runs at most so many jobs at a time.
+    """The engine of this worker, beside the store. It runs at most `concurrency` jobs at a time that follow from news, and beside
+    them half as many, but at least one, that a schedule asks for.
 
     What this worker had begun when it died is begun again. The block must see to it that no job runs any more when it ends.
     """
     _log_as_we_do()
-    tables = _engine_beside(database, concurrency)
+    routine = max(1, concurrency // 2)
+    tables = _engine_beside(database, concurrency + routine)
     try:
         engine = DbosEngine(work)
-        DBOS(config=_configuration(tables, executor, concurrency))
+        DBOS(config=_configuration(tables, executor, concurrency + routine))
         try:
-            DBOS.listen_queues([QUEUE])
+            DBOS.listen_queues([NEWS, ROUTINE])
             DBOS.launch()
-            DBOS.register_queue(
-                QUEUE, worker_concurrency=concurrency, polling_interval_sec=POLL[database.dialect], on_conflict="always_update"
-            )
+            for queue, most in ((NEWS, concurrency), (ROUTINE, routine)):
+                DBOS.register_queue(
+                    queue, worker_concurrency=most, polling_interval_sec=POLL[database.dialect], on_conflict="always_update"
+                )
             yield engine
         finally:
             DBOS.destroy(destroy_registry=True)
@@ -152,14 +155,15 @@ def _job(given: Any) -> Job:
 
 
 def _under_way() -> Sequence[Held]:
-    there = DBOS.list_workflows(status=["ENQUEUED", "PENDING"], queue_name=QUEUE, app_version=VERSION, load_output=False)
+    there = DBOS.list_workflows(status=["ENQUEUED", "PENDING"], queue_name=[NEWS, ROUTINE], app_version=VERSION, load_output=False)
     return [Held(job=_job(one.input), executor=one.executor_id if one.status == "PENDING" else None) for one in there]
 
 
 def _recover(executor: str) -> int:
     left = DBOS.list_workflows(status="PENDING", executor_id=executor, load_input=False, load_output=False)
-    if left:
-        DBOS.resume_workflows([one.workflow_id for one in left], queue_name=QUEUE)
+    for queue in (NEWS, ROUTINE):
+        if its := [one.workflow_id for one in left if one.queue_name == queue]:
+            DBOS.resume_workflows(its, queue_name=queue)
     return len(left)
 
 

@@ -83,7 +83,8 @@ def working(workspace: Workspace, crew: Crew, stop: threading.Event) -> Iterator
         news = threading.Event()
         doing = Doing(workspace, crew.keep, life.name, stop, news)
         with opened(workspace.database, life.name, doing, concurrency=crew.concurrency) as engine:
-            sweeper = Sweeper(workspace.database, engine, crew.pulls, news, stop)
+            projects = [project.key for project in workspace.projects]
+            sweeper = Sweeper(workspace.database, engine, projects, crew.pulls, news, stop)
             reaper = Reaper(workspace.database, engine, life, stop)
             threads = [
                 threading.Thread(target=sweeper.run, name="sweeper", daemon=True),

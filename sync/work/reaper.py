@@ -35,6 +35,9 @@ class Reaper:
                 self.look()
             except StoreError as error:
                 log.warning("reaper.failed", error=str(error))
+            except Exception as error:  # whatever it was, what the dead had begun must still be taken over
+                log.error("reaper.failed", error=f"an unexpected {type(error).__name__}; this is a mistake of Milepost")
+                log.debug("reaper.mistake", exc_info=True)
             rounds += 1
             if rounds % _FORGET_EVERY == 0:
                 self._engine.forget()

@@ -50,7 +50,7 @@ class JobEngine(Protocol):
         ...
 
     def schedule(self, job: Job) -> bool:
-        """The same for what a schedule asks for: it lets go first what was submitted."""
+        """The same for what a schedule asks for: it never keeps waiting what was submitted."""
         ...
 
     def recover(self, executor: str) -> int:

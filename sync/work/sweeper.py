@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import structlog
 
-from sync.store import attempts, inbox, schedules
+from sync.store import attempts, due, inbox, schedules, verdicts
 from sync.store.connect import Database
 from sync.store.errors import StoreError
 from sync.work.schedule import moment_to_do
@@ -23,13 +23,21 @@ RETENTION = "17 * * * *"
 
 
 class Sweeper:
-    """`pulls` has the schedule of each source. `news` is set by whoever knows that something may be due."""
+    """`projects` are those of the project file, `pulls` has the schedule of each of its sources. `news` is set by whoever knows
+    that something may be due."""
 
     def __init__(
-        self, database: Database, engine: JobEngine, pulls: Mapping[str, str], news: threading.Event, stop: threading.Event
+        self,
+        database: Database,
+        engine: JobEngine,
+        projects: Sequence[str],
+        pulls: Mapping[str, str],
+        news: threading.Event,
+        stop: threading.Event,
     ) -> None:
         self._database = database
         self._engine = engine
+        self._projects = projects
         self._pulls = pulls
         self._news = news
         self._stop = stop
@@ -42,10 +50,14 @@ class Sweeper:
                 self.sweep()
             except StoreError as error:
                 log.warning("sweep.failed", error=str(error))
+            except Exception as error:  # whatever it was, without sweeps nothing would be done any more
+                log.error("sweep.failed", error=f"an unexpected {type(error).__name__}; this is a mistake of Milepost")
+                log.debug("sweep.mistake", exc_info=True)
             self._news.wait(EVERY.total_seconds())
 
     def sweep(self) -> int:
         """Asks for what is due and does not wait or run yet. Returns how many jobs that are."""
+        self._mark_what_time_changes()
         news, routine = self._due()
         if not (news or routine):
             return 0
@@ -53,6 +65,15 @@ class Sweeper:
         asked = [self._engine.submit(job) for job in news if job.key not in held]
         asked += [self._engine.schedule(job) for job in routine if job.key not in held]
         return sum(asked)
+
+    def _mark_what_time_changes(self) -> None:
+        """Without any news, facts grow old and results expire: what was said because of them must not outlive them."""
+        with self._database.read() as tx:
+            now = self._database.now(tx)
+            late = set(verdicts.due_by_time(tx, self._projects, now)) - {mark.project for mark in due.marked(tx)}
+        if late:
+            with self._database.write() as tx:
+                due.mark(tx, late, now)
 
     def _due(self) -> tuple[Sequence[Job], Sequence[Job]]:
         """What news there is, and what the schedules ask for."""

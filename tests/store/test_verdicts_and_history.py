@@ -70,8 +70,9 @@ def test_standings_come_back_whole_and_are_replaced_as_a_set(database: Database)
 def test_a_project_is_due_when_time_alone_may_change_a_verdict(database: Database, later: Later) -> None:
     with database.write() as tx:
         verdicts.save(tx, "churn", [standing("a"), standing("b", recheck_at=later(5))], [])
-        assert [verdicts.due(tx, "churn", later(minutes)) for minutes in (4, 5, 6)] == [False, True, True]
-        assert not verdicts.due(tx, "fraud", later(6))
+        found = [verdicts.due_by_time(tx, ["churn", "fraud"], later(minutes)) for minutes in (4, 5, 6)]
+        assert found == [[], ["churn"], ["churn"]]
+        assert verdicts.due_by_time(tx, ["fraud"], later(6)) == []
 
 
 def test_episodes_open_and_close(database: Database, later: Later) -> None:

@@ -70,26 +70,12 @@ def test_of_one_key_one_job_waits_or_runs(database: Database, notebook: Notebook
         assert engine.submit(slow)
         until(lambda: [one.executor for one in engine.status()] == ["one"])
         assert not engine.submit(slow)
-        assert not engine.schedule(slow)
         assert engine.submit(Job("take-in", "slow"))
         notebook.gate.set()
         until(lambda: len(notebook.done) == 2)
         until(lambda: not engine.status())
         assert engine.submit(slow)
         until(lambda: notebook.done.count(slow) == 2)
-
-
-def test_what_was_submitted_goes_before_what_a_schedule_asks_for(database: Database, notebook: Notebook) -> None:
-    with at_work(database, notebook) as engine:
-        assert engine.submit(Job("follow", "slow"))
-        until(lambda: [one.executor for one in engine.status()] == ["one"])
-        routine, news = Job("reconcile", "jira", MOMENT), Job("follow", "churn")
-        assert engine.schedule(routine)
-        assert engine.submit(news)
-        assert {str(one.job) for one in engine.status()} == {"follow:slow", "reconcile:jira@2026-03-02T12:00Z", "follow:churn"}
-        notebook.gate.set()
-        until(lambda: len(notebook.done) == 3)
-    assert notebook.done[1:] == [news, routine]
 
 
 def test_a_job_runs_once_without_the_engine(database: Database, notebook: Notebook) -> None:
