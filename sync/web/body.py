@@ -12,9 +12,11 @@ LARGEST = 25 * 1024 * 1024
 """GitHub sends nothing larger."""
 
 SMALL = 256 * 1024
-"""Hardly any delivery is larger. Those that are share the memory of a `Reserve`, so that they are no way to use it all up."""
+"""Hardly any delivery is larger."""
 
-RESERVE = 256 * 1024 * 1024
+FOR_SMALL, FOR_LARGE = 64 * 1024 * 1024, 128 * 1024 * 1024
+"""What all bodies that are coming in may hold together: up to `SMALL` of each, and what is beyond that. So large ones, which
+anybody may send, neither use up the memory nor keep the small ones out."""
 
 PATIENCE = 20.0
 """Seconds for the whole body."""
@@ -29,23 +31,23 @@ class TooSlow(Exception):
 
 
 class NoMemory(Exception):
-    """Too many large bodies are held just now."""
+    """Bodies hold all the memory that they may just now."""
 
 
 class Reserve:
-    """The memory that large bodies share. Used by one thread."""
+    """The memory that bodies share. Used by one thread."""
 
-    def __init__(self, size: int = RESERVE) -> None:
-        self._left = size
+    def __init__(self, small: int = FOR_SMALL, large: int = FOR_LARGE) -> None:
+        self._small, self._large = small, large
 
-    def take(self, size: int) -> None:
-        """Raises `NoMemory`."""
-        if size > self._left:
+    def grow(self, before: int, after: int) -> None:
+        """A body that held `before` bytes holds `after`, which may be fewer. Raises `NoMemory`, and holds what it did."""
+        small = min(after, SMALL) - min(before, SMALL)
+        large = after - before - small
+        if small > self._small or large > self._large:
             raise NoMemory
-        self._left -= size
-
-    def give_back(self, size: int) -> None:
-        self._left += size
+        self._small -= small
+        self._large -= large
 
 
 @asynccontextmanager
@@ -54,20 +56,20 @@ async def body_of(request: Request, reserve: Reserve) -> AsyncIterator[bytes]:
     if int(request.headers.get("content-length", 0)) > LARGEST:
         raise TooLarge
     chunks: list[bytes] = []
-    size = reserved = 0
+    held = 0
     try:
         try:
             async with asyncio.timeout(PATIENCE):
                 async for chunk in request.stream():
-                    size += len(chunk)
-                    if size > LARGEST:
+                    if held + len(chunk) > LARGEST:
                         raise TooLarge
-                    if (further := size - SMALL - reserved) > 0:
-                        reserve.take(further)
-                        reserved += further
+                    reserve.grow(held, held + len(chunk))
+                    held += len(chunk)
                     chunks.append(chunk)
         except TimeoutError:
             raise TooSlow from None
-        yield b"".join(chunks)
+        body = b"".join(chunks)
+        chunks.clear()  # else it would be held twice for as long as it is looked at
+        yield body
     finally:
-        reserve.give_back(reserved)
+        reserve.grow(held, 0)

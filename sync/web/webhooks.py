@@ -112,7 +112,7 @@ class Door:
         except ClientDisconnect:
             return _refused(400, "malformed", "the body did not come to its end")  # nobody is there to read it
         except NoMemory:
-            return self._told(request, _unavailable("too many large deliveries at once"))
+            return self._told(request, _unavailable("too much is coming in at once"))
         except asyncio.CancelledError:
             return _unavailable("shutting down")  # the time to end is over: whoever still sends must send again
 

@@ -16,7 +16,7 @@ from uvicorn.server import ServerState
 from sync.web import body as bodies
 from sync.web import protocol
 from sync.web.app import build_app
-from sync.web.body import NoMemory, Reserve
+from sync.web.body import SMALL, NoMemory, Reserve
 from sync.web.entrance import Entrance
 from sync.web.group_commit import GroupCommit
 from sync.web.protocol import ImpatientProtocol
@@ -125,12 +125,15 @@ def test_a_connection_serves_one_delivery_after_the_other(served: Served) -> Non
     assert answers.count(b"HTTP/1.1 202 ") == 5
 
 
-def test_large_bodies_share_a_bounded_memory() -> None:
-    reserve = Reserve(10)
-    reserve.take(6)
+def test_bodies_share_a_bounded_memory_in_which_large_ones_leave_room_for_small_ones() -> None:
+    reserve = Reserve(small=2 * SMALL, large=10)
+    reserve.grow(0, SMALL + 6)
     with pytest.raises(NoMemory):
-        reserve.take(5)
-    reserve.give_back(6)
-    reserve.take(10)
+        reserve.grow(0, SMALL + 5)
+    reserve.grow(0, SMALL)
     with pytest.raises(NoMemory):
-        reserve.take(1)
+        reserve.grow(0, 1)
+    reserve.grow(SMALL + 6, 0)
+    reserve.grow(SMALL, SMALL + 10)
+    with pytest.raises(NoMemory):
+        reserve.grow(SMALL + 10, SMALL + 11)
