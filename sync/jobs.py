@@ -39,7 +39,10 @@ AGAIN = timedelta(seconds=2)
 """How soon to look again at what somebody else is at work on, unless they are done sooner."""
 
 TURN = timedelta(seconds=10)
-"""How long a scheduled pull waits for another one of the same scope. Beyond that the other one reads what there is."""
+"""How long a scheduled pull waits for another one of the same scope before it lets others go first."""
+
+UNKNOWN_FOR = timedelta(days=1)
+"""How long something stays due that this worker's project file does not have: another worker may have a newer one."""
 
 LEASE = timedelta(seconds=120)
 
@@ -77,7 +80,10 @@ def follow(workspace: Workspace, project: str, *, stop: threading.Event, executo
             busy = now + AGAIN
     if not chosen:
         with database.write() as tx:
-            due.clear(tx, project, mark.revision)  # the project file has it no longer
+            if _is_nobodys(mark.since, now):
+                due.clear(tx, project, mark.revision)
+            else:
+                attempts.project_put_off(tx, project, mark.revision, now + attempts.LONGEST)
         return
     if busy is not None:
         with database.write() as tx:
@@ -110,7 +116,7 @@ def relist(workspace: Workspace, source: str, *, stop: threading.Event, executor
     if not names:
         return
     if source not in workspace.sources:
-        _forget_streams(workspace, source)
+        _leave_streams(workspace, source)
         return
     if busy is not None:
         _put_off_streams(workspace, source, names, busy)
@@ -146,12 +152,18 @@ def reconcile(
     database = workspace.database
     if source not in workspace.sources:
         return {}
+    with database.read() as tx:
+        busy = _held_until(tx, _pulls(workspace, source), database.now(tx))
+    if busy is not None:
+        stop.wait(AGAIN.total_seconds())  # it is asked for again until it was done
+        return {}
     run = Run(_of_one_source(workspace, source, wait=TURN), workspace.projects, "reconcile", stop=stop, executor=executor)
     try:
         with _recorded(run):
             run.pull()
     except LeaseHeld as held:
-        log.info("reconcile.left_to_another", source=source, holder=held.holder)
+        log.info("reconcile.others_first", source=source, holder=held.holder)
+        return run.pulled
     pulled = run.pulled.get(source)
     if pulled is not None and pulled.away is None:
         _ask_again(workspace.sources[source], stop)
@@ -252,12 +264,19 @@ def _is_to_be_read(tx: Connection, projects: Sequence[ScopedProject]) -> bool:
     return any(mark.source in sources for mark in due.marked_streams(tx))
 
 
-def _forget_streams(workspace: Workspace, source: str) -> None:
-    """The project file no longer has the source."""
+def _leave_streams(workspace: Workspace, source: str) -> None:
+    """The project file does not have the source."""
     with workspace.database.write() as tx:
+        now = workspace.database.now(tx)
         for mark in due.marked_streams(tx):
-            if mark.source == source:
+            if mark.source == source and _is_nobodys(mark.since, now):
                 due.clear_stream(tx, source, mark.stream, mark.revision)
+            elif mark.source == source:
+                attempts.stream_put_off(tx, source, mark.stream, mark.revision, now + attempts.LONGEST)
+
+
+def _is_nobodys(since: datetime, now: datetime) -> bool:
+    return now - since >= UNKNOWN_FOR
 
 
 def _put_off_streams(workspace: Workspace, source: str, names: frozenset[str], until: datetime) -> None:

@@ -192,8 +192,14 @@ def test_it_waits_ever_longer_but_not_for_ever() -> None:
     assert max(waits) == waits[-1] == attempts.LONGEST
 
 
-def test_a_project_that_left_the_file_is_due_no_more(office: Office, stop: threading.Event) -> None:
+def test_a_project_that_is_not_in_this_file_is_left_to_others_for_a_day(office: Office, stop: threading.Event) -> None:
+    """While workers are restarted with a new file, those with the old one must not take away what is due by the new one."""
     mark(office, "gone")
+    jobs.follow(office.workspace(), "gone", stop=stop)
+    assert is_due(office) == ["gone"]
+    assert ready(office) == ([], [])
+    with office.database.write() as tx:
+        tx.execute(update(due_table).values(since=office.database.now(tx) - jobs.UNKNOWN_FOR))
     jobs.follow(office.workspace(), "gone", stop=stop)
     assert is_due(office) == []
 
@@ -239,6 +245,8 @@ def test_a_stream_that_somebody_else_reads_is_put_off_without_a_run(office: Offi
 @pytest.mark.parametrize(("source", "stream"), [("gone", "issues"), ("github", "no-such-stream")])
 def test_streams_that_are_no_more_are_due_no_more(office: Office, stop: threading.Event, source: str, stream: str) -> None:
     mark_streams(office, source, stream)
+    with office.database.write() as tx:
+        tx.execute(update(relist_table).values(since=office.database.now(tx) - jobs.UNKNOWN_FOR))
     jobs.relist(office.workspace(), source, stop=stop)
     assert streams_due(office) == []
 
@@ -252,6 +260,25 @@ def test_a_scheduled_pull_reads_one_source_and_makes_its_projects_due(office: Of
         assert schedules.last_moments(tx) == {"pull:jira": MOMENT}
     jobs.follow(office.workspace(), "churn", stop=stop)
     assert office.field(key) == "Good"
+
+
+def test_streams_of_a_source_that_is_not_in_this_file_are_left_to_others(office: Office, stop: threading.Event) -> None:
+    mark_streams(office, "gone", "issues")
+    jobs.relist(office.workspace(), "gone", stop=stop)
+    assert streams_due(office) == ["issues"]
+    assert ready(office) == ([], [])
+
+
+def test_a_scheduled_pull_that_others_keep_waiting_is_not_done_with(office: Office, stop: threading.Event) -> None:
+    """Another one may read a single stream, or a single scope: that is not what the schedule asks for."""
+    workspace, before = office.workspace(), commands(office)
+    source = workspace.sources["jira"]
+    stop.set()  # so that it does not wait before it lets others go first
+    with held(office.database, pull_lease(source, source.scopes[0])):
+        assert jobs.reconcile(workspace, "jira", MOMENT, stop=stop) == {}
+    assert commands(office) == before
+    with office.database.read() as tx:
+        assert schedules.last_moments(tx) == {}
 
 
 def test_a_scheduled_pull_of_a_source_that_is_away_is_done_with(office: Office, stop: threading.Event) -> None:
