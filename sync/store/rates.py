@@ -77,7 +77,9 @@ class Bucket(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, level=min(self.level + tokens * self.period, self.capacity * self.period))
 
     def _above(self, reserved: int) -> int:
-        return self.level - self.capacity * reserved // 100 * self.period
+        """Rounded up: of a bucket of a few tokens one is kept as well, though never the only one."""
+        kept = min(-(-self.capacity * reserved // 100), max(self.capacity - 1, 0))
+        return self.level - kept * self.period
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):

@@ -214,3 +214,9 @@ def test_another_rate_in_the_file_counts_at_once(database: Database) -> None:
 def set_pause(database: Database, from_now: timedelta) -> None:
     with database.write() as tx:
         tx.execute(update(rate_bucket).values(paused_until=database.now(tx) + from_now))
+
+
+@pytest.mark.parametrize(("requests", "left"), [(5, 1), (10, 1), (20, 3), (100, 16)])
+def test_of_a_low_rate_too_something_is_kept_for_webhooks(requests: int, left: int) -> None:
+    """Of a single token nothing can be kept: then all ask alike."""
+    assert Bucket.full(Rate(requests, SECOND), NOON).available(RESERVED) == left
