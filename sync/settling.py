@@ -116,7 +116,7 @@ class Settlement:
             news = {ref for ref in refs if is_news(before.get(ref), after.get(ref), timeless=ref.kind in targets)}
             projects = self._due(tx, rows, hints, rooms, {ref: _places(before.get(ref), after.get(ref)) for ref in news})
             streams = {**{stream: hints.first(rows, some) for stream, some in listed.items()}, **hints.listed}
-            for stream, row in streams.items():
+            for stream, row in sorted(streams.items()):
                 due.mark_streams(tx, self.source.name, [stream], row.received_at, traceparent() or row.trace)
             taken = self._close(tx, rows, hints, answers, now)
         return msgspec.structs.replace(taken, read=len(refs), projects=projects, streams=sorted(streams), why=answers.why)
@@ -175,7 +175,7 @@ class Settlement:
     ) -> Sequence[str]:
         """The projects whose scopes hold, or held, what has changed; what is in no listing concerns those that may."""
         marked = []
-        for project in self.projects:
+        for project in sorted(self.projects, key=lambda one: one.key):  # in one order, so that two never wait for each other
             hashes = {scope.hash for source, scope in project.scopes if source.name == self.source.name}
             ids = {ident for room in rooms if room.scope.hash in hashes for ident in room.ids.values()}
             its = {ref for ref, places in news.items() if (places & ids if places else hints.wanted[ref] & hashes)}

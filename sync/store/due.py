@@ -1,5 +1,7 @@
 """What waits to be followed: projects whose facts have changed, and streams of which a delivery said that there is something new.
 
+Who marks several takes them in one order, lest two wait for each other: projects by key, then streams by source and name.
+
 Each has one row, whose revision grows with every further reason. Whoever follows it reads the revision first and clears that one:
 what came meanwhile stays due.
 """

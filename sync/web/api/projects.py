@@ -57,9 +57,9 @@ def project_routes(workspace: Workspace, wake: Callable[[], None]) -> APIRouter:
             (project,) = Catalogue(tx, workspace.projects).chosen(key)
             now, trace = database.now(tx), traceparent()
             wanted = _streams(project)
-            for source, streams in wanted.items():
-                due.mark_streams(tx, source, streams, now, trace)
             due.mark(tx, [project.key], now, trace)
+            for source, streams in sorted(wanted.items()):
+                due.mark_streams(tx, source, streams, now, trace)
         wake()
         asked = SyncAsked(project=project.key, sources=sorted(wanted), asked_at=now)
         return Response(asked.model_dump_json(), 202, media_type="application/json")
