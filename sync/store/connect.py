@@ -21,6 +21,10 @@ from sync.store.schema import metadata
 __all__ = ["Connection", "Database", "StoreError", "open_database"]
 
 PATIENCE = timedelta(seconds=30)
+
+WATCHED = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 15_000}
+"""How libpq finds out within half a minute that PostgreSQL's host is gone without a word; by itself it would take hours. What the
+address says itself counts instead."""
 _WRITES = "milepost_writes"
 
 
@@ -210,6 +214,7 @@ def _begin_writing(tx: Connection) -> None:
 
 
 def _open_postgresql(address: URL, patience: timedelta) -> Engine:
+    watched = {name: value for name, value in WATCHED.items() if name not in address.query}
     try:
         engine = create_engine(
             address,
@@ -218,7 +223,7 @@ def _open_postgresql(address: URL, patience: timedelta) -> Engine:
             pool_size=8,
             max_overflow=24,
             pool_pre_ping=True,
-            connect_args={"connect_timeout": 10, "application_name": "milepost"},
+            connect_args={**watched, "connect_timeout": 10, "application_name": "milepost"},
         )
     except (ArgumentError, TypeError, ValueError):
         raise StoreError("store.url has options that PostgreSQL's driver does not know", _EXAMPLES) from None

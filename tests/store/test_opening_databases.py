@@ -208,3 +208,16 @@ def test_a_server_that_went_away_in_between_is_reached_again(database_url: str, 
                 name = make_url(database_url).database
                 tx.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"), {"name": name})
         assert len(rows(database)) == 1
+
+
+@pytest.mark.parametrize(("asked", "timeout"), [({}, "15000"), ({"tcp_user_timeout": "4000"}, "4000")])
+def test_a_server_that_falls_silent_is_noticed_unless_the_address_says_otherwise(
+    postgresql_server: str, asked: dict[str, str], timeout: str
+) -> None:
+    """What the driver was told: that a host is gone without a word cannot be played on one machine."""
+    address = make_url(postgresql_server).update_query_dict(asked).render_as_string(hide_password=False)
+    with opened(address) as database, database.read() as tx:
+        driver = tx.connection.driver_connection
+        assert driver is not None
+        told = driver.info.get_parameters()
+    assert (told["keepalives_idle"], told["tcp_user_timeout"]) == ("10", timeout)
