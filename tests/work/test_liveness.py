@@ -184,7 +184,10 @@ def test_a_worker_stops_when_its_proof_is_gone(database: Database, database_url:
     with living(database, "one", stop) as life:
         if dialect == "postgresql":
             with database.write() as tx:
-                query = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
+                query = (
+                    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid() "
+                    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+                )
                 assert tx.execute(text(query)).scalars().all() == [True]
         else:
             (proof,) = _files(database_url, "one")
