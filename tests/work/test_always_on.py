@@ -114,7 +114,10 @@ def test_a_worker_that_cannot_prove_that_it_lives_ends(one: Service) -> None:
     worker = one.work("one")
     worker.wait_for("worker.started")
     with one.database.write() as tx:
-        query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'milepost worker one'"
+        query = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE application_name = 'milepost worker one' AND datname = current_database()"
+        )
         assert tx.execute(text(query)).scalars().all() == [True]
     assert worker.popen.wait(PATIENCE) == 1
     assert worker.told("worker.lost_its_proof_of_life") is not None
