@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Collection, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -96,6 +96,18 @@ def read_body(source: str, body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     if holds_nul:
         raise BadRecord(source, "the delivery holds the character NUL")
     return record
+
+
+def kept_of(source: str, body: bytes, decoder: msgspec.json.Decoder[Any] | None) -> bytes:
+    """As much of a delivery as is looked at, nothing where `decoder` is None: the rest tells of people, and may hold anything. One
+    that makes no sense is kept as it came, for a person to look at.
+    """
+    if decoder is None:
+        return b""
+    try:
+        return msgspec.json.encode(read_body(source, body, decoder))
+    except BadRecord:
+        return body
 
 
 def _present(context: ReceiverContext, header: str, given: str | None) -> str:

@@ -11,7 +11,7 @@ import msgspec
 from connectors.base import Delivery, Mention, Options, ReceiverContext
 from connectors.errors import BadRecord
 from connectors.github.options import GithubScope
-from connectors.signatures import prove_hub_signature, read_body
+from connectors.signatures import kept_of, prove_hub_signature, read_body
 from mappings.github_deliveries import TOUCHING
 
 SIGNATURE = "X-Hub-Signature-256"
@@ -46,7 +46,11 @@ class GithubReceiver:
         payload = self._payload(headers.get("content-type", ""), body)
         action = read_body(self._context.name, payload, _ACT).action or ""
         counted = event not in _NAMED_BY_ANYBODY and _ACTION.fullmatch(action)
-        return Delivery(id=ident, event=f"{event}.{action}" if counted else event, body=self._kept(event, payload))
+        return Delivery(
+            id=ident,
+            event=f"{event}.{action}" if counted else event,
+            body=kept_of(self._context.name, payload, TOUCHING.get(event)),
+        )
 
     def parse(self, delivery: Delivery) -> Sequence[Mention]:
         decoder = TOUCHING.get(delivery.event.partition(".")[0])
@@ -60,18 +64,6 @@ class GithubReceiver:
         """By the repository's name, as the scope gives it."""
         assert isinstance(scope, GithubScope)
         return mention.container is None or scope.means(mention.container)
-
-    def _kept(self, event: str, payload: bytes) -> bytes:
-        """No more than what is looked at: a delivery tells of people, and holds texts. One that makes no sense is kept as it came,
-        for a person to look at.
-        """
-        decoder = TOUCHING.get(event)
-        if decoder is None:
-            return b""
-        try:
-            return msgspec.json.encode(read_body(self._context.name, payload, decoder))
-        except BadRecord:
-            return payload
 
     def _header(self, headers: Mapping[str, str], name: str, shape: re.Pattern[str]) -> str:
         value = headers.get(name.lower(), "")

@@ -10,12 +10,9 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 
-import msgspec
-
 from connectors.base import Delivery, Mention, Options, ReceiverContext
-from connectors.errors import BadRecord
 from connectors.jira.options import PROPERTY, JiraOptions, JiraScope
-from connectors.signatures import from_base64, prove_hub_signature, prove_shared_secret, read_body
+from connectors.signatures import from_base64, kept_of, prove_hub_signature, prove_shared_secret, read_body
 from mappings.jira_deliveries import EVENT, decoder_of, named
 
 _SIGNATURE = "X-Hub-Signature"
@@ -35,7 +32,7 @@ class JiraReceiver:
         event = read_body(self._context.name, body, EVENT).webhookEvent
         given = headers.get(_IDENTIFIER, "")
         ident = given if _USABLE.fullmatch(given) else f"sha256:{hashlib.sha256(body).hexdigest()}"
-        return Delivery(id=ident, event=event, body=self._kept(event, body))
+        return Delivery(id=ident, event=event, body=kept_of(self._context.name, body, decoder_of(event)))
 
     def parse(self, delivery: Delivery) -> Sequence[Mention]:
         decoder = decoder_of(delivery.event)
@@ -49,18 +46,6 @@ class JiraReceiver:
         """What a search finds is not known before it is asked."""
         assert isinstance(scope, JiraScope)
         return mention.container is None or not scope.projects or mention.container.upper() in scope.projects
-
-    def _kept(self, event: str, body: bytes) -> bytes:
-        """No more than what is looked at: a delivery tells of people, and holds an issue's text. One that makes no sense is kept
-        as it came, for a person to look at.
-        """
-        decoder = decoder_of(event)
-        if decoder is None:
-            return b""
-        try:
-            return msgspec.json.encode(read_body(self._context.name, body, decoder))
-        except BadRecord:
-            return body
 
     def _prove(self, headers: Mapping[str, str], body: bytes) -> None:
         signature = headers.get(_SIGNATURE.lower())

@@ -9,13 +9,11 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-import msgspec
-
 from connectors.base import Delivery, Mention, Options, ReceiverContext
-from connectors.errors import BadRecord, BadSignature
+from connectors.errors import BadSignature
 from connectors.globs import matches
 from connectors.mlflow.options import MlflowScope
-from connectors.signatures import from_base64, prove_hmac, read_body
+from connectors.signatures import from_base64, kept_of, prove_hmac, read_body
 from mappings.mlflow_deliveries import EVENT, decoder_of, named
 
 _SIGNATURE, _DELIVERY, _TIMESTAMP = "X-MLflow-Signature", "X-MLflow-Delivery-Id", "X-MLflow-Timestamp"
@@ -45,7 +43,7 @@ class MlflowReceiver:
             what = f"{_TIMESTAMP} is more than {TOLERANCE // 60} minutes away from this machine's clock"
             raise BadSignature(self._context.name, what, fix="set both clocks right; the next pull finds what was missed")
         event = read_body(self._context.name, body, EVENT).event
-        return Delivery(id=ident, event=event, body=self._kept(event, body))
+        return Delivery(id=ident, event=event, body=kept_of(self._context.name, body, decoder_of(event)))
 
     def parse(self, delivery: Delivery) -> Sequence[Mention]:
         decoder = decoder_of(delivery.event)
@@ -57,18 +55,6 @@ class MlflowReceiver:
     def concerns(self, mention: Mention, scope: Options) -> bool:
         assert isinstance(scope, MlflowScope)
         return mention.container is None or matches(mention.container, scope.models)
-
-    def _kept(self, event: str, body: bytes) -> bytes:
-        """No more than what is looked at: tags and descriptions may hold anything. A delivery that makes no sense is kept as it
-        came, for a person to look at.
-        """
-        decoder = decoder_of(event)
-        if decoder is None:
-            return b""
-        try:
-            return msgspec.json.encode(read_body(self._context.name, body, decoder))
-        except BadRecord:
-            return body
 
     def _header(self, headers: Mapping[str, str], name: str, form: re.Pattern[str]) -> str:
         given = headers.get(name.lower(), "")

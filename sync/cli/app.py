@@ -8,7 +8,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
@@ -334,8 +334,13 @@ def revoke(
 
 
 _ID = "The number that inbox list shows."
-_IDS = "The numbers that inbox list shows."
-_ALL_DEAD = "All that are dead."
+_Deliveries: TypeAlias = Annotated[
+    list[int] | None,
+    typer.Argument(
+        parser=whole_number(1, 999_999_999), metavar="DELIVERIES", help="The numbers that inbox list shows.", show_default=False
+    ),
+]
+_AllDead: TypeAlias = Annotated[bool, typer.Option("--all", help="All that are dead.")]
 
 
 def list_deliveries(
@@ -360,11 +365,8 @@ def show_delivery(
 
 def retry_deliveries(
     globals_: Globals,
-    deliveries: Annotated[
-        list[int] | None,
-        typer.Argument(parser=whole_number(1, 999_999_999), metavar="DELIVERIES", help=_IDS, show_default=False),
-    ] = None,
-    all_: Annotated[bool, typer.Option("--all", help=_ALL_DEAD)] = False,
+    deliveries: _Deliveries = None,
+    all_: _AllDead = False,
 ) -> None:
     """Take dead deliveries in again, as if they had never failed."""
     _do("inbox", globals_, "retry", ids=deliveries or [], all_=all_)
@@ -372,11 +374,8 @@ def retry_deliveries(
 
 def drop_deliveries(
     globals_: Globals,
-    deliveries: Annotated[
-        list[int] | None,
-        typer.Argument(parser=whole_number(1, 999_999_999), metavar="DELIVERIES", help=_IDS, show_default=False),
-    ] = None,
-    all_: Annotated[bool, typer.Option("--all", help=_ALL_DEAD)] = False,
+    deliveries: _Deliveries = None,
+    all_: _AllDead = False,
 ) -> None:
     """Let go of dead deliveries, which are never taken in then."""
     _do("inbox", globals_, "drop", ids=deliveries or [], all_=all_)
