@@ -131,6 +131,10 @@ def unwatched(method: str, host: str, path: str) -> Iterator[Callable[[int], Non
     yield lambda _: None
 
 
+def _variable(source: str, secret: str) -> str:
+    return f"MILEPOST_{source.upper().replace('-', '_')}__{secret.upper()}"
+
+
 class SourceContext(msgspec.Struct, frozen=True, kw_only=True):
     """What a reader or publisher is opened with.
 
@@ -149,7 +153,7 @@ class SourceContext(msgspec.Struct, frozen=True, kw_only=True):
 
     def variable(self, secret: str) -> str:
         """The environment variable of one of the secrets, for messages."""
-        return f"MILEPOST_{self.name.upper().replace('-', '_')}__{secret.upper()}"
+        return _variable(self.name, secret)
 
     def credentials_fix(self) -> str:
         """What to do when the source refuses to let us in: names the variables that hold what it was shown."""
@@ -239,6 +243,10 @@ class ReceiverContext(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     options: Any
     secrets: WebhookSecrets
+
+    def variable(self, secret: str) -> str:
+        """The environment variable of one of the secrets, for messages."""
+        return _variable(self.name, secret)
 
 
 class Receiver(Protocol):

@@ -125,17 +125,15 @@ def _secrets(context: ReceiverContext) -> Sequence[str]:
         raise BadSignature(
             context.name,
             "no webhook secret is set, so no delivery can be proven",
-            fix=f"set {_variable(context)}, and the same secret in the source's webhook",
+            fix=f"set {context.variable('webhook_secret')}, and the same secret in the source's webhook",
         )
     return secrets
 
 
 def _unproven(context: ReceiverContext, message: str) -> BadSignature:
-    return BadSignature(context.name, message, fix=f"the secret of the source's webhook and {_variable(context)} must be the same")
-
-
-def _variable(context: ReceiverContext) -> str:
-    return f"MILEPOST_{context.name.upper().replace('-', '_')}__WEBHOOK_SECRET"
+    return BadSignature(
+        context.name, message, fix=f"the secret of the source's webhook and {context.variable('webhook_secret')} must be the same"
+    )
 
 
 def _as_bytes(secret: str) -> bytes:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
-from sync.web.protocol import ImpatientProtocol
+from sync.web.server import configuration
 
 _GRACE = 1
 """Seconds that questions in flight have to be answered when the work has ended."""
@@ -19,18 +19,7 @@ _GRACE = 1
 @contextmanager
 def answering(app: FastAPI, listening: socket.socket) -> Iterator[None]:
     """Answers what comes in on a socket as long as the block lasts."""
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            http=ImpatientProtocol,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=_GRACE,
-        )
-    )
+    server = uvicorn.Server(configuration(app, timeout_graceful_shutdown=_GRACE))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="answering", daemon=True)
     thread.start()
     try:

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -25,6 +26,20 @@ _BACKLOG = 2_048
 _FILES = 65_536
 
 
+def configuration(app: FastAPI, **further: Any) -> uvicorn.Config:
+    """How every server of ours answers: impatiently, and silently."""
+    return uvicorn.Config(
+        app,
+        http=ImpatientProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,  # addresses may hold what somebody took for a place to put a secret
+        server_header=False,
+        **further,
+    )
+
+
 class Server(uvicorn.Server):
     """Calls `on_start` once it serves and can be told to end, and `on_stop` when it is; then it leaves the way for what its caller
     has to end after it."""
@@ -33,14 +48,8 @@ class Server(uvicorn.Server):
         self, app: FastAPI, *, forwarded_allow_ips: str, on_start: Callable[[], None], on_stop: Callable[[], None]
     ) -> None:
         super().__init__(
-            uvicorn.Config(
+            configuration(
                 app,
-                http=ImpatientProtocol,
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,  # addresses may hold what somebody took for a place to put a secret
-                server_header=False,
                 proxy_headers=True,
                 forwarded_allow_ips=forwarded_allow_ips,
                 timeout_keep_alive=KEEP_ALIVE,
