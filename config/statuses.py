@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from config.project import ProjectFile
 from config.report import Report
 from config.yamlfile import parse_any_yaml
-from mappings.rules import StatusRule, lint
+from mappings.rules import StatusRule
+from mappings.ruleset import lint
 
 AT = "statuses"
 

@@ -11,7 +11,8 @@ from typing import Literal
 import msgspec
 
 from mappings.model import ChangeRequest, Dataset, Deployment, Entity, Milestone, ModelVersion, Project, Ref, WorkItem
-from mappings.rules import StatusRule, in_order
+from mappings.rules import StatusRule
+from mappings.ruleset import in_order
 from sync.judge import judge
 from sync.moments import day_in
 from sync.names import name_of

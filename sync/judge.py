@@ -15,7 +15,8 @@ import msgspec
 
 from mappings.conditions import Age, Condition, matches
 from mappings.model import ChangeRequest, Deployment, Entity, Link, ModelVersion, Observation, Ref, Run
-from mappings.rules import OBSERVATIONS, PATTERNS, Item, ObservationPattern, Pattern, StatusPattern, StatusRule
+from mappings.patterns import OBSERVATIONS, PATTERNS, ObservationPattern, Pattern, StatusPattern
+from mappings.rules import Item, StatusRule
 from sync.awaited import awaited
 from sync.facts import FACTS
 from sync.facts.data import is_current

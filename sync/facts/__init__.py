@@ -1,4 +1,4 @@
-"""The facts that rules speak of, one small function each: entity in, fact out. The vocabulary is that of `mappings.rules`."""
+"""The facts that rules speak of, one small function each: entity in, fact out. The vocabulary is that of `mappings.patterns`."""
 
 from __future__ import annotations
 

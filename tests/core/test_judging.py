@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from mappings.model import DatasetUse, Entity, Project, Ref
-from mappings.rules import PATTERNS, StatusRule
+from mappings.patterns import PATTERNS
+from mappings.rules import StatusRule
 from tests.core.worlds import DAY, NOW, World, rule
 
 NOT_APPLICABLE = "not applicable"

@@ -14,7 +14,9 @@ from pydantic import ValidationError
 
 from mappings.conditions import Bound, format_duration, matches, parse_duration
 from mappings.model import ChangeRequest, Commit, Dataset, Deployment, Entity, Milestone, ModelVersion, Run, WorkItem
-from mappings.rules import PATTERNS, Item, VocabularyError, in_order, lint
+from mappings.patterns import PATTERNS
+from mappings.rules import Item, VocabularyError
+from mappings.ruleset import in_order, lint
 from sync.facts import FACTS
 from tests.core.worlds import rule, shipped
 

@@ -24,7 +24,8 @@ from connectors.jira.options import JiraPublish
 from mappings.change import Note
 from mappings.conditions import Age, Bound
 from mappings.model import AnyEntity, Relation
-from mappings.rules import PATTERNS, SENTENCE_WORDS, Item, ObservationPattern, StatusPattern, StatusRule
+from mappings.patterns import PATTERNS, ObservationPattern, StatusPattern
+from mappings.rules import SENTENCE_WORDS, Item, StatusRule
 from mappings.tags import APPROVAL_TAGS, AS_OF_TAG, OWN
 from sync.build import GROUP, ConnectionTypes
 from sync.cli.app import build_app
