@@ -25,10 +25,11 @@ class Entrance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Admitted(msgspec.Struct, frozen=True, kw_only=True):
-    """A delivery that is proven. `matters` unless it certainly changes nothing in any scope of its source."""
+    """A delivery that is proven, and whether it `matters` to any scope of its source: None where only the store can tell, as it
+    knows what scopes hold under names that the project file does not have."""
 
     delivery: Delivery
-    matters: bool
+    matters: bool | None
 
 
 def entrances(sources: Iterable[Source]) -> Mapping[str, Entrance]:
@@ -60,11 +61,13 @@ def admit(entrance: Entrance, headers: Mapping[str, str], body: bytes) -> Admitt
     return Admitted(delivery=delivery, matters=_matters(entrance, delivery))
 
 
-def _matters(entrance: Entrance, delivery: Delivery) -> bool:
+def _matters(entrance: Entrance, delivery: Delivery) -> bool | None:
     """What cannot be made out is kept: reading it is tried again later, and a person is told."""
     try:
         with guarded(entrance.source, "reading a delivery"):
             mentions = entrance.receiver.parse(delivery)
-            return any(entrance.receiver.concerns(mention, scope) for mention in mentions for scope in entrance.scopes)
+            if any(entrance.receiver.concerns(mention, scope) for mention in mentions for scope in entrance.scopes):
+                return True
+            return None if mentions else False
     except SourceError:
         return True

@@ -21,6 +21,7 @@ from sync.web.body import LARGEST, PATIENCE, NoMemory, Reserve, TooLarge, TooSlo
 from sync.web.entrance import Entrance, admit
 from sync.web.group_commit import GroupCommit, NoRoom
 from sync.web.refusals import Refusals
+from sync.web.storing import Candidate
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +58,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 class Door:
     """Takes the deliveries of every source that can send some."""
 
-    def __init__(self, entrances: Mapping[str, Entrance], inbox: GroupCommit[Arrival, bool], meters: Meters = UNMETERED) -> None:
+    def __init__(
+        self, entrances: Mapping[str, Entrance], inbox: GroupCommit[Candidate, Outcome], meters: Meters = UNMETERED
+    ) -> None:
         self._entrances = entrances
         self._inbox = inbox
         self._meters = meters
@@ -133,27 +136,28 @@ class Door:
             return Answer(status=200, outcome=None, body=delivery.reply)
         bind_contextvars(delivery=delivery.id, kind=delivery.event)
         with span("delivery", kind="server", source=entrance.source, delivery=delivery.id, event=delivery.event):
-            if not admitted.matters:
-                return self._taken_note(202, "uninteresting", delivery)
-            return await self._stored(request, entrance, delivery)
+            if admitted.matters is False:
+                return self._taken_note("uninteresting", delivery)
+            return await self._stored(request, entrance, delivery, matters=admitted.matters is True)
 
-    async def _stored(self, request: Request, entrance: Entrance, delivery: Delivery) -> Answer:
+    async def _stored(self, request: Request, entrance: Entrance, delivery: Delivery, *, matters: bool) -> Answer:
         arrival = Arrival(
             source=entrance.source, delivery=delivery.id, event=delivery.event, body=delivery.body, trace=traceparent()
         )
         try:
             async with asyncio.timeout(COMMIT_PATIENCE):
-                is_new = await self._inbox.put(arrival, len(delivery.body))
+                outcome = await self._inbox.put(Candidate(arrival, matters), len(delivery.body))
         except NoRoom:
             return self._told(request, _unavailable("too many deliveries at once"))
         except TimeoutError:
             return self._told(request, _unavailable("the store did not answer in time"))
         except Exception as error:  # whatever it was, nothing was stored, and the sender must know that
             return self._told(request, _unavailable("the store cannot be written to"), error)
-        return self._taken_note(202 if is_new else 200, "accepted" if is_new else "duplicate", delivery)
+        return self._taken_note(outcome, delivery)
 
-    def _taken_note(self, status: int, outcome: Outcome, delivery: Delivery) -> Answer:
+    def _taken_note(self, outcome: Outcome, delivery: Delivery) -> Answer:
         log.info(f"delivery.{outcome}")
+        status = 200 if outcome == "duplicate" else 202
         return Answer(status=status, outcome=outcome, body=msgspec.json.encode({"delivery": delivery.id, "outcome": outcome}))
 
     def _told(self, request: Request, answer: Answer, error: Exception | None = None) -> Answer:

@@ -53,5 +53,5 @@ def folder(tmp_path: Path) -> Path:
 def client(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     folder = tmp_path_factory.mktemp("within")
     shutil.copyfile(sqlite_template, folder / "milepost.db")
-    with opened(folder) as client:
+    with opened(folder, f"sqlite:///{folder / 'milepost.db'}") as client:
         yield client

@@ -21,6 +21,7 @@ from sync.store.inbox import Arrival
 from sync.web.app import build_app
 from sync.web.entrance import Entrance, entrances
 from sync.web.group_commit import GroupCommit
+from sync.web.storing import Candidate
 from sync.web.webhooks import Door, webhook_routes
 
 MENTION = Mention(ref=Ref("github", "work_item", "12/7"), container="example/ops")
@@ -59,15 +60,15 @@ class Counting(Unmetered):
 class Scene:
     """One delivery to a door with such a receiver. `stored` is what was to be stored."""
 
-    def __init__(self, receiver: Word, store: Callable[[Sequence[Arrival]], Sequence[bool]] | None = None) -> None:
+    def __init__(self, receiver: Word, store: Callable[[Sequence[Candidate]], Sequence[Outcome]] | None = None) -> None:
         self.stored: list[Arrival] = []
         self.meters = Counting()
         self._receiver = receiver
         self._store = store or self._keep
 
-    def _keep(self, arrivals: Sequence[Arrival]) -> Sequence[bool]:
-        self.stored.extend(arrivals)
-        return [True] * len(arrivals)
+    def _keep(self, candidates: Sequence[Candidate]) -> Sequence[Outcome]:
+        self.stored.extend(one.arrival for one in candidates if one.matters)
+        return ["accepted" if one.matters else "uninteresting" for one in candidates]
 
     def deliver(self, path: str = "/webhooks/github", body: bytes = b"{}") -> httpx.Response:
         inbox = GroupCommit(self._store)
@@ -133,7 +134,7 @@ def test_a_handshake_is_no_delivery() -> None:
 
 
 def test_what_cannot_be_stored_is_counted_as_that() -> None:
-    def broken(_: Sequence[Arrival]) -> NoReturn:
+    def broken(_: Sequence[Candidate]) -> NoReturn:
         raise OSError("the disk is gone")
 
     scene = Scene(Word(GOOD), broken)

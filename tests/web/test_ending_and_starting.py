@@ -71,7 +71,7 @@ def test_a_server_that_is_ending_takes_nothing_new_and_is_not_ready() -> None:
     from sync.web.webhooks import Door, webhook_routes
 
     entrance = Entrance(source="github", receiver=None, scopes=[])  # type: ignore[arg-type]  # it is never asked
-    door = Door({"github": entrance}, GroupCommit(lambda items: [True] * len(items)))
+    door = Door({"github": entrance}, GroupCommit(lambda items: ["accepted"] * len(items)))
     door.close()
 
     async def delivered() -> httpx.Response:

@@ -14,7 +14,7 @@ from sync.store import inbox
 from sync.store.connect import Database
 from sync.store.inbox import Arrival
 from sync.web.group_commit import GroupCommit, NoRoom
-from sync.web.storing import storing
+from sync.web.storing import Candidate, storing
 
 PATIENCE = 60.0
 
@@ -159,14 +159,18 @@ def test_whatever_comes_together_each_is_answered_with_what_was_stored_of_it(gro
     assert [item for group in disk.groups for item in group] == [item for group in groups for item in group]
 
 
+def surely(*arrivals: Arrival) -> list[Candidate]:
+    return [Candidate(one, matters=True) for one in arrivals]
+
+
 def test_of_the_same_delivery_twice_in_one_group_one_is_new(database: Database) -> None:
     woken: list[str] = []
     one = Arrival(source="github", delivery="a", event="issues", body=b"1")
     other = Arrival(source="jira", delivery="a", event="issues", body=b"2")
-    store = storing(database, woken.append)
+    store = storing(database, {}, woken.append)
 
-    assert store([one, one, other]) == [True, False, True]
-    assert store([other, one]) == [False, False]
+    assert store(surely(one, one, other)) == ["accepted", "duplicate", "accepted"]
+    assert store(surely(other, one)) == ["duplicate", "duplicate"]
     assert sorted(woken) == ["github", "jira"]
     with database.read() as tx:
         assert [(kept.source, kept.delivery) for kept in inbox.listing(tx, states=["waiting"])] == [("jira", "a"), ("github", "a")]
@@ -176,4 +180,5 @@ def test_what_is_stored_is_acknowledged_though_nobody_could_be_woken(database: D
     def broken(_: str) -> None:
         raise RuntimeError("nobody there")
 
-    assert storing(database, broken)([Arrival(source="github", delivery="a", event="issues", body=b"1")]) == [True]
+    one = Arrival(source="github", delivery="a", event="issues", body=b"1")
+    assert storing(database, {}, broken)(surely(one)) == ["accepted"]

@@ -51,7 +51,7 @@ def on_a_connection(talk: Callable[[asyncio.StreamReader, asyncio.StreamWriter],
 
     async def run() -> None:
         entrance = Entrance(source="github", receiver=_Refusing(), scopes=[])  # type: ignore[arg-type]  # it is never asked more
-        door = Door({"github": entrance}, GroupCommit(lambda items: [True] * len(items)))
+        door = Door({"github": entrance}, GroupCommit(lambda items: ["accepted"] * len(items)))
         config = uvicorn.Config(build_app([webhook_routes(door)]), http=ImpatientProtocol, log_config=None, lifespan="off")
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: ImpatientProtocol(config, ServerState(), {}), "127.0.0.1", 0)

@@ -19,13 +19,15 @@ from sync.web.entrance import entrances
 from sync.web.group_commit import GroupCommit
 from sync.web.storing import storing
 from sync.web.webhooks import Door, webhook_routes
+from sync.workspace import Workspace
 from tests.web.signing import PROJECT_FILE, SECRETS
 
 
 class Client:
     """Asks the service in this process; an exception that it lets out is raised here."""
 
-    def __init__(self, door: Door, runner: asyncio.Runner) -> None:
+    def __init__(self, door: Door, runner: asyncio.Runner, workspace: Workspace) -> None:
+        self.workspace = workspace
         self._runner = runner
         self._transport = httpx.ASGITransport(build_app([webhook_routes(door)]))
 
@@ -40,14 +42,14 @@ class Client:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Client]:
-    """The service of the tests' project file, on the SQLite store that is in the folder."""
+def opened(folder: Path, url: str) -> Iterator[Client]:
+    """The service of the tests' project file on a store, with the folder for itself."""
     (folder / "milepost.yaml").write_text(PROJECT_FILE, encoding="utf-8")
     types, environ, wait = ConnectionTypes(), {**os.environ, **SECRETS}, timedelta(seconds=60)
-    with closing(open_database(f"sqlite:///{folder / 'milepost.db'}")) as database, asyncio.Runner() as runner:
+    with closing(open_database(url)) as database, asyncio.Runner() as runner:
         file = read_project_file(folder / "milepost.yaml", types)
         workspace = build_workspace(file, types, environ, database, limits=PullLimits(), wait=wait)
-        inbox = GroupCommit(storing(database, lambda _: None))
+        inbox = GroupCommit(storing(database, workspace.sources, lambda _: None))
         inbox.start()
-        yield Client(Door(entrances(workspace.sources.values()), inbox), runner)
+        yield Client(Door(entrances(workspace.sources.values()), inbox), runner, workspace)
         assert inbox.close(60)

@@ -115,7 +115,7 @@ def _serve(
         if at_work is not None:
             at_work.wake()
 
-    inbox = GroupCommit(storing(workspace.database, lambda _: wake()))
+    inbox = GroupCommit(storing(workspace.database, workspace.sources, lambda _: wake()))
     door = Door(doors, inbox, workspace.meters)
     probes = {
         "store": store_probe(workspace.database),
