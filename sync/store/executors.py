@@ -12,11 +12,14 @@ import msgspec
 from sqlalchemy import Connection, delete, or_, select, update
 
 from sync.moments import CLOCK_SKEW
-from sync.store.schema import executor, lease, outbox, run
+from sync.store import outbox
+from sync.store.schema import executor, lease, run
 from sync.store.upsert import upsert
 
 SETTLING = timedelta(seconds=2)
-"""What a dead process had sent may still be carried out. Nothing is compared with the remote side sooner after the sending."""
+LONGEST_SETTLING = timedelta(seconds=30)
+"""What a dead process had sent may still be carried out. Nothing is compared with the remote side sooner than the one after it was
+proven dead, nor kept from it for longer than the other: a client that lives gives a request up by then, and sends it again."""
 
 _FORGOTTEN = timedelta(days=7)
 
@@ -66,24 +69,37 @@ def let_go(tx: Connection, name: str, now: datetime, *, outcome: str, exit_code:
     """Ends the runs that a worker left unfinished, with this outcome, and gives back the leases that they hold, whose names it
     returns.
 
-    Only for a worker that is proven dead, or says so itself: it must not send anything any more. What it had sent last may be under
-    way still, so the lease under which it was sent stays for `SETTLING` more.
+    Only for a worker that is proven dead, or says so itself: it sends nothing any more. Its last request may be under way still,
+    where nobody can take it back: compared with the remote side before it arrives, it would look as if it had never been sent, and
+    be carried out a second time or over what came after it. When it was sent is not known, since changes are marked as being sent
+    by the chunk. It was before now; so the lease under which anything was being sent stays for as long from now as such a request
+    is to be expected to take (`_settling`), though never longer than the dead worker would have had it.
     """
     left = list(tx.execute(select(run.c.id).where(run.c.executor == name, run.c.finished_at.is_(None))).scalars())
     if not left:
         return []
-    sending = select(outbox.c.run_id).where(
-        outbox.c.run_id.in_(left), outbox.c.state == "sending", outbox.c.sending_at > now - SETTLING
-    )
-    writing = set(tx.execute(sending).scalars())
-    held = list(tx.execute(select(lease.c.name, lease.c.holder).where(lease.c.holder.in_(left))))
-    for one, holder in held:
-        if holder in writing and one.startswith("apply:"):
-            tx.execute(update(lease).where(lease.c.name == one, lease.c.holder == holder).values(expires_at=now + SETTLING))
-        else:
-            tx.execute(update(lease).where(lease.c.name == one, lease.c.holder == holder).values(holder=None, expires_at=now))
+    seen_at = tx.execute(select(executor.c.seen_at).where(executor.c.name == name)).scalar_one_or_none()
+    settling = {one: _settling(tx, one, seen_at) for one in left}
+    held = tx.execute(select(lease.c.name, lease.c.holder, lease.c.expires_at).where(lease.c.holder.in_(left))).all()
+    for one, holder, expires_at in held:
+        stays = settling[holder] if one.startswith("apply:") else timedelta(0)
+        its = update(lease).where(lease.c.name == one, lease.c.holder == holder)
+        tx.execute(its.values(expires_at=min(expires_at, now + stays)) if stays else its.values(holder=None, expires_at=now))
     tx.execute(update(run).where(run.c.id.in_(left)).values(finished_at=now, outcome=outcome, exit_code=exit_code))
-    return [one for one, _ in held]
+    return [one.name for one in held]
+
+
+def _settling(tx: Connection, run_id: str, seen_at: datetime | None) -> timedelta:
+    """How long the last request of a dead run may be under way still; zero if it was sending nothing.
+
+    Of a source that answers at once that is a moment. One that is slow, by its last answers or because it had let the dead run wait
+    for as long when that was last seen, is given the same time again.
+    """
+    longest = timedelta(0)
+    for source, since in outbox.waiting_since(tx, run_id).items():
+        waited = seen_at - since if seen_at is not None else timedelta(0)
+        longest = max(longest, SETTLING, min(LONGEST_SETTLING, max(waited, outbox.slowest_answer(tx, source))))
+    return longest
 
 
 def _update(tx: Connection, name: str, incarnation: str, **values: datetime) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -16,6 +16,8 @@ from sync.store.documents import encode, read_change
 from sync.store.leases import Lease
 from sync.store.schema import outbox
 from sync.store.text import printable
+
+_LAST = 100
 
 State = Literal["planned", "sending", "done", "failed", "conflict", "skipped"]
 
@@ -99,6 +101,28 @@ def depth(tx: Connection) -> Sequence[Depth]:
         Depth(source=source, state=state, count=count, oldest=oldest)
         for source, state, count, oldest in tx.execute(query.order_by(*by))
     ]
+
+
+def slowest_answer(tx: Connection, source: str) -> timedelta:
+    """How long a source took for the slowest of its last acknowledged writes: since it was marked, or since the one before it."""
+    sent = outbox.c.sending_at.is_not(None) & (outbox.c.state == "done") & outbox.c.why.is_(None)  # what was found made has a why
+    query = select(outbox.c.run_id, outbox.c.sending_at, outbox.c.finished_at).where(outbox.c.source == source, sent)
+    last = tx.execute(query.order_by(outbox.c.id.desc()).limit(_LAST)).all()
+    slowest, before = timedelta(0), dict[str, datetime]()
+    for run_id, sending_at, finished_at in sorted(last, key=lambda row: row.finished_at):
+        slowest = max(slowest, finished_at - max(sending_at, before.get(run_id, sending_at)))
+        before[run_id] = finished_at
+    return slowest
+
+
+def waiting_since(tx: Connection, run_id: str) -> Mapping[str, datetime]:
+    """The sources to which a run was sending something, and since when it was waiting for an answer, as far as is known: since its
+    last one, or since it marked what it was about to send."""
+    c = outbox.c
+    sending = select(c.source, func.max(c.sending_at)).where(c.run_id == run_id, c.state == "sending").group_by(c.source)
+    answered = select(c.source, func.max(c.finished_at)).where(c.run_id == run_id, c.sending_at.is_not(None)).group_by(c.source)
+    last = {source: at for source, at in tx.execute(answered) if at is not None}
+    return {source: max(marked, last.get(source, marked)) for source, marked in tx.execute(sending)}
 
 
 def abandon(tx: Connection, project: str, ids: Sequence[int], now: datetime, *, why: str = "not sent") -> int:

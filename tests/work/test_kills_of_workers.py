@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
-from sandbox.faults import Fault, delays
+from sandbox.faults import Answer, Fault, delays
+from sandbox.messages import Reply, Request
 from sync.store import executors
-from sync.store.schema import executor
+from sync.store.schema import executor, outbox
 from sync.work.liveness import DEAD_AFTER
 from tests.work.service import Process, Service, service, until
 
@@ -127,6 +128,36 @@ def test_a_killed_worker_goes_on_at_once_when_it_is_started_again(small: Service
     started = time.monotonic() - began
     until(lambda: len(small.runs("one")) > before, small.why_not_done)
     print(f"started after {started:.1f} s, at work after {time.monotonic() - began:.1f} s")
+    until(small.is_done, small.why_not_done)
+    small.assert_no_write_was_repeated()
+    small.assert_projects_were_written_by_one_at_a_time()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("dialect", ["sqlite"])
+def test_a_request_that_is_under_way_when_its_worker_is_killed_is_not_made_twice(small: Service) -> None:
+    """Though its chunk was marked as being sent long before: the first request was answered at once, the second one hangs."""
+    small.receive()
+    worker = small.work("one")
+    small.settle()
+
+    def hang_from_now_on(_request: Request, answer: Answer) -> Reply:
+        small.github.latency = 4.0
+        return answer()
+
+    small.github.faults.append(Fault(hang_from_now_on, method="POST", path="*/issues/*/labels"))
+    for change in small.changes(random.Random(1)):
+        change()
+
+    def is_marked_long_ago() -> bool:
+        with small.database.read() as tx:
+            marked = tx.execute(select(func.max(outbox.c.sending_at)).where(outbox.c.state == "sending")).scalar_one()
+            return marked is not None and small.database.now(tx) - marked > executors.SETTLING
+
+    until(lambda: small.github.latency > 1 and is_marked_long_ago(), small.why_not_done)
+    worker.kill()
+    small.github.latency = 0.0
+    small.work("one")
     until(small.is_done, small.why_not_done)
     small.assert_no_write_was_repeated()
     small.assert_projects_were_written_by_one_at_a_time()

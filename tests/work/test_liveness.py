@@ -157,26 +157,107 @@ def test_a_later_life_of_the_name_is_not_buried_for_an_earlier_one(database: Dat
     assert has_lease(database, "apply:churn") is None, ident
 
 
-def test_the_lease_of_a_last_request_stays_until_the_request_is_surely_over(database: Database) -> None:
-    slot = Slot(Ref("jira", "work_item", "10001"), "field", "ML Status")
-    change = Change(id="c", project="churn", slot=slot, action="add", before=None, after="Good", key="ML-1", container="ML")
-    ident = begin_run(database, "one", "churn")
+SLOT = Slot(Ref("jira", "work_item", "10001"), "field", "ML Status")
+
+
+def send(database: Database, ident: str, count: int, ago: timedelta) -> list[int]:
+    """The run marked so many changes as being sent, so long ago."""
     with database.write() as tx:
-        now = database.now(tx)
+        now = database.now(tx) - ago
+        changes = [
+            Change(id=str(n), project="churn", slot=SLOT, action="add", before=None, after="Good", key="ML-1", container="ML")
+            for n in range(count)
+        ]
+        numbers = outbox.plan_changes(tx, ident, "churn", changes, now)
         held = tx.execute(select(lease).where(lease.c.name == "apply:churn")).mappings().one()
-        (number,) = outbox.plan_changes(tx, ident, "churn", [change], now)
         mine = leases.Lease(
-            name="apply:churn",
-            holder=ident,
+            name=held["name"],
+            holder=held["holder"],
             token=held["token"],
             expires_at=held["expires_at"],
             term=leases.Term(time.monotonic(), timedelta(minutes=3)),
         )
-        outbox.mark_sending(tx, [number], mine, now)
-        assert executors.let_go(tx, "one", now, outcome="partial", exit_code=3) == ["apply:churn"]
+        outbox.mark_sending(tx, numbers, mine, now)
+    return numbers
+
+
+def answered(database: Database, number: int, ago: timedelta, why: str | None = None) -> None:
+    with database.write() as tx:
+        outbox.settle(tx, number, "done", why, database.now(tx) - ago)
+
+
+def seen(database: Database, worker: str, ago: timedelta) -> None:
+    with database.write() as tx:
+        now = database.now(tx)
+        executors.begin(tx, worker, "mark", "here", now)
+        executors.beat(tx, worker, "mark", now - ago)
+
+
+def stays_for(database: Database, worker: str) -> timedelta:
+    """How long the lease of the dead worker's project is nobody else's."""
+    with database.write() as tx:
+        now = database.now(tx)
+        assert executors.let_go(tx, worker, now, outcome="partial", exit_code=3) == ["apply:churn"]
         left = tx.execute(select(lease.c.holder, lease.c.expires_at).where(lease.c.name == "apply:churn")).one()
-    assert tuple(left) == (ident, now + executors.SETTLING)
+    return left.expires_at - now if left.holder is not None else timedelta(0)
+
+
+@pytest.mark.parametrize("minutes", [0, 1])
+def test_the_lease_of_a_last_request_stays_until_the_request_is_surely_over(database: Database, minutes: int) -> None:
+    """However long ago its chunk was marked: the last of fifty may have left only now."""
+    ident = begin_run(database, "one", "churn")
+    first, *_ = send(database, ident, 3, timedelta(minutes=minutes))
+    answered(database, first, timedelta(minutes=minutes))
+    assert stays_for(database, "one") == executors.SETTLING
+    assert has_lease(database, "apply:churn") == ident
     until(lambda: has_lease(database, "apply:churn") is None)
+
+
+def test_a_slow_source_is_given_the_time_that_it_takes(database: Database) -> None:
+    ident = begin_run(database, "one", "churn")
+    first, second, _ = send(database, ident, 3, timedelta(seconds=20))
+    answered(database, first, timedelta(seconds=19))
+    answered(database, second, timedelta(seconds=12))
+    assert timedelta(seconds=6) < stays_for(database, "one") < timedelta(seconds=8)
+
+
+def test_a_source_that_let_a_dead_run_wait_is_given_as_long_again(database: Database) -> None:
+    seen(database, "one", timedelta(seconds=21))
+    ident = begin_run(database, "one", "churn")
+    first, _ = send(database, ident, 2, timedelta(seconds=40))
+    answered(database, first, timedelta(seconds=39))
+    assert timedelta(seconds=17) < stays_for(database, "one") < timedelta(seconds=19)
+
+
+def test_no_request_is_waited_for_longer_than_a_client_would(database: Database) -> None:
+    ident = begin_run(database, "one", "churn")
+    first, _ = send(database, ident, 2, timedelta(minutes=2))
+    answered(database, first, timedelta(minutes=1))
+    assert stays_for(database, "one") == executors.LONGEST_SETTLING
+
+
+def test_what_an_heir_found_to_be_made_tells_nothing_of_the_source(database: Database) -> None:
+    ident = begin_run(database, "one", "churn")
+    first, _ = send(database, ident, 2, timedelta(minutes=2))
+    answered(database, first, timedelta(minutes=1), why="found to be made")
+    with database.read() as tx:
+        assert outbox.slowest_answer(tx, "jira") == timedelta(0)
+
+
+def test_a_lease_that_is_over_is_not_prolonged_for_the_dead(database: Database) -> None:
+    ident = begin_run(database, "one", "churn")
+    send(database, ident, 1, timedelta(minutes=10))
+    with database.write() as tx:
+        tx.execute(update(lease).values(expires_at=database.now(tx) - timedelta(minutes=7)))
+    assert stays_for(database, "one") < timedelta(0)
+    assert has_lease(database, "apply:churn") is None
+
+
+def test_where_nothing_was_being_sent_the_lease_is_free_at_once(database: Database) -> None:
+    ident = begin_run(database, "one", "churn")
+    (number,) = send(database, ident, 1, timedelta(seconds=1))
+    answered(database, number, timedelta(0))
+    assert stays_for(database, "one") == timedelta(0)
 
 
 def test_a_worker_stops_when_its_proof_is_gone(database: Database, database_url: str, dialect: str) -> None:
