@@ -14,7 +14,7 @@ import msgspec
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from connectors.errors import AuthError, RateLimited, SourceError
+from connectors.errors import RateLimited, SourceError
 from mappings.model import Ref
 from sync.admission import is_to_ask, rooms_of, streams_of
 from sync.hints import Hints, read_hints
@@ -36,6 +36,9 @@ BATCH = 500
 
 ROUNDS = 3
 """How often what others have stored meanwhile is asked for again at once."""
+
+PROBES = 3
+"""Other objects that are asked for at most before a source counts as one that refuses the account."""
 
 
 def take_in(
@@ -94,7 +97,7 @@ class _Intake:
             return self._settled(rows, hints, learnt)
         try:
             with reading(msgspec.structs.replace(self.source, urgent=True), self.gauge, self.stop) as reader:
-                taken = self._read(rows, hints, learnt, Refetch(reader, self.source.name, self._another, self.stop))
+                taken = self._read(rows, hints, learnt, Refetch(reader, self.source.name, self._others, self.stop))
         except SourceError as error:
             learnt.answers.why = error
             taken = None
@@ -130,16 +133,16 @@ class _Intake:
             if not asked:
                 continue
             try:
-                learnt.outside.setdefault(scope.hash, set()).update(refetch.outside(asked, scope.options))
-            except (AuthError, RateLimited) as error:
+                outside, undecided = refetch.outside(asked, scope.options)
+            except RateLimited as error:
                 learnt.answers.leave(asked, error)
-            except SourceError as error:
-                log.warning("intake.scope_not_asked", source=self.source.name, scope=scope.label, error=str(error))
-                learnt.undecided.setdefault(scope.hash, set()).update(asked)
+            else:
+                learnt.outside.setdefault(scope.hash, set()).update(outside)
+                learnt.undecided.setdefault(scope.hash, set()).update(undecided)
 
-    def _another(self, refs: Collection[Ref]) -> Ref | None:
+    def _others(self, refs: Collection[Ref]) -> Sequence[Ref]:
         with self.database.read() as tx:
-            return snapshots.another(tx, refs)
+            return snapshots.others(tx, refs, streams_of(rooms_of(tx, self.source)), PROBES)
 
     def _settled(self, rows: Sequence[Waiting], hints: Hints, learnt: Learnt) -> Taken:
         return msgspec.structs.replace(self.settlement.settle(rows, hints, learnt), requests=self.gauge.requests)

@@ -1,11 +1,15 @@
 """Reading single objects again, so that one which cannot be read keeps no other from being read, and a source that is away costs
-nobody a try."""
+nobody a try.
+
+A refusal may be for the account or for one object alone, as where a repository asks for another sign-in or an issue is hidden. What
+the source answers for at the same time tells which.
+"""
 
 from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 import structlog
@@ -61,14 +65,14 @@ class _Enough(Exception):
 
 
 class Refetch:
-    """The questions to one source. `probe` finds something that it answered for lately, and that is none of what it is given."""
+    """The questions to one source. `probes` finds what it answered for lately, and that is none of what it is given."""
 
     def __init__(
-        self, reader: Connector, source: str, probe: Callable[[Collection[Ref]], Ref | None], stop: threading.Event
+        self, reader: Connector, source: str, probes: Callable[[Collection[Ref]], Sequence[Ref]], stop: threading.Event
     ) -> None:
         self._reader = reader
         self._source = source
-        self._probe = probe
+        self._probes = probes
         self._stop = stop
         self._is_alive = False
 
@@ -86,17 +90,40 @@ class Refetch:
             enough = error.why
         known = answers.found.keys() | answers.missing | failed.keys()
         rest = [ref for ref in left if ref not in known]
-        if isinstance(enough, AuthError | RateLimited):
+        if isinstance(enough, RateLimited):
             answers.leave(rest if self._is_alive else [*rest, *failed], enough)
-            answers.failed |= failed if self._is_alive else {}
+            answers.failed |= _alone(failed) if self._is_alive else {}
         elif failed and not self._is_alive and not self._answers_another(failed):
             answers.leave([*rest, *failed], next(iter(failed.values())))
         else:
-            answers.failed |= failed
+            answers.failed |= _alone(failed)
             answers.leave(rest, None)
 
-    def outside(self, refs: Sequence[Ref], scope: Options) -> frozenset[Ref]:
-        """Those of `refs` that the scope certainly does not hold. Raises `SourceError`, `Cancelled`."""
+    def outside(self, refs: Sequence[Ref], scope: Options) -> tuple[Collection[Ref], Collection[Ref]]:
+        """Those of `refs` that the scope certainly does not hold, and those of which that could not be asked.
+
+        Raises `RateLimited` and `Cancelled`.
+        """
+        gone, unasked, failures = set[Ref](), set[Ref](), 0
+        left: list[Sequence[Ref]] = [refs]
+        while left and failures <= MOST_FAILED:
+            some = left.pop()
+            try:
+                gone |= self._outside(some, scope)
+            except RateLimited:
+                raise
+            except SourceError as error:
+                log.warning("refetch.scope_not_asked", source=self._source, objects=len(some), error=str(error))
+                failures += 1
+                if len(some) > 1:
+                    left += [[ref] for ref in random.sample(some, len(some))]
+                else:
+                    unasked.update(some)
+        return gone, unasked.union(*left)
+
+    def _outside(self, refs: Sequence[Ref], scope: Options) -> frozenset[Ref]:
+        if self._stop.is_set():
+            raise Cancelled
         with guarded(self._source, "asking what a scope still holds"):
             return frozenset(self._reader.outside(refs, scope)).intersection(refs)
 
@@ -106,7 +133,7 @@ class Refetch:
             raise Cancelled
         try:
             said = self._read(refs)
-        except (AuthError, RateLimited) as error:
+        except RateLimited as error:
             raise _Enough(error) from error
         except SourceError as error:
             why = error
@@ -115,7 +142,7 @@ class Refetch:
             _take(said, frozenset(refs), answers)
             return
         if len(refs) > 1:
-            for ref in refs:
+            for ref in random.sample(refs, len(refs)):
                 self._ask([ref], answers, failed)
             return
         log.info("refetch.failed", source=self._source, ref=str(refs[0]), error=str(why))
@@ -129,15 +156,25 @@ class Refetch:
 
     def _answers_another(self, failed: Collection[Ref]) -> bool:
         """Whether the source answers for anything at all: then what it fails on is to blame."""
-        other = self._probe(failed)
-        if other is None:
-            return False
-        try:
-            self._read([other])
-        except SourceError:
-            return False
-        self._is_alive = True
-        return True
+        for other in self._probes(failed):
+            try:
+                self._read([other])
+            except AuthError:
+                continue  # which may be closed to us as well
+            except SourceError:
+                return False
+            self._is_alive = True
+            return True
+        return False
+
+
+def _alone(failed: Mapping[Ref, SourceError]) -> Mapping[Ref, SourceError]:
+    """What failed while others were answered for: a refusal is for the object itself."""
+    return {ref: _refused(ref, why) if isinstance(why, AuthError) else why for ref, why in failed.items()}
+
+
+def _refused(ref: Ref, why: AuthError) -> AuthError:
+    return AuthError(why.source, f"{ref.kind} {ref.id} may not be read, though others may: {why.message}", fix=why.fix)
 
 
 def _take(said: Sequence[Entity | Missing | Reading], asked: frozenset[Ref], answers: Answers) -> None:

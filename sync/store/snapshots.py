@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from mappings.model import AnyEntity, Ref, decode
 from sync.store.by_ref import by_kind
 from sync.store.schema import entity, membership
+
+DRAWN = 20
+"""Of so many objects those are chosen that tell most."""
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,15 +61,21 @@ def take_locked(tx: Connection, refs: Collection[Ref], streams: Collection[int])
     return take(tx, refs, streams)
 
 
-def another(tx: Connection, refs: Collection[Ref]) -> Ref | None:
-    """Some living object of the same source and kind as one of `refs`, and none of them; None where there is none."""
+def others(tx: Connection, refs: Collection[Ref], streams: Collection[int], limit: int) -> Sequence[Ref]:
+    """Some living objects of `streams`, of the same source and kind as one of `refs` and none of them. They are drawn by chance,
+    and as few as possible lie in one container, or in one with any of `refs`."""
+    found: list[tuple[int, Ref]] = []
     for source, kind, some in by_kind(refs):
-        living = (entity.c.deleted_at.is_(None), entity.c.missing_since.is_(None), entity.c.id.not_in(some))
-        query = select(entity.c.id).where(entity.c.source == source, entity.c.kind == kind, *living).limit(1)
-        found = tx.execute(query).scalar_one_or_none()
-        if found is not None:
-            return Ref(source, kind, found)
-    return None
+        among = (membership.c.stream.in_(list(streams)), membership.c.source == source, membership.c.kind == kind)
+        members = select(membership.c.id).where(*among, membership.c.id.not_in(some)).group_by(membership.c.id)
+        drawn = tx.execute(members.order_by(func.random()).limit(DRAWN)).scalars()
+        same = (entity.c.source == source, entity.c.kind == kind)
+        crowded = Counter(set(tx.execute(select(entity.c.container).where(*same, entity.c.id.in_(some))).scalars()))
+        living = (entity.c.deleted_at.is_(None), entity.c.missing_since.is_(None), entity.c.id.in_(list(drawn)))
+        for ident, container in tx.execute(select(entity.c.id, entity.c.container).where(*same, *living)):
+            found.append((crowded[container], Ref(source, kind, ident)))
+            crowded[container] += 1
+    return [ref for _, ref in sorted(found, key=itemgetter(0))[:limit]]
 
 
 def is_news(before: Snapshot | None, after: Snapshot | None, *, timeless: bool) -> bool:

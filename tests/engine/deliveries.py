@@ -66,7 +66,7 @@ def hear(office: Office, **changes: Any) -> None:
 
 def deliver(office: Office, *bodies: bytes, source: str = "shelf", event: str = "thing.changed") -> Sequence[bool]:
     """They come in together, each under an id of its own."""
-    some = [Arrival(source=source, delivery=f"d-{next(_numbers)}", event=event, body=body) for body in bodies]
+    some = [Arrival(source=source, delivery=f"d-{next(_numbers):06}", event=event, body=body) for body in bodies]
     with office.database.write() as tx:
         return inbox.accept(tx, some, office.database.now(tx))
 

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mappings.model import Commit, Ref
+from sandbox.faults import Fault, answers
 from sync.store import entities, lookups
 from sync.store.connect import open_database
 from tests.engine.conftest import REPO
-from tests.engine.deliveries import deliver, due_streams, follow, issue, pull_request, push, take
+from tests.engine.deliveries import deliver, due_streams, follow, hurry, issue, pull_request, push, take
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Office
@@ -75,6 +76,23 @@ def test_a_burst_of_events_on_one_pull_request_reads_it_once(hub: Office) -> Non
     assert (taken.done, taken.read) == (500, 1)
     assert [path for path in asked if path.endswith(f"/pulls/{number}")] == asked
     assert len(asked) == taken.requests == 1
+
+
+def test_an_issue_that_github_refuses_keeps_no_other_waiting(hub: Office) -> None:
+    """As where an address is not on an allow list; with a wrong token every answer is a refusal."""
+    hub.github.add_issue(REPO, "Another", labels=["good"])
+    hub.sync()
+    hub.github.faults.append(Fault(answers(403, {"message": "Forbidden"}), path="*/issues/1", times=1_000))
+    deliver(hub, issue(hub, 1), issue(hub, 2), source="github", event="issues.edited")
+    taken = take(hub, "github")
+    assert (taken.done, taken.failed, taken.why) == (1, 1, None)
+    hurry(hub)
+    taken = take(hub, "github")
+    assert (taken.failed, taken.postponed) == (1, 0)
+    hub.github.faults.append(Fault(answers(401, {"message": "Bad credentials"}), times=1_000))
+    hurry(hub)
+    taken = take(hub, "github")
+    assert (taken.failed, taken.postponed) == (0, 1)
 
 
 def test_an_event_leads_to_a_status_without_any_listing(hub: Office) -> None:

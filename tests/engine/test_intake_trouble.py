@@ -111,7 +111,7 @@ def test_a_poison_delivery_waits_ever_longer(shelf: Office) -> None:
     assert waits == [1, 4, 16, 64]
 
 
-@pytest.mark.parametrize("error", [nonsense, odd, hidden, mistaken])
+@pytest.mark.parametrize("error", [nonsense, odd, hidden, mistaken, unwelcome])
 def test_an_object_that_cannot_be_read_counts_for_its_own_deliveries_only(shelf: Office, error: Callable[[], Exception]) -> None:
     fail_on(shelf, "b", error=error)
     deliver(shelf, naming(run("a")), naming(run("b")), naming(run("b"), run("c")), naming(run("d")))
@@ -130,6 +130,37 @@ def test_an_object_that_fails_alone_in_its_batch_is_told_from_a_source_that_is_a
         take(shelf)
         hurry(shelf)
     assert [one.state for one in kept(shelf)] == ["dead"]
+
+
+def test_an_object_that_is_closed_to_us_dies_alone_and_keeps_nobody_waiting(shelf: Office) -> None:
+    fail_on(shelf, "b", error=unwelcome)
+    deliver(shelf, naming(run("b")))
+    for name in "acdef":
+        assert take(shelf).postponed == 0
+        deliver(shelf, naming(run(name)))
+        assert take(shelf).done == 1
+        hurry(shelf)
+    assert set(statuses(shelf).items()) >= {(name, "failed") for name in "acdef"}
+    dead = kept(shelf)[0]
+    assert (dead.state, dead.tries) == ("dead", TRIES)
+    assert dead.error == "shelf: run b may not be read, though others may: wrong token"
+
+
+@pytest.mark.both_databases
+def test_what_lies_elsewhere_tells_a_place_that_is_closed_from_wrong_credentials(shelf: Office) -> None:
+    """As when an organisation asks for another sign-in: nearly all that is stored lies there."""
+    closed = [f"{place}{number}" for place in "xyz" for number in range(9)]
+    shelf.shelf.put(*(msgspec.structs.replace(a_run(name, "finished"), experiment=name[0]) for name in closed))
+    shelf.list_all_each_time()
+    shelf.pull()
+    fail_on(shelf, *closed, error=unwelcome)
+    deliver(shelf, *(naming(run(name)) for name in closed if name.startswith(("x", "y"))))
+    taken = take(shelf)
+    assert taken.failed > 0
+    assert taken.why is None
+    fail_on(shelf, *closed, *"abcdef", error=unwelcome)
+    deliver(shelf, naming(run("x0")))
+    assert isinstance(take(shelf).why, AuthError)
 
 
 @pytest.mark.parametrize("error", [nonsense, unwelcome])
@@ -212,7 +243,7 @@ def test_what_comes_while_a_source_is_left_alone_waits_as_well_and_asks_nothing(
 
 
 def test_a_source_that_is_away_is_asked_again_soon_and_then_more_rarely(shelf: Office) -> None:
-    fail_on(shelf, "a", error=unwelcome)
+    fail_on(shelf, *"abcdef", error=unwelcome)
     deliver(shelf, naming(run("a")))
     take(shelf)
     (row,) = kept(shelf)
@@ -249,6 +280,39 @@ def test_a_scope_that_cannot_be_asked_is_listed_instead(shelf: Office, monkeypat
     assert (taken.done, taken.streams) == (2, ["things"])
     assert "new" not in statuses(shelf)
     assert statuses(shelf)["a"] == "failed"
+
+
+@pytest.mark.parametrize("error", [nonsense, unwelcome])
+def test_what_a_scope_cannot_be_asked_about_alone_is_listed_and_the_others_join(
+    shelf: Office, monkeypatch: pytest.MonkeyPatch, error: Callable[[], Exception]
+) -> None:
+    def closed(self: ShelfReader, refs: Sequence[Ref], scope: object) -> Collection[Ref]:
+        if run("closed") in refs:
+            raise error()
+        return []
+
+    monkeypatch.setattr(ShelfReader, "outside", closed)
+    shelf.shelf.put(a_run("closed", "failed"), *(a_run(name, "failed") for name in "xyz"))
+    deliver(shelf, *(naming(run(name)) for name in ("closed", "x", "y", "z")))
+    taken = take(shelf)
+    assert (taken.done, taken.streams, taken.why) == (4, ["things"], None)
+    assert statuses(shelf).keys() == set("abcdefxyz")
+
+
+def test_few_questions_are_asked_of_a_scope_that_answers_none(shelf: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def broken(self: ShelfReader, refs: Sequence[Ref], scope: object) -> Collection[Ref]:
+        asked.append(len(refs))
+        raise Unavailable("shelf", "the search is broken")
+
+    monkeypatch.setattr(ShelfReader, "outside", broken)
+    names = [f"n{number}" for number in range(40)]
+    shelf.shelf.put(*(a_run(name, "failed") for name in names))
+    deliver(shelf, *(naming(run(name)) for name in names))
+    assert take(shelf).done == 40
+    assert len(asked) < 6
+    assert due_streams(shelf) == ["things"]
 
 
 def test_not_more_leaves_at_once_than_a_listing_may_take_away(shelf: Office) -> None:
