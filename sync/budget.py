@@ -25,6 +25,9 @@ _FEWEST = 5
 _MOST = 20
 """How many requests are leased at a time: more once all of the last lease were sent."""
 
+LOOK_EVERY = timedelta(seconds=3)
+"""How soon a process that leases nothing learns what the source asked of another one."""
+
 
 class Budgeting(Protocol):
     """Opens the budget of one source. What is `urgent`, because a webhook has just told of it, may use the reserved share too."""
@@ -52,22 +55,23 @@ def shared(database: Database, source: str, rate: Rate | None, *, urgent: bool) 
 
 
 class PausedTogether:
-    """No rate is configured. What the source asked for before is looked up for the first request, and nothing after that."""
+    """No rate is configured. What the source asked for is looked up for the first request, and then now and then."""
 
     def __init__(self, database: Database, source: str) -> None:
         self._database = database
         self._source = source
-        self._is_clear = False
+        self._look_at = 0.0
 
     def take(self, stop: threading.Event) -> None:
         if stop.is_set():
             raise Cancelled
-        if not self._is_clear:
-            with _said_of(self._source), self._database.read() as tx:
-                left = rates.pause_left(tx, self._source)
-            if left:
-                _wait(left, _asked_to_wait(self._source, left), stop)
-            self._is_clear = True
+        if time.monotonic() < self._look_at:
+            return
+        with _said_of(self._source), self._database.read() as tx:
+            left = rates.pause_left(tx, self._source)
+        if left:
+            _wait(left, _asked_to_wait(self._source, left), stop)
+        self._look_at = time.monotonic() + LOOK_EVERY.total_seconds()
 
     def pause(self, wait: timedelta) -> None:
         _pause(self._database, self._source, wait)

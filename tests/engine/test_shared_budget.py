@@ -16,7 +16,7 @@ from bench.rate import Counter, asked_together, counting
 from bench.rate_process import SOURCE, Asking, ask
 from config.rate import Rate
 from connectors.errors import Cancelled, RateLimited, Unavailable
-from sync.budget import shared
+from sync.budget import LOOK_EVERY, shared
 from sync.store import rates
 from sync.store.connect import Database, open_database
 from sync.store.schema import rate_bucket
@@ -161,15 +161,30 @@ def test_a_wait_that_is_too_long_is_left_to_the_caller_with_its_time(database: D
     assert timedelta(minutes=15) < wait < timedelta(minutes=20)
 
 
-def test_without_a_rate_the_store_is_asked_once(database: Database) -> None:
+def test_without_a_rate_the_store_is_asked_now_and_then_alone(database: Database) -> None:
     with shared(database, SOURCE, None, urgent=False) as budget:
+        began = time.monotonic()
         budget.take(threading.Event())
         with database.write() as tx:
             rate_bucket.drop(tx)
-        for _ in range(50):
+        taken = 0
+        while time.monotonic() < began + LOOK_EVERY.total_seconds() / 2:
             budget.take(threading.Event())
+            taken += 1
+        assert taken > 50
         with database.write() as tx:
             rate_bucket.create(tx)
+
+
+def test_without_a_rate_what_another_process_was_asked_in_the_middle_of_a_pull_is_heeded(database: Database) -> None:
+    with shared(database, SOURCE, None, urgent=False) as pulling, shared(database, SOURCE, None, urgent=False) as another:
+        pulling.take(threading.Event())
+        another.pause(timedelta(minutes=30))
+        give_up = time.monotonic() + 10 * LOOK_EVERY.total_seconds()
+        with pytest.raises(RateLimited, match="asked not to be asked again"):
+            while time.monotonic() < give_up:
+                pulling.take(threading.Event())
+                time.sleep(0.05)
 
 
 def test_a_pause_of_no_time_is_none(database: Database) -> None:
