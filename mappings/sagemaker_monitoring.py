@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from mappings import sagemaker_records as records
+from mappings import sagemaker_monitoring_records as records
 from mappings.conditions import Bound
 from mappings.model import Observation, ObservationKind, Outcome, Ref
 from mappings.sagemaker import Site, finite, moment

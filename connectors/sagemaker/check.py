@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -17,14 +17,12 @@ from connectors.errors import AuthError
 from connectors.globs import matches, near
 from connectors.sagemaker.api import PAGE, AwsApi
 from connectors.sagemaker.describing import Describer
+from connectors.sagemaker.kinds import LISTED, SEARCHED, Listed, Searched
 from connectors.sagemaker.metrics import pull_metrics
+from connectors.sagemaker.monitoring import ALERTS, EXECUTIONS, SCHEDULES
 from connectors.sagemaker.options import SageMakerOptions, SageMakerScope
 from connectors.sagemaker.single import SingleReader
-from connectors.sagemaker.streams import SEARCHED, Searched
-from mappings import sagemaker_records as records
-from mappings.model import Entity
-from mappings.sagemaker import Site, each
-from mappings.sagemaker_runs import processing_job, transform_job
+from mappings.sagemaker import Site
 
 MOST_LOOKED_AT = 20
 """Pages of names that a check reads to see whether a pattern matches anything."""
@@ -37,25 +35,6 @@ _ALL: dict[str, Any] = {
     "SearchExpression": {"Filters": [{"Name": "CreationTime", "Operator": "GreaterThanOrEqualTo", "Value": "1970-01-01T00:00:00"}]},
     "MaxResults": PAGE,
 }
-
-
-class _Listed(msgspec.Struct, frozen=True, kw_only=True):
-    """A kind of job that is listed by its own action, and named by the part of the scope that asks for it."""
-
-    wanted: str
-    what: str
-    shape: type[Any]
-    translate: Callable[[Site, Any], Iterable[Entity]]
-
-    @property
-    def action(self) -> str:
-        return f"sagemaker:List{self.what}s"
-
-
-_LISTED = (
-    _Listed(wanted="processing_jobs", what="ProcessingJob", shape=records.ProcessingJob, translate=processing_job),
-    _Listed(wanted="transform_jobs", what="TransformJob", shape=records.TransformJob, translate=transform_job),
-)
 
 
 class _EndpointName(msgspec.Struct, rename="pascal"):
@@ -77,7 +56,7 @@ def check(context: SourceContext, api: AwsApi, site: Site, scope: SageMakerScope
         findings += attempted(searched.wanted, partial(_searched, api, scope, searched))
     for searched in asked:
         findings += attempted(searched.wanted, partial(_described, api, site, scope, searched))
-    for listed in (one for one in _LISTED if getattr(scope, one.wanted)):
+    for listed in (one for one in LISTED if getattr(scope, one.wanted)):
         findings += attempted(listed.wanted, partial(_jobs, api, site, listed))
     if scope.metrics:
         findings += attempted("metrics", lambda: _metrics(api, site, scope))
@@ -135,11 +114,7 @@ def _endpoint_name(raw: msgspec.Raw) -> str | None:
 
 
 def _monitors(api: AwsApi) -> Iterator[Finding]:
-    for action, field in (
-        ("sagemaker:ListMonitoringSchedules", "MonitoringScheduleSummaries"),
-        ("sagemaker:ListMonitoringExecutions", "MonitoringExecutionSummaries"),
-        ("sagemaker:ListMonitoringAlertHistory", "MonitoringAlertHistory"),
-    ):
+    for action, field in (SCHEDULES, (EXECUTIONS.action, EXECUTIONS.field), (ALERTS.action, ALERTS.field)):
         api.page(action, field, MaxResults=1)
     yield Finding(level="ok", topic="monitors", text="schedules, executions and alerts can be listed")
     yield Finding(
@@ -171,10 +146,10 @@ def _described(api: AwsApi, site: Site, scope: SageMakerScope, searched: Searche
         yield Finding(level="ok", topic=searched.wanted, text=f"{ref.id} can be described")
 
 
-def _jobs(api: AwsApi, site: Site, listed: _Listed) -> Iterator[Finding]:
-    page = api.page(listed.action, f"{listed.what}Summaries", MaxResults=1)
-    for ref in (one.ref for one in each(page.records, "run", listed.shape, lambda job: listed.translate(site, job)).entities):
-        SingleReader(api, site).require_description(ref)
+def _jobs(api: AwsApi, site: Site, listed: Listed) -> Iterator[Finding]:
+    page = api.page(listed.action, listed.field, MaxResults=1)
+    for found in listed.records(site, page.records, ("*",)).entities:
+        SingleReader(api, site).require_description(found.ref)
     yield Finding(level="ok", topic=listed.wanted, text="can be listed")
 
 

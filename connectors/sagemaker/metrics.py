@@ -14,7 +14,7 @@ from connectors.globs import matches
 from connectors.sagemaker.api import AwsApi
 from connectors.sagemaker.cursor import Cursor
 from connectors.sagemaker.options import SageMakerScope, WatchedMetric
-from mappings import sagemaker_records as records
+from mappings import sagemaker_monitoring_records as records
 from mappings.model import Observation
 from mappings.sagemaker import Records, Site, each
 from mappings.sagemaker_monitoring import Watched, metric_points

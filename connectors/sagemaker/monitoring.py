@@ -10,29 +10,46 @@ import msgspec
 
 from connectors.globs import matches
 from connectors.sagemaker.api import AwsApi
-from mappings import sagemaker_records as records
+from connectors.sagemaker.feeds import ListFeed
+from mappings import sagemaker_monitoring_records as records
 from mappings.model import Observation
 from mappings.sagemaker import Records, Site, each, resource_of
 from mappings.sagemaker_monitoring import alert, execution
+from mappings.sagemaker_records import Record
 
 REPORT = "constraint_violations.json"
+
+SCHEDULES = ("sagemaker:ListMonitoringSchedules", "MonitoringScheduleSummaries")
+"""The action that lists them, and the field that holds them."""
+
+EXECUTIONS = ListFeed(
+    action="sagemaker:ListMonitoringExecutions",
+    field="MonitoringExecutionSummaries",
+    name=("MonitoringScheduleName", "ScheduledTime"),
+)
+ALERTS = ListFeed(
+    action="sagemaker:ListMonitoringAlertHistory",
+    field="MonitoringAlertHistory",
+    name=("MonitoringScheduleName", "MonitoringAlertName", "CreationTime"),
+    by_change="CreationTimeAfter",
+)
 
 _S3_FOLDER = re.compile(r"s3://[^/\s]+/\S+")
 
 
-class _S3Output(records.Record, frozen=True):
+class _S3Output(Record, frozen=True):
     s3_uri: str | None = None
 
 
-class _Output(records.Record, frozen=True):
+class _Output(Record, frozen=True):
     s3_output: _S3Output | None = None
 
 
-class _OutputConfig(records.Record, frozen=True):
+class _OutputConfig(Record, frozen=True):
     outputs: Sequence[_Output] = ()
 
 
-class _Job(records.Record, frozen=True):
+class _Job(Record, frozen=True):
     """What `DescribeProcessingJob` says of where a monitor wrote."""
 
     processing_output_config: _OutputConfig | None = None
@@ -106,7 +123,7 @@ class Monitors:
         if self._schedules is None:
             self._schedules = {}
             decoder = msgspec.json.Decoder(_Schedule, strict=False)
-            for page in self._api.pages("sagemaker:ListMonitoringSchedules", "MonitoringScheduleSummaries", **_BY_NAME):
+            for page in self._api.pages(*SCHEDULES, **_BY_NAME):
                 for one in page.records:
                     schedule = _decoded(decoder, one)
                     if schedule is not None:

@@ -13,18 +13,27 @@ import msgspec
 from connectors.errors import Unavailable
 from connectors.sagemaker.api import AwsApi
 from connectors.sagemaker.describing import Describer
+from connectors.sagemaker.feeds import ListFeed
 from connectors.sagemaker.identity import NAME, Identity, identify
+from connectors.sagemaker.kinds import (
+    EXPERIMENTS,
+    FEATURE_GROUPS,
+    PACKAGES,
+    PIPELINES,
+    PROCESSING_JOBS,
+    TRAINING_JOBS,
+    TRANSFORM_JOBS,
+    TRIALS,
+    Listed,
+    Searched,
+)
 from connectors.sagemaker.metrics import HISTORY
-from connectors.sagemaker.monitoring import Monitors
-from connectors.sagemaker.streams import EXPERIMENTS, FEATURE_GROUPS, PACKAGES, PIPELINES, TRAINING_JOBS, TRIALS, Searched
-from mappings import sagemaker_records as records
+from connectors.sagemaker.monitoring import ALERTS, EXECUTIONS, Monitors
 from mappings.model import Entity, Missing, Ref
-from mappings.sagemaker import Records, Site, each
-from mappings.sagemaker_runs import processing_job, transform_job
+from mappings.sagemaker import Records, Site
 
 _ACCOUNT = re.compile(r"arn:([\w-]+):\w+::(\d{12}):.+", re.ASCII)
 _EVERYTHING = ("*",)
-
 
 _SEARCHED: Mapping[str, Searched] = {
     "ModelPackageName": PACKAGES,
@@ -35,6 +44,9 @@ _SEARCHED: Mapping[str, Searched] = {
     "FeatureGroupName": FEATURE_GROUPS,
 }
 """What `Search` gives whole, by the parameter that names it. The others are described."""
+
+_LISTED: Mapping[str, Listed] = {"ProcessingJobName": PROCESSING_JOBS, "TransformJobName": TRANSFORM_JOBS}
+"""What a description tells as much of as a listing does, by the parameter that names it."""
 
 _EXECUTION = re.compile(rf"monitoring-execution/({NAME})/(\d{{1,14}})/\w{{1,20}}", re.ASCII)
 _ALERT = re.compile(rf"monitoring-alert/({NAME})/({NAME})/(\d{{1,14}})", re.ASCII)
@@ -61,13 +73,15 @@ class SingleReader:
             return [Missing(ref=ref)] if described is None else _only(ref, described)
         searched = _SEARCHED.get(kind.parameter)
         if searched is not None:
-            listed = self._searched(searched, ref, self._arn(kind, ref))
-            if listed:
-                return listed
+            answered = self._searched(searched, ref, self._arn(kind, ref))
+            if answered:
+                return answered
         raw = self._description(kind, name, ref)
         if raw is None:
             return [Missing(ref=ref)]
-        return _only(ref, self._job(kind, raw))
+        listed = _LISTED.get(kind.parameter)
+        # Of the others a description lacks the tags: that they are there is all that it tells.
+        return _only(ref, listed.records(self._site, [raw], _EVERYTHING)) if listed is not None else []
 
     def require_description(self, ref: Ref) -> None:
         """Raises what keeps the object from being described: then nothing of its kind is ever known to be gone."""
@@ -83,43 +97,26 @@ class SingleReader:
         page = self._api.page("sagemaker:Search", "Results", Resource=searched.resource, SearchExpression=expression, MaxResults=1)
         return _only(ref, searched.records(self._site, page.records, _EVERYTHING))
 
-    def _job(self, kind: Identity, raw: msgspec.Raw) -> Records:
-        """Of the others a description lacks the tags: that they are there is all that it tells."""
-        match kind.parameter:
-            case "ProcessingJobName":
-                return each([raw], "run", records.ProcessingJob, lambda job: processing_job(self._site, job))
-            case "TransformJobName":
-                return each([raw], "run", records.TransformJob, lambda job: transform_job(self._site, job))
-            case _:
-                return Records()
-
     def _observation(self, ref: Ref) -> Sequence[Entity | Missing]:
         monitors = Monitors(self._api, self._site, _EVERYTHING)
         if match := _EXECUTION.fullmatch(ref.id):
             asked = {"MonitoringScheduleName": match[1], **_around("ScheduledTime", int(match[2]))}
-            action, field = "sagemaker:ListMonitoringExecutions", "MonitoringExecutionSummaries"
-            return self._listed(ref, action, field, asked, monitors.executions)
+            return self._listed(ref, EXECUTIONS, asked, monitors.executions)
         if match := _ALERT.fullmatch(ref.id):
             asked = {"MonitoringScheduleName": match[1], "MonitoringAlertName": match[2], **_around("CreationTime", int(match[3]))}
-            action, field = "sagemaker:ListMonitoringAlertHistory", "MonitoringAlertHistory"
-            return self._listed(ref, action, field, asked, monitors.alerts)
+            return self._listed(ref, ALERTS, asked, monitors.alerts)
         if match := _METRIC.fullmatch(ref.id):
             # What is too old to be read again is no part of the stream any more.
             return [Missing(ref=ref)] if int(match[1]) < time.time() - HISTORY else []
         return []
 
     def _listed(
-        self,
-        ref: Ref,
-        action: str,
-        field: str,
-        asked: Mapping[str, Any],
-        translate: Callable[[Sequence[msgspec.Raw]], Records],
+        self, ref: Ref, feed: ListFeed, asked: Mapping[str, Any], translate: Callable[[Sequence[msgspec.Raw]], Records]
     ) -> Sequence[Entity | Missing]:
         """Missing where a whole listing does not have it. What was listed and makes no sense is there all the same."""
         found: list[Entity | Missing] = []
         there = False
-        for page in self._api.pages(action, field, MaxResults=100, **asked):
+        for page in self._api.pages(feed.action, feed.field, MaxResults=100, **asked):
             there = there or bool(page.records)
             found += _only(ref, translate(page.records))
         return found or ([] if there else [Missing(ref=ref)])

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mappings import sagemaker_monitoring_records as watching
 from mappings import sagemaker_records as records
 from mappings.conditions import Bound
 from mappings.model import Dataset, Deployment, ModelVersion, Observation, Ref, Run, decode, encode
@@ -470,7 +471,7 @@ class TestEndpoints:
         assert endpoint(SITE, running(), behind).environment == environment
 
 
-def done(status: str = "Completed", **more: Any) -> records.MonitoringExecution:
+def done(status: str = "Completed", **more: Any) -> watching.MonitoringExecution:
     record = {
         "MonitoringScheduleName": "daily",
         "ScheduledTime": T0,
@@ -479,15 +480,15 @@ def done(status: str = "Completed", **more: Any) -> records.MonitoringExecution:
         "EndpointName": "prod",
         "MonitoringType": "DataQuality",
     }
-    return msgspec.convert({**record, **more}, records.MonitoringExecution)
+    return msgspec.convert({**record, **more}, watching.MonitoringExecution)
 
 
 def outcomes(observations: Any) -> dict[str, str]:
     return {one.kind: one.outcome for one in observations}
 
 
-DRIFT = records.Violation(feature_name="age", constraint_check_type="baseline_drift_check")
-BAD_TYPE = records.Violation(feature_name="plan", constraint_check_type="data_type_check")
+DRIFT = watching.Violation(feature_name="age", constraint_check_type="baseline_drift_check")
+BAD_TYPE = watching.Violation(feature_name="plan", constraint_check_type="data_type_check")
 
 
 class TestMonitors:
@@ -502,7 +503,7 @@ class TestMonitors:
         assert outcomes(execution(SITE, violated, [DRIFT, BAD_TYPE])) == {"drift": "failed", "data_quality": "failed"}
 
     @pytest.mark.parametrize("report", [None, []])
-    def test_violations_that_no_report_tells_are_violations(self, report: list[records.Violation] | None) -> None:
+    def test_violations_that_no_report_tells_are_violations(self, report: list[watching.Violation] | None) -> None:
         assert outcomes(execution(SITE, done("CompletedWithViolations"), report)) == {"drift": "failed", "data_quality": "failed"}
 
     @pytest.mark.parametrize("status", ["Failed", "Stopped", "Vanished"])
@@ -518,7 +519,7 @@ class TestMonitors:
     )
     def test_the_other_monitors_judge_one_thing(self, monitor: str, kind: str) -> None:
         (found,) = execution(
-            SITE, done("CompletedWithViolations", MonitoringType=monitor), [records.Violation(facet="sex", metric_name="DPL")]
+            SITE, done("CompletedWithViolations", MonitoringType=monitor), [watching.Violation(facet="sex", metric_name="DPL")]
         )
 
         assert (found.kind, found.outcome, found.monitor, found.value, found.detail) == (kind, "failed", "daily", 1.0, "sex DPL")
@@ -526,7 +527,7 @@ class TestMonitors:
         assert found.observed_at == AT
 
     def test_many_violations_are_a_line(self) -> None:
-        many = [records.Violation(feature_name=f"f{n}", constraint_check_type="data_type_check") for n in range(9)] * 2
+        many = [watching.Violation(feature_name=f"f{n}", constraint_check_type="data_type_check") for n in range(9)] * 2
         (found,) = (one for one in execution(SITE, done("CompletedWithViolations"), many) if one.kind == "data_quality")
 
         assert found.detail is not None
@@ -534,8 +535,8 @@ class TestMonitors:
         assert "f0: data_type_check (2 times)" in found.detail
 
     def test_alerts_begin_and_end(self) -> None:
-        schedule = records.MonitoringSchedule("daily", "prod", "ModelQuality")
-        changes = [records.AlertChange("daily", "default", T0 + n, word) for n, word in enumerate(("InAlert", "OK", "Odd"))]
+        schedule = watching.MonitoringSchedule("daily", "prod", "ModelQuality")
+        changes = [watching.AlertChange("daily", "default", T0 + n, word) for n, word in enumerate(("InAlert", "OK", "Odd"))]
         found = [one for change in changes for one in alert(SITE, change, schedule)]
 
         assert [(one.kind, one.outcome, one.monitor) for one in found] == [
@@ -549,7 +550,7 @@ class TestMonitors:
 
     def test_values_of_a_metric_are_held_against_its_limit(self) -> None:
         watched = Watched(name="latency", endpoint="prod", variant="v", limit=Bound(lte=10))
-        data = records.MetricData("m0", [T0, T0 + 60, T0 + 120], [9.0, 11.0, float("nan")])
+        data = watching.MetricData("m0", [T0, T0 + 60, T0 + 120], [9.0, 11.0, float("nan")])
         found = list(metric_points(SITE, watched, data))
 
         assert [(one.outcome, one.value, one.threshold) for one in found] == [("passed", 9.0, "≤ 10"), ("failed", 11.0, "≤ 10")]
@@ -562,7 +563,7 @@ SHAPES: list[tuple[type[Any], Any]] = [
     (records.PipelineExecution, pipeline_execution),
     (records.FeatureGroup, feature_group),
     (records.Endpoint, lambda site, found: [endpoint(site, found, Behind())]),
-    (records.MonitoringExecution, lambda site, found: execution(site, found, None)),
+    (watching.MonitoringExecution, lambda site, found: execution(site, found, None)),
 ]
 
 
@@ -590,7 +591,7 @@ def test_whatever_comes_becomes_an_entity_or_is_rejected(data: st.DataObject) ->
 
     found: Records = each([raw], "run", shape, lambda it: translate(SITE, it))
 
-    assert found.entities or found.rejected or shape is records.MonitoringExecution
+    assert found.entities or found.rejected or shape is watching.MonitoringExecution
     for entity in found.entities:
         assert decode(encode(entity)) == entity
         assert entity.created_at is None or entity.created_at.tzinfo is not None

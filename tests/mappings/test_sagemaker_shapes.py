@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mappings import sagemaker_monitoring_records as watching
 from mappings import sagemaker_records as records
 from mappings.model import Entity, decode, encode
 from mappings.sagemaker import Site, each
@@ -47,8 +48,8 @@ def _deployed(site: Site, found: _Endpoint) -> Iterable[Entity]:
     )
 
 
-def _alerted(site: Site, change: records.AlertChange) -> Iterable[Entity]:
-    schedule = records.MonitoringSchedule(monitoring_schedule_name=change.monitoring_schedule_name, endpoint_name="churn-prod")
+def _alerted(site: Site, change: watching.AlertChange) -> Iterable[Entity]:
+    schedule = watching.MonitoringSchedule(monitoring_schedule_name=change.monitoring_schedule_name, endpoint_name="churn-prod")
     return alert(site, change, schedule)
 
 
@@ -61,8 +62,8 @@ READ: Mapping[str, tuple[type[Any], Any]] = {
     "Experiment": (records.Experiment, experiment),
     "TrialComponent": (records.TrialComponent, trial_component),
     "FeatureGroup": (records.FeatureGroup, feature_group),
-    "MonitoringExecutionSummary": (records.MonitoringExecution, lambda site, done: execution(site, done, None)),
-    "MonitoringAlertHistorySummary": (records.AlertChange, _alerted),
+    "MonitoringExecutionSummary": (watching.MonitoringExecution, lambda site, done: execution(site, done, None)),
+    "MonitoringAlertHistorySummary": (watching.AlertChange, _alerted),
     "": (_Endpoint, _deployed),
 }
 """What is decoded as what, and translated by what. The one without a name is put together of several answers."""
