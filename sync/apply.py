@@ -90,8 +90,8 @@ def recover(
     with database.read() as tx:
         left = outbox.unfinished(tx, project)
     with database.write() as tx:
-        leases.verify(tx, lease)
-        outbox.abandon(tx, project, [row.id for row in left if row.state == "planned"], database.now(tx))
+        now = leases.verify(tx, lease)
+        outbox.abandon(tx, project, [row.id for row in left if row.state == "planned"], now)
     begun = [row for row in left if row.state == "sending"]
     blocked: dict[str, str] = {}
     for name in sorted({row.change.slot.target.source for row in begun}):
@@ -117,8 +117,7 @@ def _read_now(source: Source, rows: Sequence[outbox.Row], stop: threading.Event)
 
 def _settle_begun(database: Database, rows: Sequence[outbox.Row], found: Mapping[Slot, Value], lease: Lease) -> None:
     with database.write() as tx:
-        leases.verify(tx, lease)
-        now = database.now(tx)
+        now = leases.verify(tx, lease)
         for row in rows:
             change, slot = row.change, row.change.slot
             if slot in found and found[slot] == change.after:
@@ -140,8 +139,7 @@ def apply_plan(
     Raises `LeaseLost` when another run may have taken over: nothing more is written then.
     """
     with database.write() as tx:
-        leases.verify(tx, lease)
-        now = database.now(tx)
+        now = leases.verify(tx, lease)
         for memory in plan.memories:
             _remember(tx, plan.project, memory, run_id=run_id, now=now)
         ids = outbox.plan_changes(tx, run_id, plan.project, plan.changes, now)
@@ -204,8 +202,8 @@ class _Apply:
     def _leave(self, rows: Sequence[Numbered], why: str, results: dict[int, Result]) -> None:
         """Gives up what was not begun. What was stays `sending`: nobody knows whether it was made."""
         with self.database.write() as tx:
-            leases.verify(tx, self.lease)
-            outbox.abandon(tx, self.project, [row.number for row in rows], self.database.now(tx))
+            now = leases.verify(tx, self.lease)
+            outbox.abandon(tx, self.project, [row.number for row in rows], now)
         results.update({row.number: Result(change=row.change, state="unsent", why=why) for row in rows})
 
     def _chunk(
@@ -253,8 +251,7 @@ class _Apply:
         """The result in one transaction: outbox, mirror, memory and audit."""
         change = result.change
         with self.database.write() as tx:
-            leases.verify(tx, self.lease)
-            now = self.database.now(tx)
+            now = leases.verify(tx, self.lease)
             if result.state == "done":
                 outbox.settle(tx, number, "done", result.why, now)
                 _commit_value(tx, change, kind="adopted" if result.why == ALREADY else "write", run_id=self.run_id, now=now)

@@ -105,8 +105,6 @@ def confirm_deletions(
     """
     with database.read() as tx:
         candidates = entities.seen_before_sweep(tx, key)
-        if not candidates:
-            return Deletions()
         members = entities.count_members(tx, key)
         (state,) = streams.states(tx, [key])
         before = _Before(
@@ -120,8 +118,7 @@ def confirm_deletions(
     most = members if force else most_deletes(share, members)
     answers = _Questions(reader, key, scope, before, stop).ask(candidates, most)
     with database.write() as tx:
-        leases.verify(tx, lease)
-        now = database.now(tx)
+        now = leases.verify(tx, lease)
         answers.forget_seen(frozenset(entities.seen_before_sweep(tx, key)))
         too_many = answers.leaving > most
         entities.save_direct(tx, [*answers.staying, *answers.hidden], now=now)

@@ -22,7 +22,7 @@ from sync.moments import is_ahead
 from sync.progress import Report, StreamEvent
 from sync.source import Gauge, Scope, Source, each, reading
 from sync.store import entities, leases, quarantine, streams
-from sync.store.connect import Database
+from sync.store.connect import Connection, Database
 from sync.store.leases import Lease, LeaseLost
 from sync.store.rows import PageRows, page_rows
 from sync.store.streams import StreamState
@@ -184,8 +184,7 @@ class _StreamPull:
             if full and not complete and state.cursor is not None:
                 # It went on from a page behind the listing's last one: an earlier run ended between that page and the proof.
                 complete = self._read(self._begin().cursor)
-            deleted = self._confirm_deletions() if complete else 0
-            self._finish(complete=complete)
+            deleted = self._finish(complete=complete)
             self._tell(state="done", deleted=deleted)
             if self.event.requests > 0:
                 self.pull.unanswered = 0
@@ -201,8 +200,7 @@ class _StreamPull:
     def _open(self) -> tuple[StreamState, bool]:
         """The stream's state, and whether this pull lists it whole; an interrupted full listing goes on where it was."""
         with self.database.write() as tx:
-            leases.verify(tx, self.lease)
-            self.began = now = self.database.now(tx)
+            self.began = now = leases.verify(tx, self.lease)
             state = streams.open_stream(tx, self.key)
             if _is_interrupted(state, now) and state.cursor is not None:
                 return state, True
@@ -213,8 +211,8 @@ class _StreamPull:
 
     def _begin(self) -> StreamState:
         with self.database.write() as tx:
-            leases.verify(tx, self.lease)
-            return streams.begin_sweep(tx, self.key, self.database.now(tx))
+            now = leases.verify(tx, self.lease)
+            return streams.begin_sweep(tx, self.key, now)
 
     def _read(self, cursor: str | None) -> bool:
         """Stores every page from `cursor` on. Whether that proved a full listing."""
@@ -230,8 +228,7 @@ class _StreamPull:
 
     def _store(self, group: Sequence[PageRows]) -> None:
         with self.database.write() as tx:
-            leases.verify(tx, self.lease)
-            now = self.database.now(tx)
+            now = leases.verify(tx, self.lease)
             saved = entities.save_pages(tx, self.key, group, now=now, run_id=self.pull.run_id, began=self.began)
         records = sum(page.entities for page in group)
         self.pull.source.meters.records(self.key.source, records)
@@ -263,15 +260,24 @@ class _StreamPull:
             self._find(f"{self.key.stream} of {self.scope.label}: {_not_listed(found.hidden)}", None, notice=True)
         return found.buried
 
-    def _finish(self, *, complete: bool) -> None:
+    def _finish(self, *, complete: bool) -> int:
+        """Ends the pull, once it is settled what a full listing no longer shows. How many objects that buried."""
         with self.database.write() as tx:
-            leases.verify(tx, self.lease)
-            streams.finish(tx, self.key, complete=complete, now=self.database.now(tx))
-            if complete:
-                streams.drop_obsolete(tx, self.key, alike=self.scope.listed)
-                since = streams.listed_since(tx, self.key)
-                if since is not None:
-                    quarantine.forget_unseen(tx, self.key.source, self.key.stream, since)
+            now = leases.verify(tx, self.lease)
+            if not complete or entities.is_all_seen(tx, self.key):
+                self._end(tx, now, complete=complete)
+                return 0
+        buried = self._confirm_deletions()
+        with self.database.write() as tx:
+            self._end(tx, leases.verify(tx, self.lease), complete=complete)
+        return buried
+
+    def _end(self, tx: Connection, now: datetime, *, complete: bool) -> None:
+        streams.finish(tx, self.key, complete=complete, now=now)
+        if complete:
+            since = streams.listed_since(streams.drop_obsolete(tx, self.key, alike=self.scope.listed))
+            if since is not None:
+                quarantine.forget_unseen(tx, self.key.source, self.key.stream, since)
 
     def _find(self, text: str, fix: str | None, *, safety: bool = False, notice: bool = False) -> None:
         finding = PullFinding(source=self.key.source, stream=self.key.stream, text=text, fix=fix, safety=safety, notice=notice)

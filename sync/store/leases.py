@@ -135,14 +135,16 @@ def release_all(tx: Connection, holder: str, now: datetime) -> None:
     tx.execute(update(leases).where(leases.c.holder == holder).values(holder=None, expires_at=now))
 
 
-def verify(tx: Connection, lease: Lease, *, lasting: timedelta = timedelta(0)) -> None:
-    """Raises `LeaseLost` unless the lease is still this holder's, for at least `lasting` more.
+def verify(tx: Connection, lease: Lease, *, lasting: timedelta = timedelta(0)) -> datetime:
+    """The database's time (UTC), at which the lease is still this holder's, for at least `lasting` more. Raises `LeaseLost`.
 
     Call it in the transaction that commits what rests on it: nobody can take the lease before that transaction ends.
     """
     row = tx.execute(_HELD, {"name": lease.name}).first()
-    if row is None or row.token != lease.token or row.holder != lease.holder or row.expires_at <= clock.now(tx) + lasting:
+    now = clock.now(tx)
+    if row is None or row.token != lease.token or row.holder != lease.holder or row.expires_at <= now + lasting:
         raise LeaseLost(lease.name)
+    return now
 
 
 def hold_off(tx: Connection, names: Iterable[str]) -> None:

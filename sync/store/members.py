@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, tuple_, update
+import msgspec
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, select, tuple_, update
 
 from mappings.model import Ref
 from sync.store.by_ref import by_kind
@@ -21,13 +22,12 @@ def count_members(tx: Connection, key: StreamKey) -> int:
 
 def seen_before_sweep(tx: Connection, key: StreamKey) -> list[Ref]:
     """The live members that the present sweep has not seen, sorted: candidates for deletion once it proved a full listing."""
-    query = (
-        select(membership.c.source, membership.c.kind, membership.c.id)
-        .join(stream, stream.c.id == membership.c.stream)
-        .join(entity, _same())
-        .where(is_stream(key), membership.c.sweep < stream.c.sweep, entity.c.deleted_at.is_(None))
-    )
-    return sorted(Ref(*row) for row in tx.execute(query))
+    return sorted(Ref(*row) for row in tx.execute(_UNSEEN, msgspec.structs.asdict(key)))
+
+
+def is_all_seen(tx: Connection, key: StreamKey) -> bool:
+    """Whether the present sweep has seen every live member."""
+    return tx.execute(_UNSEEN.limit(1), msgspec.structs.asdict(key)).first() is None
 
 
 def containers(tx: Connection, refs: Iterable[Ref]) -> dict[Ref, str]:
@@ -145,3 +145,16 @@ def _in(key: StreamKey) -> ColumnElement[bool]:
 
 def _among(source: str, kind: str, some: Sequence[str]) -> ColumnElement[bool]:
     return and_(entity.c.source == source, entity.c.kind == kind, entity.c.id.in_(some))
+
+
+# Asked for every pull, so it is put together once.
+_UNSEEN = (
+    select(membership.c.source, membership.c.kind, membership.c.id)
+    .join(stream, stream.c.id == membership.c.stream)
+    .join(entity, _same())
+    .where(
+        *(stream.c[name] == bindparam(name) for name in StreamKey.__struct_fields__),
+        membership.c.sweep < stream.c.sweep,
+        entity.c.deleted_at.is_(None),
+    )
+)

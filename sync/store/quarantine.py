@@ -62,15 +62,14 @@ def forget_unseen(tx: Connection, source: str, name: str, before: datetime) -> i
 
     Returns how many there were.
     """
-    mine = (quarantine.c.source == source) & (quarantine.c.stream == name)
-    return tx.execute(delete(quarantine).where(mine, quarantine.c.last_seen < before)).rowcount
+    return tx.execute(_FORGET, {"source": source, "stream": name, "before": before}).rowcount
 
 
-def clear(tx: Connection, source: str, stream: str, refs: Sequence[Ref]) -> int:
-    """Lets go of the records that are stored now. Returns how many there were."""
-    if tx.execute(_ANY, {"source": source, "stream": stream}).first() is None:
+def clear(tx: Connection, source: str, streams: Sequence[str], refs: Sequence[Ref]) -> int:
+    """Lets go of the records of these streams that are stored now. Returns how many there were."""
+    if tx.execute(_ANY, {"source": source, "streams": streams}).first() is None:
         return 0
-    mine = (quarantine.c.source == source) & (quarantine.c.stream == stream)
+    mine = (quarantine.c.source == source) & quarantine.c.stream.in_(streams)
     cleared = 0
     for chunk in chunks(refs):
         among = tuple_(quarantine.c.kind, quarantine.c.id).in_([(ref.kind, ref.id) for ref in chunk])
@@ -94,7 +93,14 @@ def _row(source: str, stream: str, one: Rejected, now: datetime, known: Pseudony
     }
 
 
-# Asked for every page, so it is put together once.
+# Asked for every page or pull, so they are put together once.
 _ANY = (
-    select(quarantine.c.id).where(quarantine.c.source == bindparam("source"), quarantine.c.stream == bindparam("stream")).limit(1)
+    select(quarantine.c.id)
+    .where(quarantine.c.source == bindparam("source"), quarantine.c.stream.in_(bindparam("streams", expanding=True)))
+    .limit(1)
+)
+_FORGET = delete(quarantine).where(
+    quarantine.c.source == bindparam("source"),
+    quarantine.c.stream == bindparam("stream"),
+    quarantine.c.last_seen < bindparam("before"),
 )

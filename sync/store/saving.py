@@ -210,9 +210,7 @@ def _save_group(
     if new:
         lookups.forget(tx, source, kind, new)
     understood = [Ref(source, kind, row.id) for row in rows]
-    quarantine.clear(tx, source, DIRECT, understood)
-    if place is not None:
-        quarantine.clear(tx, source, place.name, understood)
+    quarantine.clear(tx, source, (DIRECT,) if place is None else (DIRECT, place.name), understood)
     changed = {write[2] for write in writes} | {one[3] for one in back}
     return Saved(new=len(new), changed=len(changed) - len(new), same=len(rows) - len(changed))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -63,7 +63,7 @@ def begin_sweep(tx: Connection, key: StreamKey, now: datetime) -> StreamState:
 def sweep_again(tx: Connection, state: StreamState, now: datetime) -> StreamState:
     """The same, of a stream that was just opened in this transaction."""
     changes = {"sweep": state.sweep + 1, "sweep_started_at": now, "cursor": None, "records": 0}
-    tx.execute(update(stream).where(stream.c.id == state.id).values(changes))
+    tx.execute(_CHANGE, {**_named(state.key), **changes})
     return msgspec.structs.replace(state, **changes)
 
 
@@ -72,7 +72,7 @@ def finish(tx: Connection, key: StreamKey, *, complete: bool, now: datetime) -> 
     changes: dict[str, Any] = {"pulled_at": now, "error": None, "failed_at": None}
     if complete:
         changes["complete_at"] = now
-    tx.execute(update(stream).where(is_stream(key)).values(changes))
+    tx.execute(_CHANGE, {**_named(key), **changes})
 
 
 def fail(tx: Connection, key: StreamKey, error: str, now: datetime) -> None:
@@ -88,11 +88,11 @@ def states(tx: Connection, keys: Iterable[StreamKey]) -> list[StreamState]:
     return [by_key[key] for key in wanted if key in by_key]
 
 
-def listed_since(tx: Connection, key: StreamKey) -> datetime | None:
-    """The time since which every scope of a stream has been listed whole; None if one of them was not, or not to the end."""
-    rows = map(_state, tx.execute(select(stream).where(stream.c.source == key.source, stream.c.stream == key.stream)))
+def listed_since(states: Iterable[StreamState]) -> datetime | None:
+    """The time since which every scope of a stream has been listed whole, from the states of them all; None if one of them was
+    not, or not to the end."""
     began = []
-    for state in rows:
+    for state in states:
         if state.complete_at is None or state.sweep_started_at is None or state.complete_at < state.sweep_started_at:
             return None
         began.append(state.sweep_started_at)
@@ -107,22 +107,27 @@ def last_complete(tx: Connection, key: StreamKey, alike: str) -> StreamState | N
     return None if row is None else _state(row)
 
 
-def drop_obsolete(tx: Connection, key: StreamKey, *, alike: str | None = None) -> int:
+def drop_obsolete(tx: Connection, key: StreamKey, *, alike: str | None = None) -> Sequence[StreamState]:
     """Forgets what a stream that was listed completely replaces: its older mapping versions, and those under other scope hashes
-    that begin with `alike`. Whoever rested on these rests on it from now on. Returns how many."""
-    state = _find(tx, key)
-    if state is None or state.complete_at is None:
-        return 0
-    same = and_(stream.c.source == key.source, stream.c.stream == key.stream, stream.c.scope_hash == key.scope_hash)
-    older = and_(same, stream.c.mapping_version < key.mapping_version)
-    former = and_(_alike(key, alike), stream.c.scope_hash != key.scope_hash) if alike else None
-    replaced = list(tx.execute(select(stream.c.id).where(older if former is None else or_(older, former))).scalars())
-    if not replaced:
-        return 0
-    rested = select(rests_on.c.project).distinct().where(rests_on.c.stream.in_(replaced))
-    heirs = [{"project": project, "stream": state.id, "pulled_at": state.pulled_at} for project in tx.execute(rested).scalars()]
-    upsert(tx, rests_on, heirs, update=())
-    return _drop(tx, stream.c.id.in_(replaced))
+    that begin with `alike`. Whoever rested on these rests on it from now on. Returns what is left of the stream, of every scope.
+    """
+    there = [_state(row) for row in tx.execute(_OF_STREAM, {"source": key.source, "stream": key.stream})]
+    mine = next((state for state in there if state.key == key and state.complete_at is not None), None)
+    if mine is None:
+        return there
+    replaced = [state.id for state in there if _is_obsolete(state.key, key, alike)]
+    if replaced:
+        rested = select(rests_on.c.project).distinct().where(rests_on.c.stream.in_(replaced))
+        heirs = [{"project": one, "stream": mine.id, "pulled_at": mine.pulled_at} for one in tx.execute(rested).scalars()]
+        upsert(tx, rests_on, heirs, update=())
+        _drop(tx, stream.c.id.in_(replaced))
+    return [state for state in there if state.id not in replaced]
+
+
+def _is_obsolete(one: StreamKey, present: StreamKey, alike: str | None) -> bool:
+    if one.scope_hash == present.scope_hash:
+        return one.mapping_version < present.mapping_version
+    return alike is not None and one.scope_hash.startswith(alike)
 
 
 def retire(tx: Connection, source: str, hashes: Iterable[str], before: datetime, *, projects: Iterable[str] = ()) -> int:
@@ -181,5 +186,12 @@ def _state(row: Row[Any]) -> StreamState:
     return StreamState(key=key, **fields)
 
 
-# Asked for every page, so it is put together once.
+def _named(key: StreamKey) -> Mapping[str, Any]:
+    """The parameters that `_CHANGE` finds its row by; a column's own name would be a value to set."""
+    return {f"of_{name}": value for name, value in msgspec.structs.asdict(key).items()}
+
+
+# Asked for every page or pull, so they are put together once.
 _BY_KEY = select(stream).where(*(stream.c[name] == bindparam(name) for name in StreamKey.__struct_fields__))
+_OF_STREAM = select(stream).where(stream.c.source == bindparam("source"), stream.c.stream == bindparam("stream"))
+_CHANGE = update(stream).where(*(stream.c[name] == bindparam(f"of_{name}") for name in StreamKey.__struct_fields__))
