@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from math import isfinite
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
-from zoneinfo import ZoneInfo, available_timezones
+from typing import Annotated, Literal
 
 import msgspec
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 
-from config.explain import Invalid, described
-from config.problems import Problem, nearest, quoted
+from config.explain import Invalid
+from config.fields import NUMBER, Bounds, Name, Quality, Share, TagName, TimeZone
+from config.problems import Problem, quoted
 from config.rate import RateField
 from config.schedule import EVERY_TEN_MINUTES, Schedule
 from config.storeurl import checked_store_url
 from config.textref import TextRefField
-from mappings.conditions import Bound, Duration
+from mappings.conditions import Duration
 from mappings.rules import StatusRule
 from mappings.tags import OWN, Named
 
@@ -48,76 +47,6 @@ class Section(BaseModel):
     """Base of all parts: frozen, and no unknown key."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
-
-
-def _plain_text(value: str) -> str:
-    if not value.strip():
-        raise Invalid("must not be empty")
-    return value
-
-
-def _number(value: Any) -> Any:
-    """Whole numbers and fractions, but neither true nor a number in quotes."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Invalid(f"expected a number, found {described(value)}", "write a number, without quotes")
-    if not isfinite(value):
-        raise Invalid("must be a finite number")
-    return value
-
-
-def _is_time_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (KeyError, OSError, ValueError):
-        return False
-    return True
-
-
-def _time_zone(name: str) -> str:
-    if _is_time_zone(name):
-        return name
-    known = available_timezones()
-    if not known:
-        raise Invalid("this machine has no time zone data", "install the tzdata package of the system")
-    meant = nearest(name, known)
-    fix = f"did you mean {meant}?" if meant else "write one such as UTC or Europe/Berlin"
-    raise Invalid(f"{quoted(name)} is no IANA time zone", fix)
-
-
-def _possible(bound: Bound) -> Bound:
-    if (bound.gte is not None and bound.gt is not None) or (bound.lte is not None and bound.lt is not None):
-        raise Invalid("gives two limits on one side", "keep gte or gt, and lte or lt")
-    low = bound.gte if bound.gte is not None else bound.gt
-    high = bound.lte if bound.lte is not None else bound.lt
-    if low is not None and high is not None:
-        strict = bound.gt is not None or bound.lt is not None
-        if low > high or (strict and low == high):
-            raise Invalid(f"no number can be {bound}", "swap or widen the limits")
-    return bound
-
-
-def _bound_shape(value: Any) -> Any:
-    if not isinstance(value, Bound | dict):
-        raise Invalid(f"expected a limit, found {described(value)}", "write it as {gte: 0.85}, with gte, gt, lte or lt")
-    if isinstance(value, dict):
-        if all(limit is None for limit in value.values()):
-            raise Invalid("gives no limit", "write at least one of gte, gt, lte, lt, such as {gte: 0.85}")
-        for name, limit in value.items():
-            if name in Bound.model_fields and (isinstance(limit, bool) or not isinstance(limit, int | float)):
-                raise Invalid(f"{name}: expected a number, found {described(limit)}", f"write it as {{{name}: 0.85}}")
-    return value
-
-
-def _quality_shape(value: Any) -> Any:
-    if value is None or isinstance(value, str | dict):
-        return value
-    raise Invalid(f"expected a glob or a mapping of globs to limits, found {described(value)}", 'write it as "data_quality.*"')
-
-
-Name: TypeAlias = Annotated[str, AfterValidator(_plain_text), Field(max_length=200)]
-Limit: TypeAlias = Annotated[Bound, BeforeValidator(_bound_shape), AfterValidator(_possible)]
-Share: TypeAlias = Annotated[float, Field(ge=0, le=1), BeforeValidator(_number)]
-Bounds: TypeAlias = Mapping[Name, Limit]
 
 
 class SourceBody(Section):
@@ -170,7 +99,7 @@ class Data(Section):
     components: tuple[Name, ...] = Field(
         (), description="Tickets with one of these components are about data.", examples=[["Data"]]
     )
-    quality: Annotated[Name | Bounds | None, BeforeValidator(_quality_shape)] = Field(
+    quality: Quality = Field(
         None,
         description="Which metrics and tags are results of data quality checks: a glob, or globs with limits.",
         examples=["data_quality.*", {"data_quality.null_share": {"lte": 0.02}}],
@@ -188,7 +117,7 @@ class Baseline(Section):
     """What a live metric is held against: the one that the watched version's own training run had."""
 
     metric: Name = Field(description="The training run's metric.", examples=["val_auc"])
-    tolerance: Annotated[float, Field(ge=0), BeforeValidator(_number)] = Field(description="How much worse it may be.")
+    tolerance: Annotated[float, Field(ge=0), NUMBER] = Field(description="How much worse it may be.")
     better: Literal["higher", "lower"] = Field("higher", description="Which values are better.")
 
 
@@ -213,7 +142,7 @@ class Retrain(Section):
     """When a model is due for training."""
 
     every: Duration | None = Field(None, description="The longest time between two trainings.", examples=["90d"])
-    after_drifts: Annotated[int, Field(ge=1, le=1_000), BeforeValidator(_number)] | None = Field(
+    after_drifts: Annotated[int, Field(ge=1, le=1_000), NUMBER] | None = Field(
         None, description="After so many failed results of drift monitors since the last training.", examples=[5]
     )
 
@@ -225,15 +154,6 @@ class Compliance(Section):
     review_labels: tuple[Name, ...] = Field(
         ("data-protection-review",), description="A closed ticket with one of these labels is the data-protection review."
     )
-
-
-def _tag(name: str) -> str:
-    if any(character in name for character in "*?"):
-        raise Invalid(f"{quoted(name)} is no name of a tag", "write each tag out: * and ? do not match here")
-    return name.strip()
-
-
-TagName: TypeAlias = Annotated[Name, AfterValidator(_tag)]
 
 
 class Tags(Section):
@@ -282,7 +202,7 @@ class ProjectBody(Section):
 
     name: Name | None = Field(None, description="What people call the project.", examples=["Churn prediction"])
     risk_class: Literal["minimal", "limited", "high"] | None = Field(None, description="Its risk class, for reports.")
-    timezone: Annotated[str, AfterValidator(_time_zone)] = Field(
+    timezone: TimeZone = Field(
         "UTC", description="IANA time zone in which due dates and reports are read.", examples=["Europe/Berlin"]
     )
     watch: Mapping[str, Name] = Field(
@@ -321,9 +241,7 @@ class Safety(Section):
     """How much may change before a person is asked."""
 
     max_changes: Share = Field(0.3, description="Share of what is published that updates and removals of 24 hours may touch.")
-    max_additions: Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(_number)] = Field(
-        200, description="Additions of one run."
-    )
+    max_additions: Annotated[int, Field(ge=0, le=1_000_000), NUMBER] = Field(200, description="Additions of one run.")
     max_deletes: Share = Field(0.2, description="Share of a scope's objects that may be gone at once.")
 
 
