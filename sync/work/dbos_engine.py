@@ -35,6 +35,8 @@ KEPT = timedelta(hours=6)
 
 POLL = {"sqlite": 0.1, "postgresql": 0.25}
 """Seconds between two looks at the queue: the most that it adds to a wake-up. A server is looked at by many workers."""
+ROUTINE_POLL = 1.0
+"""The same for what a schedule asks for, which nobody waits for."""
 
 _BATCH = 500
 
@@ -96,10 +98,8 @@ def opened(database: Database, executor: str, work: Work, *, concurrency: int) -
         try:
             DBOS.listen_queues([NEWS, ROUTINE])
             DBOS.launch()
-            for queue, most in ((NEWS, concurrency), (ROUTINE, routine)):
-                DBOS.register_queue(
-                    queue, worker_concurrency=most, polling_interval_sec=POLL[database.dialect], on_conflict="always_update"
-                )
+            for queue, most, poll in ((NEWS, concurrency, POLL[database.dialect]), (ROUTINE, routine, ROUTINE_POLL)):
+                DBOS.register_queue(queue, worker_concurrency=most, polling_interval_sec=poll, on_conflict="always_update")
             yield engine
         finally:
             DBOS.destroy(destroy_registry=True)

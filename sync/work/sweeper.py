@@ -57,7 +57,6 @@ class Sweeper:
 
     def sweep(self) -> int:
         """Asks for what is due and does not wait or run yet. Returns how many jobs that are."""
-        self._mark_what_time_changes()
         news, routine = self._due()
         if not (news or routine):
             return 0
@@ -66,26 +65,24 @@ class Sweeper:
         asked += [self._engine.schedule(job) for job in routine if job.key not in held]
         return sum(asked)
 
-    def _mark_what_time_changes(self) -> None:
-        """Without any news, facts grow old and results expire: what was said because of them must not outlive them."""
-        with self._database.read() as tx:
-            now = self._database.now(tx)
-            late = set(verdicts.due_by_time(tx, self._projects, now)) - {mark.project for mark in due.marked(tx)}
-        if late:
-            with self._database.write() as tx:
-                due.mark(tx, late, now)
-
     def _due(self) -> tuple[Sequence[Job], Sequence[Job]]:
         """What news there is, and what the schedules ask for."""
         with self._database.read() as tx:
             now = self._database.now(tx)
-            sources = list(dict.fromkeys(source for source, _ in attempts.ready_streams(tx, now)))
-            news = [
-                *(Job("take-in", source) for source in inbox.ready(tx, now) if source in self._pulls),
-                *(Job("relist", source) for source in sources),
-                *(Job("follow", project) for project in attempts.ready_projects(tx, now)),
-            ]
+            deliveries = inbox.ready(tx, now)
+            streams = attempts.ready_streams(tx, now)
+            projects = attempts.ready_projects(tx, now)
+            late = set(verdicts.due_by_time(tx, self._projects, now))
+            late = late and late - {mark.project for mark in due.marked(tx)}
             done = schedules.last_moments(tx)
+        if late:  # without any news, facts grow old and results expire: what was said because of them must not outlive them
+            with self._database.write() as tx:
+                due.mark(tx, late, now)
+        news = [
+            *(Job("take-in", source) for source in deliveries if source in self._pulls),
+            *(Job("relist", source) for source in dict.fromkeys(source for source, _ in streams)),
+            *(Job("follow", project) for project in (*projects, *sorted(late))),
+        ]
         routine = []
         for source, cron in self._pulls.items():
             name = f"pull:{source}"

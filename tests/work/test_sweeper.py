@@ -3,17 +3,42 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine, event
 
 from mappings.model import Ref
 from sync.derive import Standing
-from sync.store import due, verdicts
-from sync.store.connect import Database
+from sync.store import due, schedules, verdicts
+from sync.store.connect import Connection, Database
 from sync.work.dbos_engine import opened
-from sync.work.seam import Job
+from sync.work.seam import Held, Job
 from sync.work.sweeper import Sweeper
 from tests.cli.process import PATIENCE
 from tests.work.service import until
+
+
+class Nobody:
+    """An engine that is not asked for anything."""
+
+    def submit(self, job: Job) -> bool:
+        pytest.fail(f"nothing is due, but {job} was asked for")
+
+    schedule = submit
+
+    def recover(self, executor: str) -> int:
+        pytest.fail(f"{executor} is not dead")
+
+    def status(self) -> Sequence[Held]:
+        pytest.fail("nobody has to know")
+
+    def run_once(self, job: Job) -> None:
+        self.submit(job)
+
+    def forget(self) -> int:
+        return 0
 
 
 def test_what_time_alone_changes_is_followed_without_any_news(database: Database) -> None:
@@ -64,3 +89,21 @@ def test_a_long_pull_keeps_no_news_waiting(database: Database) -> None:
         assert followed.wait(PATIENCE)
         may_end.set()
         until(lambda: not engine.status())
+
+
+def test_an_idle_look_is_one_transaction(database: Database) -> None:
+    began: list[str] = []
+
+    def note(_tx: Connection) -> None:
+        began.append(threading.current_thread().name)
+
+    with database.write() as tx:
+        for name in ("pull:jira", "retention"):
+            schedules.done(tx, name, database.now(tx))
+    sweeper = Sweeper(database, Nobody(), ["churn"], {"jira": "0 0 1 1 *"}, threading.Event(), threading.Event())
+    event.listen(Engine, "begin", note)
+    try:
+        assert sweeper.sweep() == 0
+    finally:
+        event.remove(Engine, "begin", note)
+    assert began.count(threading.current_thread().name) == 1
