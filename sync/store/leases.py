@@ -126,8 +126,7 @@ def renew(database: Database, lease: Lease, ttl: timedelta) -> Lease:
 def release(database: Database, lease: Lease) -> None:
     """Lets go. The row stays, so that tokens only grow. A lease that was lost stays its new holder's."""
     with database.write() as tx:
-        mine = (leases.c.name == lease.name) & (leases.c.token == lease.token)
-        tx.execute(update(leases).where(mine).values(holder=None, expires_at=database.now(tx)))
+        tx.execute(_RELEASE, {"of_name": lease.name, "of_token": lease.token, "holder": None, "expires_at": database.now(tx)})
 
 
 def release_all(tx: Connection, holder: str, now: datetime) -> None:
@@ -209,5 +208,6 @@ def _take(tx: Connection, name: str, holder: str, now: datetime, ttl: timedelta)
     return tx.execute(statement).scalar_one_or_none()
 
 
-# Asked for every group of pages, so it is put together once.
+# Asked for every group of pages or scope, so they are put together once.
 _HELD = select(leases.c.token, leases.c.holder, leases.c.expires_at).where(leases.c.name == bindparam("name")).with_for_update()
+_RELEASE = update(leases).where(leases.c.name == bindparam("of_name"), leases.c.token == bindparam("of_token"))
