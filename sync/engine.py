@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import msgspec
@@ -12,19 +12,22 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from connectors.errors import Cancelled, SourceError
-from mappings.change import Plan, Slot, Value, additions, given_up, refuse
-from sync.apply import LEASE, Applied, Result, apply_plan, lease_name, recover
+from mappings.change import Plan, Slot, Value, given_up
+from sync import results
+from sync.apply import LEASE, Result, apply_plan, lease_name, recover
 from sync.assess import Assessment, assess
 from sync.listings import ScopedProject
 from sync.outcome import ExitCode, worst
-from sync.planning import ROLLING, plan_project, settle, without
+from sync.planning import plan_project, settle, without
 from sync.progress import Report, unwatched
 from sync.pull import Pulled, PullFinding, pull_all
-from sync.renaming import as_remembered, go_on_as, renamed
+from sync.renaming import as_remembered, know_again
 from sync.reread import read_again
+from sync.results import ProjectRun, RunResult, Withdrawn
+from sync.safety import Permission, refusal
 from sync.savedplan import SavedPlan, only_saved, require_same_verdicts, saved_targets
 from sync.source import Source
-from sync.store import audit, due, entities, leases, runs, streams
+from sync.store import due, entities, leases, runs, streams
 from sync.store.due import DueProject
 from sync.store.leases import Lease, LeaseLost
 from sync.tracing import span
@@ -36,63 +39,6 @@ log = structlog.get_logger(__name__)
 IDLE = timedelta(days=3)
 """After so long without a pull, what a scope held that the project file no longer has is forgotten. Sooner, the file may change
 back, or another one may share the store."""
-
-
-TURNS = timedelta(days=1)
-"""A project that goes by a key again which it had so lately is renamed to and fro."""
-
-
-class Permission(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person allowed this run beyond the safe defaults.
-
-    `initial`: more additions at once than `max_additions`; `force`: more updates and removals than `max_changes`; `adopt`: take
-    over values that Milepost has no memory of.
-    """
-
-    initial: bool = False
-    force: bool = False
-    adopt: bool = False
-
-
-class ProjectRun(msgspec.Struct, frozen=True, kw_only=True):
-    """One project's part of a run. `refused` says why its plan was too large, `failed` why it or a source had to be left alone.
-
-    Of a refused plan only what takes back what is no longer known is applied, if there is such.
-    """
-
-    assessment: Assessment
-    plan: Plan | None = None
-    refused: str | None = None
-    applied: Applied | None = None
-    failed: str | None = None
-
-    @property
-    def added(self) -> int:
-        """The additions that were made, or that would be where the plan is only made."""
-        if self.applied is not None:
-            return additions(result.change for result in self.applied.results if result.state == "done")
-        return additions(self.plan.changes) if self.plan is not None and self.refused is None else 0
-
-
-class Withdrawn(msgspec.Struct, frozen=True, kw_only=True):
-    """What was or would be taken back of one project. `failed` says why something could not even be tried."""
-
-    plan: Plan
-    applied: Applied | None = None
-    failed: str | None = None
-
-
-class RunResult(msgspec.Struct, frozen=True, kw_only=True):
-    """A finished run. `notices` are for people to look at, and no failures."""
-
-    id: str
-    command: str
-    started_at: datetime
-    finished_at: datetime
-    exit_code: ExitCode
-    pulled: Mapping[str, Pulled]
-    projects: Sequence[ProjectRun]
-    notices: Sequence[str] = ()
 
 
 class Run:
@@ -148,7 +94,7 @@ class Run:
 
     def judge(self) -> None:
         """Brings the stored standings of every project up to date, without a plan."""
-        self._know_again(self.workspace.wait)
+        self._know_again()
         for project in self.projects:
             with self._at_work("judge", project.key) as lease:
                 self.done.append(self._judged(project, lease))
@@ -167,7 +113,7 @@ class Run:
 
         Raises `PlanRefused` before anything is written, when a verdict that the saved plan rests on has changed.
         """
-        self._know_again(self.workspace.wait)
+        self._know_again()
         if saved is not None:
             for project in self.projects:
                 require_same_verdicts(self._plan_of(self._assess(project), permission), saved)
@@ -194,10 +140,18 @@ class Run:
 
     def finish(self, *codes: ExitCode) -> RunResult:
         """Ends the run and records it."""
-        code = worst([*codes, *self._codes()])
+        stopped = [ExitCode.PARTIAL] if self.stop.is_set() else []
+        code = worst([*codes, *stopped, *results.codes(self.pulled.values(), self._parts())])
         with self.workspace.database.write() as tx:
             now = self.workspace.database.now(tx)
-            runs.finish(tx, self.id, outcome=code.name.lower(), exit_code=int(code), summary=self._summary(), now=now)
+            runs.finish(
+                tx,
+                self.id,
+                outcome=code.name.lower(),
+                exit_code=int(code),
+                summary=results.summary(self.pulled.values(), self._parts()),
+                now=now,
+            )
         self._count(code, now)
         return RunResult(
             id=self.id,
@@ -213,7 +167,7 @@ class Run:
     def _count(self, code: ExitCode, now: datetime) -> None:
         meters = self.workspace.meters
         meters.run(self.command, code.name.lower(), (now - self.started_at).total_seconds())
-        for applied in self._all_applied():
+        for applied in (part.applied for part in self._parts() if part.applied is not None):
             for result in applied.results:
                 meters.change(result.change.slot.target.source, result.state)
             for error in applied.away.values():
@@ -227,21 +181,9 @@ class Run:
             leases.release_all(tx, self.id, now)
             runs.finish(tx, self.id, outcome=ExitCode.PARTIAL.name.lower(), exit_code=int(ExitCode.PARTIAL), summary={}, now=now)
 
-    def _know_again(self, wait: timedelta) -> None:
-        """What is remembered of projects that were renamed in the file goes by their new keys. Raises `LeaseHeld` when somebody is
-        still at work under a former key after `wait`."""
-        database, projects = self.workspace.database, self.workspace.projects
-        with database.read() as tx:
-            former = renamed(tx, projects)
-            since = database.now(tx) - TURNS
-            again = {key: name for key, name in former.items() if runs.took_turns(tx, key, name, since)}
-        self.notices = [_renamed_back(key, name) for key, name in again.items()]
-        for key, name in former.items():
-            with (
-                suppress(LeaseLost),
-                leases.held(database, lease_name(name), holder=self.id, ttl=LEASE, wait=wait, stop=self.stop) as lease,
-            ):
-                go_on_as(database, key, projects, lease)
+    def _know_again(self) -> None:
+        workspace = self.workspace
+        self.notices = know_again(workspace.database, workspace.projects, holder=self.id, wait=workspace.wait, stop=self.stop)
 
     def _leave_alone(self, away: Mapping[str, SourceError]) -> None:
         for name, why in away.items():
@@ -307,15 +249,8 @@ class Run:
             return {}
 
     def _refusal(self, project: ScopedProject, plan: Plan, permission: Permission) -> str | None:
-        with self.workspace.database.read() as tx:
-            recent = audit.recent_rewrites(tx, project.memory, self.workspace.database.now(tx) - ROLLING)
         earlier = sum(one.added for one in self.done)
-        limits = self.workspace.safety
-        if permission.initial:
-            limits = msgspec.structs.replace(limits, max_additions=earlier + len(plan.changes))
-        if permission.force:
-            limits = msgspec.structs.replace(limits, always_allowed=recent + len(plan.changes))
-        return refuse(plan, limits, recent_changes=recent, earlier_additions=earlier)
+        return refusal(self.workspace.database, project.memory, plan, self.workspace.safety, permission, earlier_additions=earlier)
 
     def _applied(self, project: ScopedProject, permission: Permission, saved: SavedPlan | None) -> ProjectRun:
         database, sources = self.workspace.database, self.sources
@@ -379,43 +314,5 @@ class Run:
             forget_withdrawn(database, plan, applied, is_over=key not in {project.key for project in self.workspace.projects})
         return Withdrawn(plan=plan, applied=applied, failed="; ".join(blocked.values()) or None)
 
-    def _codes(self) -> Sequence[ExitCode]:
-        codes = []
-        if any(pulled.failed for pulled in self.pulled.values()) or self.stop.is_set():
-            codes.append(ExitCode.PARTIAL)
-        if any(finding.safety for pulled in self.pulled.values() for finding in pulled.findings):
-            codes.append(ExitCode.REFUSED)
-        for one in self.done:
-            if one.refused is not None:
-                codes.append(ExitCode.REFUSED)
-            if one.failed is not None or (one.applied is not None and one.applied.is_partial):
-                codes.append(ExitCode.PARTIAL)
-        if any(one.failed is not None or (one.applied is not None and one.applied.is_partial) for one in self.withdrawn):
-            codes.append(ExitCode.PARTIAL)
-        return codes
-
     def _parts(self) -> Sequence[ProjectRun | Withdrawn]:
         return [*self.done, *self.withdrawn]
-
-    def _all_applied(self) -> Sequence[Applied]:
-        return [one.applied for one in self._parts() if one.applied is not None]
-
-    def _summary(self) -> dict[str, object]:
-        plans = [one.plan for one in self._parts() if one.plan is not None]
-        applied = self._all_applied()
-        return {
-            "records": sum(event.records for pulled in self.pulled.values() for event in pulled.events),
-            "requests": sum(event.requests for pulled in self.pulled.values() for event in pulled.events),
-            "rejected": sum(event.rejected for pulled in self.pulled.values() for event in pulled.events),
-            "planned": sum(len(plan.changes) for plan in plans),
-            "written": sum(one.count("done") for one in applied),
-            "failed": sum(one.count("failed") + one.count("unsent") for one in applied),
-            "conflicts": sum(one.count("conflict") for one in applied),
-        }
-
-
-def _renamed_back(key: str, former: str) -> str:
-    return (
-        f"project {former} goes by {key} again, as it did less than a day ago: two project files with the same scopes on one store "
-        "rename it at each sync; give it the same key in both, or each file a store of its own"
-    )

@@ -12,10 +12,10 @@ from sync.assess import unmatched_in
 from sync.cli.age import never_pulled
 from sync.cli.render_plan import summary
 from sync.documents import Document
-from sync.engine import ProjectRun, RunResult, Withdrawn
 from sync.names import place
 from sync.progress import StreamEvent
 from sync.pull import Pulled
+from sync.results import ProjectRun, RunResult, Withdrawn
 
 
 def run_document(result: RunResult) -> Document:

@@ -18,11 +18,11 @@ from sync.cli.render_status import ProjectStatus, Row, hold_cells, rows_of
 from sync.cli.streams import by_stream
 from sync.cli.style import SIGNS, link, listed, plural, shown_value
 from sync.cli.verdicts import look_of, words_of
-from sync.engine import ProjectRun
 from sync.explain import named
 from sync.freshness import sources_of
 from sync.names import name_of
 from sync.pull import Pulled
+from sync.results import ProjectRun
 
 
 def read_lines(pulled: Mapping[str, Pulled], width: int) -> Iterator[Text]:

@@ -10,8 +10,8 @@ from sync.cli.age import is_unread, unread_words
 from sync.cli.markdown import escaped, linked
 from sync.cli.render_plan import summary
 from sync.cli.style import NOT_PUBLISHED, SIGNS, change_words, plural
-from sync.engine import ProjectRun
 from sync.names import place
+from sync.results import ProjectRun
 from sync.showing import published_to
 
 MARKER = "<!-- milepost-plan -->"

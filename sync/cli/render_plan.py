@@ -10,8 +10,8 @@ from mappings.change import Change, Note, Plan, grouped
 from sync.cli.age import facts_age, is_unread, unread_words
 from sync.cli.layout import wrapped
 from sync.cli.style import NOT_PUBLISHED, NOTES, SIGNS, change_words, distinct_reasons, link, plural
-from sync.engine import ProjectRun
 from sync.names import place
+from sync.results import ProjectRun
 from sync.showing import published_to
 
 

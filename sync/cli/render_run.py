@@ -12,9 +12,9 @@ from sync.assess import unmatched_in
 from sync.cli.layout import Cell, columns, wrapped
 from sync.cli.streams import by_stream
 from sync.cli.style import change_words, link, listed, plural
-from sync.engine import ProjectRun
 from sync.progress import StreamEvent
 from sync.pull import Pulled
+from sync.results import ProjectRun
 
 SEVERAL = 5
 """Of what was not sent, so many tickets are named; the rest is counted."""

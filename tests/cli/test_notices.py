@@ -12,7 +12,6 @@ from sync.apply import Applied, Result
 from sync.assess import Assessment
 from sync.cli.documents import run_document
 from sync.cli.render_run import finding_lines, pulled_lines, result_lines, unmatched_lines
-from sync.engine import ProjectRun, RunResult
 from sync.freshness import Freshness, StreamFacts
 from sync.graph import Graph
 from sync.listings import ScopedProject
@@ -20,6 +19,7 @@ from sync.outcome import ExitCode
 from sync.progress import StreamEvent
 from sync.project import ProjectView
 from sync.pull import Pulled, PullFinding
+from sync.results import ProjectRun, RunResult
 
 
 def test_a_notice_is_shown_as_one_and_is_no_failure() -> None:

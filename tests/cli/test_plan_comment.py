@@ -13,11 +13,11 @@ from mappings.model import Ref
 from sync.assess import Assessment
 from sync.cli.markdown import escaped
 from sync.cli.render_markdown import LIMIT, MARKER, plan_markdown
-from sync.engine import ProjectRun
 from sync.freshness import Freshness
 from sync.graph import Graph
 from sync.listings import ScopedProject
 from sync.project import ProjectView
+from sync.results import ProjectRun
 from tests.cli.office import Office
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

@@ -13,10 +13,10 @@ from sync.cli.render_plan import plan_lines
 from sync.cli.render_sources import counted_statuses
 from sync.cli.render_status import ProjectStatus, status_documents, status_lines, untold
 from sync.cli.style import NOT_PUBLISHED
-from sync.engine import ProjectRun
 from sync.listings import ScopedProject
 from sync.plan import make_plan
 from sync.recipients import deliver
+from sync.results import ProjectRun
 from tests.cli.office import FIELD, Office
 from tests.core.worlds import DAY, NOW, Desk, World, shipped
 

@@ -33,10 +33,11 @@ from sandbox.github import DEFAULT_TOKEN, GitHub
 from sandbox.jira import JiraCloud
 from sandbox.statuses import STATUSES as SHIPPED
 from sync.build import ConnectionTypes, build_workspace, read_project_file
-from sync.engine import Permission, RunResult
 from sync.engine import Run as EngineRun
 from sync.listings import ScopedProject
 from sync.pull import PullLimits
+from sync.results import RunResult
+from sync.safety import Permission
 from sync.savedplan import SavedPlan
 from sync.store.connect import Database, open_database
 from sync.workspace import Workspace

@@ -12,9 +12,9 @@ import msgspec
 from connectors.base import Delivery, Mention, Options, Receiver, ReceiverContext
 from connectors.errors import BadRecord
 from mappings.model import Ref, Run
-from sync.engine import Permission
 from sync.intake import Taken, take_in
 from sync.listings import ScopedProject
+from sync.safety import Permission
 from sync.store import due, entities, inbox
 from sync.store.inbox import Arrival, Waiting
 from sync.store.schema import inbox as rows

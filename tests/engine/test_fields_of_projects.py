@@ -16,7 +16,7 @@ from sync.store import entities
 from tests.engine.conftest import FIELD, OPTIONS
 
 if TYPE_CHECKING:
-    from sync.engine import RunResult
+    from sync.results import RunResult
     from tests.engine.conftest import Office
 
 OTHER = "Ops Status"

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from mappings.model import Commit
-from sync.engine import RunResult
 from sync.outcome import ExitCode
+from sync.results import RunResult
 from sync.store import entities
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mappings.change import Plan
-from sync.engine import RunResult
 from sync.outcome import ExitCode
+from sync.results import RunResult
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Office

@@ -9,7 +9,7 @@ import pytest
 from sync.outcome import ExitCode
 
 if TYPE_CHECKING:
-    from sync.engine import RunResult
+    from sync.results import RunResult
     from tests.engine.conftest import Office
 
 SCANTY = "Scanty status"

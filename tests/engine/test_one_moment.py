@@ -9,7 +9,7 @@ import pytest
 
 from connectors.errors import Unavailable
 from mappings.model import Commit, Dataset, DatasetUse, Ref
-from sync.engine import Permission
+from sync.safety import Permission
 from tests.engine.conftest import LONG_AGO, a_run
 
 if TYPE_CHECKING:

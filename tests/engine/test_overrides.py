@@ -15,7 +15,7 @@ from sync.store.schema import audit as audit_table
 from sync.withdraw import release
 
 if TYPE_CHECKING:
-    from sync.engine import RunResult
+    from sync.results import RunResult
     from tests.engine.conftest import Office
 
 REPO = "example/churn"

@@ -16,7 +16,7 @@ from sync.ownership import Ownership
 from sync.store import publishing
 
 if TYPE_CHECKING:
-    from sync.engine import RunResult
+    from sync.results import RunResult
     from tests.engine.conftest import Office
 
 REPO, OTHER = "example/churn", "example/loan"

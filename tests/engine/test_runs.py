@@ -19,9 +19,9 @@ from sync.apply import lease_name
 from sync.assess import Assessment, assess
 from sync.build import GROUP, ConnectionTypes
 from sync.check import check_sources
-from sync.engine import Permission
 from sync.outcome import ExitCode
 from sync.replay import replay
+from sync.safety import Permission
 from sync.store import leases, runs, verdicts
 from sync.store.leases import LeaseHeld
 from sync.store.schema import outbox, stream

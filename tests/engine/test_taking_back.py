@@ -12,7 +12,7 @@ from sync.outcome import ExitCode
 from sync.store import publishing
 
 if TYPE_CHECKING:
-    from sync.engine import RunResult
+    from sync.results import RunResult
     from tests.engine.conftest import Office
 
 REPO = "example/churn"

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import func, select, update
 
-from sync.engine import RunResult
 from sync.outcome import ExitCode
+from sync.results import RunResult
 from sync.store import audit
 from sync.store.schema import entity, rate_bucket, stream
 from tests.engine.conftest import FIELD as FIELD_NAME

@@ -28,9 +28,11 @@ from sync.cli.render_status import ProjectStatus, look_at, status_documents
 from sync.cli.session import Session
 from sync.cli.stopping import interruptible
 from sync.cli.style import plural
-from sync.engine import Permission, Run, RunResult
+from sync.engine import Run
 from sync.outcome import ExitCode
 from sync.pull import PullLimits
+from sync.results import RunResult
+from sync.safety import Permission
 from sync.workspace import Workspace
 
 if TYPE_CHECKING:

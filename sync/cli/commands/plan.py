@@ -18,8 +18,10 @@ from sync.cli.render_plan import plan_lines
 from sync.cli.render_run import finding_lines
 from sync.cli.session import Session
 from sync.cli.stopping import stoppable
-from sync.engine import Permission, ProjectRun, Run, RunResult
+from sync.engine import Run
 from sync.outcome import ExitCode
+from sync.results import ProjectRun, RunResult
+from sync.safety import Permission
 from sync.savedplan import write_plan
 
 

@@ -11,8 +11,9 @@ from sync.cli.render_run import applied_lines, notice_lines, pulled_lines, unmat
 from sync.cli.session import Session
 from sync.cli.stopping import stoppable
 from sync.cli.tidying import tidy_after
-from sync.engine import Permission, Run
+from sync.engine import Run
 from sync.outcome import ExitCode
+from sync.safety import Permission
 
 
 def run(globals_: Globals, *, force: bool, initial: bool, adopt: bool, full: bool, wait: str) -> ExitCode:

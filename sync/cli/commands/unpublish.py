@@ -18,8 +18,9 @@ from sync.cli.render_run import problem_lines, result_lines
 from sync.cli.session import Session
 from sync.cli.stopping import stoppable
 from sync.cli.style import plural
-from sync.engine import Run, Withdrawn
+from sync.engine import Run
 from sync.outcome import ExitCode
+from sync.results import Withdrawn
 from sync.source import Source, require_secrets
 from sync.store import publishing
 from sync.withdraw import left_to_others
