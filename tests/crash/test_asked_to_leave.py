@@ -60,7 +60,7 @@ def assert_the_next_run_ends_it_at_once(plant: Plant) -> None:
         codes = tx.execute(select(run.c.exit_code)).scalars().all()
     assert codes == [3]
     plant.leave_in_peace()
-    ended = plant.office.desk.run("sync", "--wait", "0s")
+    ended = plant.office.desk.call("sync", "--wait", "0s")
     assert ended.code == 0, ended
     plant.assert_done()
 
@@ -114,7 +114,7 @@ def test_while_it_waits_for_another_run(plant: Plant, number: signal.Signals) ->
             leave(process, number)
         assert set(plant.holders().values()) == {"another"}
 
-    ended = plant.office.desk.run("sync", "--wait", "0s")
+    ended = plant.office.desk.call("sync", "--wait", "0s")
     assert ended.code == 0
     plant.assert_done()
 
@@ -194,7 +194,7 @@ def test_while_the_database_is_locked(plant_on_file: Plant) -> None:
             other.execute("ROLLBACK")
 
     plant.let_time_pass()
-    ended = plant.office.desk.run("sync", "--wait", "0s")
+    ended = plant.office.desk.call("sync", "--wait", "0s")
     assert ended.code == 0
     plant.assert_done()
 

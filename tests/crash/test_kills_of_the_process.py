@@ -117,7 +117,7 @@ def kill_until_done(plant: Plant, luck: random.Random, most: int) -> list[Point]
             return killed
         killed.append(point)
         plant.let_time_pass()
-    ended = plant.office.desk.run("sync", "--wait", "0s")
+    ended = plant.office.desk.call("sync", "--wait", "0s")
     assert (ended.code, "Traceback" in ended.err) == (0, False), (killed, ended)
     return killed
 
@@ -125,7 +125,7 @@ def kill_until_done(plant: Plant, luck: random.Random, most: int) -> list[Point]
 def kill_and_compare(new_plant: NewPlant, url: str, seed: int) -> None:
     luck = random.Random(seed)
     with new_plant(url) as undisturbed:
-        ended = undisturbed.office.desk.run("sync")
+        ended = undisturbed.office.desk.call("sync")
         assert (ended.code, ended.err) == (0, "")
         expected = outcome(undisturbed)
     kills = 0

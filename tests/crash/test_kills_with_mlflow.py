@@ -48,7 +48,7 @@ def test_killed_at_random_commits(new_plant: NewPlant, database_url: str, traine
     luck = random.Random(7)
     with new_plant(database_url) as undisturbed:
         add_mlflow(undisturbed, trained)
-        assert undisturbed.office.desk.run("sync").code == 0
+        assert undisturbed.office.desk.call("sync").code == 0
         expected = outcome(undisturbed)
     with new_plant(database_url) as plant:
         add_mlflow(plant, trained)
@@ -57,7 +57,7 @@ def test_killed_at_random_commits(new_plant: NewPlant, database_url: str, traine
         for point in points:
             codes.append(Assassin(plant, point).run().code)
             plant.let_time_pass()
-        ended = plant.office.desk.run("sync", "--wait", "0s")
+        ended = plant.office.desk.call("sync", "--wait", "0s")
         assert ended.code == 0, (points, ended)
         assert outcome(plant) == expected, points
     assert codes.count(-9) >= 2, (points, codes)

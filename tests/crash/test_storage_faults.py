@@ -54,7 +54,7 @@ def assert_told(ended: Ended, *said: str) -> None:
 def assert_the_next_run_is_right(plant: Plant) -> None:
     plant.leave_in_peace()
     plant.let_time_pass()
-    ended = sync(plant)
+    ended = plant.office.desk.call("sync", "--wait", "0s")
     assert (ended.code, "Traceback" in ended.err) == (0, False), ended
     plant.assert_done()
 
@@ -111,7 +111,7 @@ def test_a_read_only_folder(plant_on_file: Plant, exists: bool) -> None:
 
     assert_told(ended, "milepost.db", "directory", "writable")
     assert plant_on_file.written() == {}
-    assert sync(plant_on_file).code == 0
+    assert plant_on_file.office.desk.call("sync", "--wait", "0s").code == 0
     plant_on_file.assert_done()
 
 

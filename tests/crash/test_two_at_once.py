@@ -66,7 +66,7 @@ def test_many_at_once(plant: Plant, other_desk: Desk) -> None:
         results = [ended(process) for process in all_of_them]
 
     assert [one.code for one in results] == [0] * len(commands), results
-    assert plant.office.desk.run("sync", "--wait", "0s").code == 0
+    assert plant.office.desk.call("sync", "--wait", "0s").code == 0
     plant.assert_done()
 
 
@@ -76,7 +76,7 @@ def test_who_does_not_wait_is_told_who_is_at_it(plant: Plant, other_desk: Desk, 
     with plant.office.desk.start("sync") as first:
         assert gate.met.wait(PATIENCE)
         holder = set(plant.holders().values())
-        second = other_desk.run("sync", "--wait", "0s")
+        second = other_desk.call("sync", "--wait", "0s")
         gate.opened.set()
         assert ended(first).code == 0
 
@@ -140,7 +140,7 @@ def test_who_oversleeps_in_the_middle_of_writes_is_fenced_off(
             gate.opened.set()  # the write under way is carried out; its answer waits for the sleeper
             until(lambda: sum(plant.written().values()) == before + 1)
             plant.let_time_pass()
-            other = other_desk.run("sync", "--wait", "0s")
+            other = other_desk.call("sync", "--wait", "0s")
             tokens = fences(plant)
         finally:
             sleeper.send_signal(signal.SIGCONT)
@@ -166,7 +166,7 @@ def test_who_oversleeps_in_the_middle_of_a_pull_is_fenced_off(plant: Plant, othe
             for one in gates:
                 one.opened.set()
             plant.let_time_pass()
-            other = other_desk.run("sync", "--wait", "0s")
+            other = other_desk.call("sync", "--wait", "0s")
             remembered = plant.remembered()
         finally:
             sleeper.send_signal(signal.SIGCONT)
