@@ -13,10 +13,11 @@ import msgspec
 from mappings.model import ChangeRequest, Dataset, Deployment, Entity, Milestone, ModelVersion, Project, Ref, WorkItem
 from mappings.rules import StatusRule
 from mappings.ruleset import in_order
+from sync.evidence import Evidence
 from sync.judge import judge
 from sync.moments import day_in
 from sync.names import name_of
-from sync.truth import Evidence, Judged, Truth
+from sync.truth import Judged, Truth
 from sync.view import View
 
 _SUBJECTS: Mapping[str, type[Entity]] = {

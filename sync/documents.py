@@ -6,10 +6,10 @@ from typing import Any, TypeAlias
 
 from mappings.model import Entity
 from sync.derive import Standing
+from sync.evidence import Evidence
 from sync.freshness import StreamFacts
 from sync.names import name_of, place
 from sync.store.audit import Entry
-from sync.truth import Evidence
 
 Document: TypeAlias = dict[str, Any]
 

@@ -26,6 +26,7 @@ from mappings.tags import TagNames
 from sync.assess import Assessment
 from sync.chain import MAX_BRANCHES, Node, chain, title_of
 from sync.derive import Standing
+from sync.evidence import Evidence
 from sync.graph import Graph
 from sync.known import Known
 from sync.link import bearers_of
@@ -33,7 +34,6 @@ from sync.names import models_named_by, name_of, names_of
 from sync.recipients import Delivery, deliver, why_untold
 from sync.showing import shown_on, state_seen
 from sync.tagged import named_shas
-from sync.truth import Evidence
 
 K = TypeVar("K", bound=Hashable)
 

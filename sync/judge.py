@@ -6,27 +6,28 @@ object that was not confirmed lately is unknown. Knowing more can turn unknown i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from copy import copy
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeAlias
 
 import msgspec
 
 from mappings.conditions import Age, Condition, matches
-from mappings.model import ChangeRequest, Deployment, Entity, Link, ModelVersion, Observation, Ref, Run
+from mappings.model import Entity, Ref
 from mappings.patterns import OBSERVATIONS, PATTERNS, ObservationPattern, Pattern, StatusPattern
 from mappings.rules import Item, StatusRule
 from sync.awaited import awaited
+from sync.evidence import evidence_of_fact, evidence_of_result
 from sync.facts import FACTS
 from sync.facts.data import is_current
 from sync.facts.serving import serves
-from sync.graph import RELATION_KINDS, Step
+from sync.graph import RELATION_KINDS
 from sync.moments import in_words, later
 from sync.monitors import Monitor
-from sync.names import name_of
-from sync.truth import Evidence, Judged, both, earliest, either, limit_of, meets, negated
-from sync.view import Fact, FactValue, Unknown, View
+from sync.truth import Judged, both, earliest, either, limit_of, meets, negated
+from sync.view import Fact, Unknown, View
+from sync.way import Way
 
 OtherVerdicts: TypeAlias = Callable[[str, Ref], "Judged | None"]
 """What another rule says of a subject: None where it does not apply."""
@@ -48,19 +49,15 @@ class _Judge:
         self.subject = subject
         self.view = view
         self.others = others
-        self.reached: Mapping[Ref, Step] = {} if rule.subject == "project" else view.graph.reach(subject.ref, rule.via)
-        self.members: Sequence[Ref] = sorted(
-            ref for ref in (view.graph.entities if rule.subject == "project" else self.reached) if ref != subject.ref
-        )
-
-        self.awaited = awaited(rule, subject.ref, self.reached, view)
+        self.way = Way(rule, subject.ref, view)
+        self.awaited = awaited(rule, subject.ref, self.way.reached, view)
 
     def verdict(self) -> Judged | None:
         doubts = list(self._doubts_of_applying())
         if not doubts:
             names = self.rule.when.asks_of
             to_come = self._to_come(self.rule.looks_at or names)
-            lacks = [*self._lacks(*names), *self._unseen(names), *to_come]
+            lacks = [*self.way.could_add(*names), *self.way.unseen(names), *to_come]
             if not lacks:
                 return None
             return Judged(truth=None, missing=tuple(lacks), at_most_false=self._block(self.rule.when).truth is False)
@@ -79,7 +76,7 @@ class _Judge:
             return
         for name in self.rule.looks_at:
             for ref in self._on_the_way(name):
-                yield self._doubts(ref)
+                yield self.way.doubts(ref)
         for _, pattern in () if self.rule.looks_at else self.rule.when.patterns:
             if isinstance(pattern, StatusPattern):
                 yield from (judged.missing for judged in self._verdicts(pattern.id))
@@ -87,14 +84,10 @@ class _Judge:
     def _on_the_way(self, name: str) -> Iterator[Ref]:
         """The members of a pattern, and for observations also what can be observed so."""
         if name not in OBSERVATIONS:
-            yield from (ref for ref in self.members if ref.kind == name)
+            yield from (ref for ref in self.way.members if ref.kind == name)
             return
-        yield from (ref for ref in self._observed() if ref.kind in _observable(name))
+        yield from (ref for ref in self.way.observed() if ref.kind in _observable(name))
         yield from (monitor.newest.ref for monitor in self._monitors(name))
-
-    def _doubts(self, ref: Ref) -> Sequence[str]:
-        """Why it may not be said of `ref` that the subject leads to it."""
-        return [*self.view.lacks(ref), *self._way_lacks(ref)]
 
     def _block(self, block: Item) -> Judged:
         parts: list[Judged] = []
@@ -134,57 +127,30 @@ class _Judge:
             return (), ()
         name, pattern = named
         if isinstance(pattern, StatusPattern):
-            could_add = self._lacks(*PATTERNS) if self.rule.subject == "project" else self._lacks()
-            return self._verdicts(pattern.id), [*could_add, *self._unseen({name})]
+            could_add = self.way.could_add(*PATTERNS) if self.rule.subject == "project" else self.way.could_add()
+            return self._verdicts(pattern.id), [*could_add, *self.way.unseen({name})]
         if isinstance(pattern, ObservationPattern):
             observed = [self._monitor(monitor, pattern) for monitor in self._monitors(name)]
-            return [one for one in observed if one is not None], self._lacks(name)
-        reached = (self.view.graph.entities.get(ref) for ref in self.members if ref.kind == name)
-        lacks = [*self._lacks(name), *self._unseen({name})]
+            return [one for one in observed if one is not None], self.way.could_add(name)
+        reached = (self.view.graph.entities.get(ref) for ref in self.way.members if ref.kind == name)
+        lacks = [*self.way.could_add(name), *self.way.unseen({name})]
         return [self._member(entity, pattern) for entity in reached if entity is not None], lacks
 
     def _verdicts(self, rule: str) -> Sequence[Judged]:
         """What another rule says of the subject and of what is reached, as far as the way there may be relied on."""
-        said = ((ref, self.others(rule, ref)) for ref in (self.subject.ref, *self.members))
+        said = ((ref, self.others(rule, ref)) for ref in (self.subject.ref, *self.way.members))
         return [self._by_way_of(ref, judged) for ref, judged in said if judged is not None]
 
     def _by_way_of(self, ref: Ref, judged: Judged) -> Judged:
         """A truth about `ref` is one about the subject only if the links that lead there still stand."""
-        lacks = self._way_lacks(ref)
+        lacks = self.way.lacks_to(ref)
         if not lacks:
             return judged
         return msgspec.structs.replace(judged, truth=None, missing=tuple(sorted({*judged.missing, *lacks})))
 
-    def _way_lacks(self, ref: Ref) -> Sequence[str]:
-        """What the way to `ref` lacks: nothing that a link on it was read from may be missing or unconfirmed."""
-        path = [link for link in self.view.graph.path(self.subject.ref, ref, self.reached) if link.confidence != "declared"]
-        lacks = {lack for link in path for one in _read_from(link) for lack in self.view.lacks(one)}
-        return sorted(lacks.union(*(self.view.deploys_lacks(link) for link in path if link.relation == "deploys")))
-
-    def _observed(self) -> Sequence[Ref]:
-        """What may have observations: everything, for a project, else the subject and what is reached."""
-        if self.rule.subject == "project":
-            return sorted(self.view.graph.observations)
-        return (self.subject.ref, *self.members) if "observes" in self.rule.via else ()
-
-    def _lacks(self, *names: str) -> Sequence[str]:
-        """The streams that could still add a member that patterns of these names look at, or a link along `via`; found once for all
-        subjects.
-
-        Commits that no listing has are looked up for the runs and versions that name them, so these bring commits too.
-        """
-
-        def find() -> Sequence[str]:
-            kinds = {kind for name in names for kind in _kinds(name)}
-            wanted = {kind for relation in self.rule.via for kind in RELATION_KINDS[relation]} | kinds
-            brings = {"run", "model_version"} if "built_from" in self.rule.via or "commit" in kinds else set()
-            return self.view.freshness.absent_proof_lacks(wanted | brings)
-
-        return self.view.once(("lacks", self.rule.via, names), find)
-
     def _to_come(self, names: Collection[str]) -> Sequence[str]:
         """The look-ups that could bring something that patterns of these names look at, whatever they ask of it."""
-        brings = any(ref not in self.reached for name in names for ref in self._awaited_by(name))
+        brings = any(ref not in self.way.reached for name in names for ref in self._awaited_by(name))
         return self.awaited.missing if brings or self._is_open_to("commit" in names) else ()
 
     def _awaited_by(self, name: str) -> frozenset[Ref]:
@@ -208,7 +174,7 @@ class _Judge:
         named = item.pattern
         if named is None or not self.awaited.missing:
             return ()
-        brings = any(ref not in self.reached for ref in self._holding(*named))
+        brings = any(ref not in self.way.reached for ref in self._holding(*named))
         return self.awaited.missing if brings or self._is_open_to(named[0] == "commit") else ()
 
     def _holding(self, name: str, pattern: Pattern) -> Iterable[Ref]:
@@ -219,7 +185,7 @@ class _Judge:
         key = (name, pattern, frozenset(self.rule.via), self.rule.open_after, self.rule.close_after)
         if key not in self.view.holding:
             off_the_way = copy(self)
-            off_the_way.reached = {}
+            off_the_way.way = self.way.unwalked()
             self.view.holding[key] = frozenset(ref for ref in every if any(map(_may_be, off_the_way._of(ref, name, pattern))))
         return self.view.holding[key]
 
@@ -234,36 +200,31 @@ class _Judge:
     def _is_open_to(self, commits: bool) -> bool:
         return self.awaited.anything or (commits and self.awaited.commits)
 
-    def _unseen(self, names: Collection[str]) -> Sequence[str]:
-        """The blocking tickets that patterns of these names would look at if the project's scopes showed them."""
-        if "blocks" not in self.rule.via or not {"work_item", "status"} & set(names):
-            return ()
-        unseen = self.view.graph.unseen_blockers.get(self.subject.ref, ())
-        return [f"blocking ticket {ref.id} of {ref.source}, which is not in the project's scopes" for ref in unseen]
-
     def _member(self, entity: Entity, pattern: Pattern) -> Judged:
-        lacks = self._doubts(entity.ref)
+        lacks = self.way.doubts(entity.ref)
         if lacks:
-            return Judged(truth=None, evidence=(_evidence(entity, "known", Fact(None, _UNSURE), holds=None),), missing=tuple(lacks))
+            return Judged(
+                truth=None, evidence=(evidence_of_fact(entity, "known", Fact(None, _UNSURE), holds=None),), missing=tuple(lacks)
+            )
         facts = FACTS[type(entity)]
         conditions = pattern.conditions()
         if not conditions:
-            return Judged(truth=True, evidence=(_evidence(entity, "exists", Fact(True, "exists"), holds=True),))
+            return Judged(truth=True, evidence=(evidence_of_fact(entity, "exists", Fact(True, "exists"), holds=True),))
         return both([self._fact(entity, name, facts[name](entity, self.view), wanted) for name, wanted in conditions.items()])
 
     def _fact(self, entity: Entity | Ref, name: str, fact: Fact | Unknown, wanted: Condition) -> Judged:
         if isinstance(fact, Unknown) and fact.so_far is not None and meets(fact.so_far.value, wanted, self.view.now)[0]:
             fact = fact.so_far
         if isinstance(fact, Unknown):
-            return Judged(truth=None, evidence=(_evidence(entity, name, Fact(None), holds=None),), missing=fact.missing)
+            return Judged(truth=None, evidence=(evidence_of_fact(entity, name, Fact(None), holds=None),), missing=fact.missing)
         holds, recheck_at = meets(fact.value, wanted, self.view.now)
         if isinstance(wanted, Age):
             fact = msgspec.structs.replace(fact, threshold=limit_of(wanted))
-        evidence = (_evidence(entity, name, fact, holds=holds),)
+        evidence = (evidence_of_fact(entity, name, fact, holds=holds),)
         return Judged(truth=holds, evidence=evidence, recheck_at=earliest([recheck_at, fact.changes_at]))
 
     def _monitors(self, name: str) -> Sequence[Monitor]:
-        return [monitor for ref in self._observed() for monitor in self._monitors_of(ref, name)]
+        return [monitor for ref in self.way.observed() for monitor in self._monitors_of(ref, name)]
 
     def _monitors_of(self, ref: Ref, name: str) -> Sequence[Monitor]:
         return self.view.monitors(
@@ -288,20 +249,10 @@ class _Judge:
     def _outcome(self, monitor: Monitor, pattern: ObservationPattern) -> Judged:
         """The monitor's standing, unless it has expired or a newer observation could be there that was not read."""
         seen = monitor.shown
-        subject = self.view.graph.entities.get(monitor.subject)
-        evidence = Evidence(
-            ref=monitor.subject,
-            name=name_of(subject) if subject is not None else monitor.subject.id,
-            fact=monitor.name,
-            value=seen.value,
-            threshold=seen.threshold,
-            observed_at=seen.observed_at,
-            url=seen.url,
-            words=_words_of(seen),
-        )
+        evidence = evidence_of_result(seen, self.view.graph.entities.get(monitor.subject))
         newer = self.view.freshness.absent_proof_lacks(RELATION_KINDS["observes"], source=seen.ref.source)
         relied_on = [lack for ref in (seen.ref, monitor.subject) for lack in self.view.lacks(ref)]
-        lacks = sorted({*newer, *relied_on, *self._way_lacks(monitor.subject)})
+        lacks = sorted({*newer, *relied_on, *self.way.lacks_to(monitor.subject)})
         if lacks:
             return Judged(truth=None, evidence=(evidence,), missing=tuple(lacks))
         newest = monitor.newest
@@ -315,69 +266,10 @@ class _Judge:
         return Judged(truth=holds, evidence=(msgspec.structs.replace(evidence, holds=holds),), recheck_at=expires)
 
 
-def _read_from(link: Link) -> Sequence[Ref]:
-    """Whose facts a link was read from: the tickets of a change request tell whether something was built from it or follows it."""
-    match link.relation:
-        case "blocks":
-            return (link.target,)
-        case "built_from":
-            return (link.source, link.target)
-    return (link.source,)
-
-
 def _may_be(judged: Judged | None) -> bool:
     return judged is not None and judged.truth is not False and not judged.at_most_false
-
-
-def _kinds(name: str) -> frozenset[str]:
-    """The kinds whose streams can add a member of a pattern."""
-    return RELATION_KINDS["observes"] if name in OBSERVATIONS else frozenset({name} & PATTERNS.keys())
 
 
 def _observable(name: str) -> frozenset[str]:
     """What a kind of monitor watches: it makes a rule applicable even before the first observation."""
     return frozenset({"dataset"}) if name == "data_quality" else frozenset({"model_version", "deployment"})
-
-
-def _words_of(observation: Observation) -> str:
-    """One result of a monitor, however much of it the source tells."""
-    value, monitor = observation.value, observation.monitor
-    if observation.outcome == "unknown":
-        return f"has no readable value of {monitor}"
-    shown = f"{value:.6g}" if isinstance(value, float) else str(value)
-    if value is not None and observation.threshold:
-        return f"has {monitor} = {shown} (limit {observation.threshold})"
-    return f"{observation.outcome} the check {monitor}" + (f" ({shown})" if value not in (None, observation.outcome) else "")
-
-
-def _evidence(entity: Entity | Ref, name: str, fact: Fact, *, holds: bool | None) -> Evidence:
-    if isinstance(entity, Ref):
-        return Evidence(ref=entity, name=entity.id, fact=name, threshold=fact.threshold, holds=holds, words=fact.words)
-    return Evidence(
-        ref=entity.ref,
-        name=name_of(entity),
-        fact=name,
-        value=_plain(fact.value),
-        threshold=fact.threshold,
-        observed_at=_came_about(entity),
-        url=entity.url,
-        holds=holds,
-        words=fact.words,
-    )
-
-
-def _plain(value: FactValue) -> str | float | bool | None:
-    if isinstance(value, tuple):
-        return ", ".join(map(str, value))
-    return value.isoformat() if isinstance(value, datetime) else value
-
-
-def _came_about(entity: Entity) -> datetime | None:
-    match entity:
-        case Run():
-            return entity.ended_at or entity.started_at
-        case ChangeRequest():
-            return entity.merged_at or entity.closed_at
-        case ModelVersion() | Deployment():
-            return entity.created_at
-    return None

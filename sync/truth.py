@@ -9,7 +9,7 @@ from typing import TypeAlias
 import msgspec
 
 from mappings.conditions import Age, Bound, Condition, format_duration, matches
-from mappings.model import Ref
+from sync.evidence import Evidence
 from sync.moments import later
 from sync.view import FactValue
 
@@ -18,24 +18,6 @@ Truth: TypeAlias = bool | None
 
 
 SHOWN_EVIDENCE = 12
-
-
-class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One thing that was looked at: `words` follow `name` in a sentence, `holds` says whether it speaks for the rule's items.
-
-    `observed_at` is when the fact came about, where that is told apart from our own doings: an issue's last change is not, since
-    our writes are changes too.
-    """
-
-    ref: Ref
-    name: str
-    fact: str
-    value: str | float | bool | None = None
-    threshold: str | None = None
-    observed_at: datetime | None = None
-    url: str | None = None
-    holds: bool | None = None
-    words: str = ""
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):

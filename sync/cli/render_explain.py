@@ -16,8 +16,8 @@ from sync.cli.style import KINDS, STATES, ago, link, listed
 from sync.cli.tree import Branch, tree_lines
 from sync.cli.verdicts import look_of, missing_by_reason, words_of
 from sync.documents import Document, evidence_document
+from sync.evidence import Evidence
 from sync.explain import Concern, Explanation, Verdict
-from sync.truth import Evidence
 
 MANY_OTHERS = 8
 """Of so many other objects the verdicts are listed; the rest is counted."""

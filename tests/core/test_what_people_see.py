@@ -14,8 +14,8 @@ from mappings.model import Entity, Ref, WorkItem
 from mappings.rules import StatusRule
 from sync.derive import Standing
 from sync.display import Shown, Wanted, gather, holds_several, wanted
+from sync.evidence import Evidence
 from sync.recipients import deliver, watch_tickets
-from sync.truth import Evidence
 from tests.core.worlds import DAY, NOW, Desk, World, rule, shipped
 
 TARGET = Ref("jira", "work_item", "1")

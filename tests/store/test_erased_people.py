@@ -21,6 +21,7 @@ from mappings.change import Change, Reading, Slot
 from mappings.model import ChangeRequest, Commit, Entity, Observation, Person, Ref, Rejected, Run, WorkItem
 from sync.derive import Standing
 from sync.erase import NotAName, Traces, erase, find
+from sync.evidence import Evidence
 from sync.pseudonyms import Pseudonyms, hashed, words_of
 from sync.store import audit, entities, erased, leases, observations, outbox, publishing, quarantine, runs, streams, verdicts
 from sync.store.connect import Database, open_database
@@ -29,7 +30,6 @@ from sync.store.errors import StoreError
 from sync.store.leases import LeaseHeld
 from sync.store.rows import EntityRow, entity_rows
 from sync.store.streams import StreamKey
-from sync.truth import Evidence
 from tests.store.released.furnish import NOON
 
 KEY = StreamKey(source="jira", stream="issues", scope_hash="h", mapping_version=1)

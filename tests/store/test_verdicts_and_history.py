@@ -11,11 +11,11 @@ import pytest
 
 from mappings.model import Observation, Ref
 from sync.derive import Episode, Standing
+from sync.evidence import Evidence
 from sync.store import observations, runs, statistics, verdicts
 from sync.store.connect import Database
 from sync.store.errors import StoreError
 from sync.store.schema import verdict as verdict_table
-from sync.truth import Evidence
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 Later = Callable[[int], datetime]

@@ -17,12 +17,13 @@ from mappings.change import Change, Slot
 from mappings.model import Entity, Person, Ref, WorkItem
 from sync.build import ConnectionTypes, build_workspace, read_project_file
 from sync.derive import Standing
+from sync.evidence import Evidence
 from sync.pull import PullLimits
 from sync.store import audit, entities, inbox, runs, streams, tokens, verdicts
 from sync.store.connect import Database
 from sync.store.inbox import Arrival
 from sync.store.tokens import Scope
-from sync.truth import Evidence, Truth
+from sync.truth import Truth
 from sync.web.api.app import PLACE, build_api
 from sync.web.auth import Authority
 from sync.workspace import Workspace
