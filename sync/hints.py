@@ -33,6 +33,17 @@ class Hints(msgspec.Struct):
         """The first delivery that names one of `refs`."""
         return next(row for row in rows if not self.of.get(row.id, set()).isdisjoint(refs))
 
+    def portion(self, rows: Iterable[Waiting], most: int) -> Sequence[Waiting]:
+        """As many of `rows` as name no more than `most` objects to read, and all that name no other ones; at least one."""
+        chosen: list[Waiting] = []
+        named: set[Ref] = set()
+        for row in rows:
+            refs = self.of.get(row.id, set())
+            if not chosen or refs <= named or len(named | refs) <= most:
+                chosen.append(row)
+                named |= refs
+        return chosen
+
 
 def read_hints(tx: Connection, source: Source, rows: Sequence[Waiting]) -> Hints:
     """Parses deliveries, each by itself: of one that cannot be, nothing else follows."""

@@ -20,6 +20,7 @@ from sync import intake
 from sync.apply import lease_name as apply_lease
 from sync.engine import Run
 from sync.listings import ScopedProject
+from sync.mistakes import frames, is_mistake, named
 from sync.outcome import ExitCode
 from sync.progress import StreamEvent
 from sync.pull import Pulled
@@ -29,7 +30,7 @@ from sync.source import Gauge, Source, guarded
 from sync.store import attempts, due, leases, runs, schedules
 from sync.store.connect import Connection
 from sync.store.due import DueStream
-from sync.store.leases import LeaseHeld
+from sync.store.leases import LeaseHeld, LeaseLost
 from sync.tracing import span
 from sync.workspace import Workspace
 
@@ -97,6 +98,13 @@ def follow(workspace: Workspace, project: str, *, stop: threading.Event, executo
         with database.write() as tx:
             attempts.project_put_off(tx, project, mark.revision, _soon(held.expires_at, database.now(tx)))
         return
+    except (Cancelled, LeaseLost):
+        raise
+    except Exception as error:
+        with database.write() as tx:  # where the store is away, this fails as well
+            tries = attempts.project_failed(tx, project, mark.revision, database.now(tx))
+        _tell("follow.failed", error, tries, project=project, run=run.id)
+        return
     if stop.is_set():
         return
     failed = [why for one in run.done for why in (one.refused, one.failed) if why is not None]
@@ -140,6 +148,14 @@ def relist(workspace: Workspace, source: str, *, stop: threading.Event, executor
         with database.read() as tx:
             soon = _soon(held.expires_at, database.now(tx))
         _put_off_streams(workspace, source, names, soon)
+    except Exception as error:
+        if not is_mistake(error):
+            raise
+        marks = _stream_marks(workspace, source, names)
+        with database.write() as tx:
+            now = database.now(tx)
+            tries = [attempts.stream_failed(tx, source, mark.stream, mark.revision, now) for mark in marks]
+        _tell("relist.failed", error, min(tries, default=1), source=source, run=run.id)
 
 
 def reconcile(
@@ -163,6 +179,13 @@ def reconcile(
             run.pull()
     except LeaseHeld as held:
         log.info("reconcile.others_first", source=source, holder=held.holder)
+        return run.pulled
+    except Exception as error:
+        if not is_mistake(error):
+            raise
+        _tell("reconcile.failed", error, 1, source=source, run=run.id)
+        with database.write() as tx:
+            schedules.done(tx, f"pull:{source}", moment)  # the next moment tries again
         return run.pulled
     pulled = run.pulled.get(source)
     if pulled is not None and pulled.away is None:
@@ -235,12 +258,23 @@ def _recorded(run: Run) -> Iterator[None]:
     except LeaseHeld:
         run.finish(ExitCode.LEASE_HELD)
         raise
-    except BaseException:
+    except BaseException as error:
         with suppress(Exception):
-            run.cut_off()
+            if is_mistake(error):
+                run.finish(ExitCode.ERROR)
+            else:
+                run.cut_off()
         raise
     else:
         run.finish()
+
+
+def _tell(what: str, error: Exception, tries: int, **about: str) -> None:
+    """A mistake at length when it happens for the first time, then in brief."""
+    if is_mistake(error):
+        log.error(what, error=named(error), tries=tries, **about, **({"frames": frames(error)} if tries == 1 else {}))
+    else:
+        log.warning(what, error=str(error), tries=tries, **about)
 
 
 def _held_until(tx: Connection, names: Sequence[str], now: datetime) -> datetime | None:

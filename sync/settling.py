@@ -61,6 +61,20 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     def total(self) -> int:
         return self.done + self.dropped + self.failed + self.dead + self.postponed
 
+    def and_also(self, other: Taken) -> Taken:
+        """What came of both."""
+        return Taken(
+            done=self.done + other.done,
+            dropped=self.dropped + other.dropped,
+            failed=self.failed + other.failed,
+            dead=self.dead + other.dead,
+            postponed=self.postponed + other.postponed,
+            read=self.read + other.read,
+            projects=sorted({*self.projects, *other.projects}),
+            streams=sorted({*self.streams, *other.streams}),
+            why=self.why or other.why,
+        )
+
 
 class Overtaken(Exception):
     """Somebody else has stored another state of these since they were asked for."""
@@ -120,6 +134,11 @@ class Settlement:
                 due.mark_streams(tx, self.source.name, [stream], row.received_at, traceparent() or row.trace)
             taken = self._close(tx, rows, hints, answers, now)
         return msgspec.structs.replace(taken, read=len(refs), projects=projects, streams=sorted(streams), why=answers.why)
+
+    def fail(self, row: Waiting, why: str) -> Taken:
+        """This delivery cannot be settled, and nothing is known of what it names."""
+        with self.database.write() as tx:
+            return _fail(tx, row, why, self.database.now(tx))
 
     def _store(
         self,
@@ -188,14 +207,12 @@ class Settlement:
     def _close(self, tx: Connection, rows: Sequence[Waiting], hints: Hints, answers: Answers, now: datetime) -> Taken:
         """Settles every delivery: by what it names, whatever came of the others."""
         done, dropped, postponed = list[Waiting](), list[Waiting](), list[Waiting]()
-        failed, dead = 0, 0
+        failed = Taken()
         for row in rows:
             refs = hints.of.get(row.id, set())
             error = hints.failed.get(row.id) or next((answers.failed[ref] for ref in sorted(refs) if ref in answers.failed), None)
             if error is not None:
-                retry_at = now + FIRST_RETRY * 4**row.tries if row.tries + 1 < TRIES else None
-                inbox.fail(tx, row.id, str(error), retry_at, now)
-                failed, dead = failed + (retry_at is not None), dead + (retry_at is None)
+                failed = failed.and_also(_fail(tx, row, str(error), now))
             elif refs & answers.unasked:
                 postponed.append(row)
             else:
@@ -204,7 +221,13 @@ class Settlement:
         inbox.settle(tx, [row.id for row in dropped], "dropped", now)
         if postponed and answers.why is not None:
             inbox.postpone(tx, [row.id for row in postponed], str(answers.why), _later(answers.why, postponed[0], now))
-        return Taken(done=len(done), dropped=len(dropped), failed=failed, dead=dead, postponed=len(postponed))
+        return failed.and_also(Taken(done=len(done), dropped=len(dropped), postponed=len(postponed)))
+
+
+def _fail(tx: Connection, row: Waiting, why: str, now: datetime) -> Taken:
+    retry_at = now + FIRST_RETRY * 4**row.tries if row.tries + 1 < TRIES else None
+    inbox.fail(tx, row.id, why, retry_at, now)
+    return Taken(dead=1) if retry_at is None else Taken(failed=1)
 
 
 def _newly_named(entity: Entity, before: Snapshot | None) -> AbstractSet[Ref]:

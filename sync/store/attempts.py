@@ -15,14 +15,14 @@ LONGEST = timedelta(minutes=15)
 """How long it takes before something is tried again: twice as long each time."""
 
 
-def project_failed(tx: Connection, project: str, revision: int, now: datetime) -> None:
-    """What had to be done for a project at this revision could not be, or not all of it."""
-    _failed(tx, due, [due.c.project == project], revision, now)
+def project_failed(tx: Connection, project: str, revision: int, now: datetime) -> int:
+    """What had to be done for a project at this revision could not be, or not all of it. Returns how often by now."""
+    return _failed(tx, due, [due.c.project == project], revision, now)
 
 
-def stream_failed(tx: Connection, source: str, stream: str, revision: int, now: datetime) -> None:
-    """A stream could not be read at this revision."""
-    _failed(tx, relist, [relist.c.source == source, relist.c.stream == stream], revision, now)
+def stream_failed(tx: Connection, source: str, stream: str, revision: int, now: datetime) -> int:
+    """A stream could not be read at this revision. Returns how often by now."""
+    return _failed(tx, relist, [relist.c.source == source, relist.c.stream == stream], revision, now)
 
 
 def project_put_off(tx: Connection, project: str, revision: int, until: datetime) -> None:
@@ -57,11 +57,12 @@ def _is_ready(table: Table, now: datetime) -> ColumnElement[bool]:
     return or_(c.retry_at.is_(None), c.retry_at <= now, c.retry_at > now + LONGEST, c.tried != c.revision)
 
 
-def _failed(tx: Connection, table: Table, which: list[ColumnElement[bool]], revision: int, now: datetime) -> None:
+def _failed(tx: Connection, table: Table, which: list[ColumnElement[bool]], revision: int, now: datetime) -> int:
     """A failure at another revision than the last one is the first of its kind."""
     again = tx.execute(table.select().where(*which, table.c.tried == revision)).mappings().first()
     tries = ((again["tries"] or 0) if again is not None else 0) + 1
     _set(tx, table, which, tried=revision, tries=tries, retry_at=now + backoff(tries))
+    return tries
 
 
 def _put_off(tx: Connection, table: Table, which: list[ColumnElement[bool]], revision: int, until: datetime) -> None:

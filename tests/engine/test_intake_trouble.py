@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 import pytest
 
 from connectors.errors import AuthError, BadRecord, Cancelled, NotFound, RateLimited, Unavailable
-from mappings.model import Ref
+from mappings.model import Entity, Ref
 from sync.settling import FIRST_RETRY, LATEST, SOONEST, TRIES
 from sync.store import inbox
 from sync.store.inbox import Kept
@@ -63,6 +63,11 @@ def fail_on(office: Office, *names: str, error: Callable[[], Exception] = nonsen
     office.shelf.before_read = ask
 
 
+def poison(office: Office, name: str) -> None:
+    """What the shelf answers for this run is nothing that a connector may answer."""
+    office.shelf.things[run(name)] = cast("Entity", object())
+
+
 def soon(office: Office) -> datetime:
     """In half an hour."""
     with office.database.read() as tx:
@@ -109,6 +114,24 @@ def test_a_poison_delivery_waits_ever_longer(shelf: Office) -> None:
         waits.append(round((poison.retry_at - before) / FIRST_RETRY))
         hurry(shelf)
     assert waits == [1, 4, 16, 64]
+
+
+@pytest.mark.both_databases
+def test_a_record_that_nobody_can_bear_stands_alone_in_the_end(shelf: Office) -> None:
+    """Whatever is taken in together with it comes through at once."""
+    poison(shelf, "new")
+    deliver(shelf, *(naming(run(name)) for name in ("a", "b", "new", "c", "d")), naming(run("a"), run("new")))
+    taken = take(shelf)
+    assert (taken.done, taken.failed) == (4, 2)
+    assert {name for name, status in statuses(shelf).items() if status == "failed"} == set("abcd")
+    assert due_projects(shelf) == ["churn"]
+    for _ in range(TRIES - 1):
+        assert take(shelf).total == 0
+        hurry(shelf)
+        take(shelf)
+    assert {(one.state, one.tries) for one in kept(shelf)} == {("done", 0), ("dead", TRIES)}
+    dead = [one for one in kept(shelf) if one.state == "dead"]
+    assert [one.error for one in dead] == ["an unexpected AttributeError; this is a mistake of Milepost"] * 2
 
 
 @pytest.mark.parametrize("error", [nonsense, odd, hidden, mistaken, unwelcome])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -60,6 +61,34 @@ def test_many_deliveries_about_one_object_read_it_once(shelf: Office) -> None:
     deliver(shelf, *[naming(run("a"), run("b")) for _ in range(300)])
     assert take(shelf).done == 300
     assert sorted(shelf.shelf.reads) == [run("a"), run("b")]
+
+
+def test_deliveries_about_one_object_stay_together_where_many_are_named(shelf: Office) -> None:
+    names = [f"n{number}" for number in range(120)]
+    shelf.shelf.put(*(a_run(name, "finished") for name in names))
+    deliver(shelf, *[naming(run(name)) for _ in range(3) for name in names])
+    assert take(shelf).done == 360
+    assert sorted(shelf.shelf.reads) == sorted(map(run, names))
+
+
+@pytest.mark.both_databases
+def test_what_was_taken_in_stays_so_whatever_becomes_of_the_rest(shelf: Office) -> None:
+    """A process that is killed again and again comes to the end all the same."""
+    names = [f"n{number}" for number in range(120)]
+    shelf.shelf.put(*(a_run(name, "finished") for name in names))
+    deliver(shelf, *[naming(run(name)) for name in names])
+
+    def killed(refs: Sequence[Ref]) -> None:
+        if shelf.shelf.reads:
+            raise SystemExit
+
+    shelf.shelf.before_read = killed
+    for left in (70, 20):
+        shelf.shelf.reads.clear()
+        with pytest.raises(SystemExit):
+            take(shelf)
+        assert len(waiting(shelf)) == left
+        assert len(statuses(shelf)) == 2 + 120 - left
 
 
 @pytest.mark.both_databases

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
+import structlog
 from sqlalchemy import select, update
 
 from config.project import Retention
@@ -17,13 +19,15 @@ from sandbox.faults import Answer, Fault, out_of_service
 from sandbox.messages import Reply, Request
 from sync import jobs
 from sync.apply import lease_name
+from sync.metering import Unmetered
 from sync.pull import lease_name as pull_lease
 from sync.store import attempts, due, leases, schedules
 from sync.store.connect import Database
 from sync.store.leases import Lease
 from sync.store.schema import due as due_table
+from sync.store.schema import entity, run
 from sync.store.schema import relist as relist_table
-from sync.store.schema import run
+from sync.workspace import Workspace
 from tests.engine.conftest import REPO, Office
 
 MOMENT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -184,6 +188,74 @@ def test_what_the_safety_check_refuses_stays_due_and_is_not_tried_at_once(office
     jobs.follow(office.workspace(), "churn", stop=stop)
     assert commands(office)[-1][1] == "refused"
     assert (is_due(office), ready(office), office.writes) == (["churn"], ([], []), writes)
+
+
+class Counting(Unmetered):
+    """Remembers which runs ended how."""
+
+    def __init__(self) -> None:
+        self.runs: list[tuple[str, str]] = []
+
+    def run(self, command: str, outcome: str, seconds: float) -> None:
+        self.runs.append((command, outcome))
+
+
+def with_a_mistake(workspace: Workspace, project: str) -> Workspace:
+    """One project is put together in a way that its judging cannot bear."""
+    broken = [msgspec.structs.replace(one, rules=None) if one.key == project else one for one in workspace.projects]
+    return msgspec.structs.replace(workspace, projects=broken)
+
+
+def test_a_mistake_in_one_project_is_tried_ever_more_rarely_and_stops_no_other(office: Office, stop: threading.Event) -> None:
+    office.projects["loyalty"] = {"scopes": {"shelf": {"prefix": ""}}}
+    office.pull()
+    key = news(office)
+    mark(office, "loyalty")
+    counting = Counting()
+    workspace = with_a_mistake(msgspec.structs.replace(office.workspace(), meters=counting), "loyalty")
+    with structlog.testing.capture_logs() as logged:
+        for _ in range(2):
+            jobs.follow(workspace, "loyalty", stop=stop)
+            assert ready(office)[0] == ["churn"]
+            let_time_pass(office)
+    told = [line for line in logged if line["event"] == "follow.failed"]
+    assert [(line["log_level"], line["tries"], "frames" in line) for line in told] == [("error", 1, True), ("error", 2, False)]
+    assert told[0]["error"] == "an unexpected TypeError; this is a mistake of Milepost"
+    assert any(" in follow" in frame for frame in told[0]["frames"])
+    assert counting.runs == [("follow", "error")] * 2
+    assert commands(office)[-1][:2] == ("follow", "error")
+    jobs.follow(workspace, "churn", stop=stop)
+    assert (office.field(key), is_due(office)) == ("Good", ["loyalty"])
+
+
+def test_a_record_that_cannot_be_read_from_the_store_is_tried_ever_more_rarely(office: Office, stop: threading.Event) -> None:
+    """Another version of Milepost may have written it."""
+    news(office)
+    with office.database.write() as tx:
+        tx.execute(update(entity).values(doc=b"[]"))
+    jobs.follow(office.workspace(), "churn", stop=stop)
+    assert (is_due(office), ready(office)) == (["churn"], ([], []))
+
+
+def test_a_mistake_while_streams_are_read_is_tried_ever_more_rarely(office: Office, stop: threading.Event) -> None:
+    mark_streams(office, "github", "change_requests")
+    workspace = office.workspace()
+    broken = msgspec.structs.replace(workspace, pull_limits=msgspec.structs.replace(workspace.pull_limits, full_every=None))
+    jobs.relist(broken, "github", stop=stop)
+    assert (streams_due(office), ready(office)) == (["change_requests"], ([], []))
+    assert commands(office)[-1][:2] == ("relist", "error")
+    let_time_pass(office)
+    jobs.relist(workspace, "github", stop=stop)
+    assert streams_due(office) == []
+
+
+def test_a_mistake_in_a_scheduled_pull_waits_for_the_next_moment(office: Office, stop: threading.Event) -> None:
+    workspace = office.workspace()
+    broken = msgspec.structs.replace(workspace, pull_limits=msgspec.structs.replace(workspace.pull_limits, full_every=None))
+    jobs.reconcile(broken, "jira", MOMENT, stop=stop)
+    with office.database.read() as tx:
+        assert schedules.last_moments(tx) == {"pull:jira": MOMENT}
+    assert commands(office)[-1][:2] == ("reconcile", "error")
 
 
 def test_it_waits_ever_longer_but_not_for_ever() -> None:
