@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,16 +26,22 @@ PATIENCE = timedelta(seconds=30)
 WATCHED = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 15_000}
 """How libpq finds out within half a minute that PostgreSQL's host is gone without a word; by itself it would take hours. What the
 address says itself counts instead."""
+
+CONNECTIONS = 32
+"""So many transactions one process has open at a time; further ones wait for `PATIENCE`."""
+
+_KEPT_OPEN = 8
 _WRITES = "milepost_writes"
 
 
 class Database:
     """One database, for any number of threads; each transaction has a connection of its own."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if engine.dialect.name == "sqlite" else "postgresql"
-        self._turn = _Turn() if self.dialect == "sqlite" else nullcontext()
+    def __init__(self, opened: Callable[[int], Engine], connections: int, turn: AbstractContextManager[None] | None = None) -> None:
+        self._opened = opened
+        self._engine = opened(connections)
+        self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if self._engine.dialect.name == "sqlite" else "postgresql"
+        self._turn = turn or (_Turn() if self.dialect == "sqlite" else nullcontext())
 
     def __str__(self) -> str:
         return place(self._engine.url)
@@ -44,19 +51,24 @@ class Database:
         """Its address, password included, for what needs a connection of its own."""
         return self._engine.url
 
+    def apart(self, connections: int) -> Database:
+        """The same database with so many connections of its own, for what must not wait until others have given theirs back."""
+        return Database(self._opened, connections, self._turn)
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one moment and cannot write."""
         options: dict[str, Any] = {_WRITES: False}
         if self.dialect == "postgresql":
             options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        with self._explaining(), self._begin(options) as tx:
+        with self._explaining(), self._connected(options) as tx, tx.begin():
             yield tx
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that is durable once the block ends, and undone when it raises. Don't nest it in one thread."""
-        with self._explaining(), self._turn, self._begin({_WRITES: True}) as tx:
+        # Whose turn it is has a connection already: nobody waits for one who waits for another.
+        with self._explaining(), self._connected({_WRITES: True}) as tx, self._turn, tx.begin():
             yield tx
 
     def now(self, tx: Connection) -> datetime:
@@ -71,7 +83,7 @@ class Database:
         options: dict[str, Any] = {_WRITES: None}
         if self.dialect == "postgresql":
             options |= {"isolation_level": "AUTOCOMMIT"}
-        with self._explaining(), self._turn, self._begin(options) as tx:
+        with self._explaining(), self._connected(options) as tx, self._turn, tx.begin():
             if self.dialect == "postgresql":
                 for table in metadata.sorted_tables:
                     tx.exec_driver_sql(f'VACUUM (FULL, ANALYZE) "{table.name}"')
@@ -86,10 +98,8 @@ class Database:
         """Closes every connection. The database can't be used afterwards."""
         self._engine.dispose()
 
-    @contextmanager
-    def _begin(self, options: dict[str, Any]) -> Iterator[Connection]:
-        with self._engine.connect().execution_options(**options) as tx, tx.begin():
-            yield tx
+    def _connected(self, options: dict[str, Any]) -> Connection:
+        return self._engine.connect().execution_options(**options)
 
     @contextmanager
     def _explaining(self) -> Iterator[None]:
@@ -127,8 +137,8 @@ def open_database(url: str, *, patience: timedelta = PATIENCE) -> Database:
     that is down is noticed by the first transaction.
     """
     address = _parse(url)
-    engine = _open_sqlite(address, patience) if address.get_backend_name() == "sqlite" else _open_postgresql(address, patience)
-    return Database(engine)
+    opened = _open_sqlite if address.get_backend_name() == "sqlite" else _open_postgresql
+    return Database(partial(opened, address, patience), CONNECTIONS)
 
 
 _EXAMPLES = "use sqlite:///milepost.db, or postgresql+psycopg://user:password@host/database"
@@ -159,10 +169,13 @@ def _check_file(address: URL) -> URL:
     return address
 
 
-def _open_sqlite(address: URL, patience: timedelta) -> Engine:
-    engine = create_engine(
-        address, hide_parameters=True, pool_size=8, max_overflow=24, connect_args={"timeout": patience.total_seconds()}
-    )
+def _pool(connections: int) -> dict[str, int]:
+    kept = min(connections, _KEPT_OPEN)
+    return {"pool_size": kept, "max_overflow": connections - kept}
+
+
+def _open_sqlite(address: URL, patience: timedelta, connections: int) -> Engine:
+    engine = create_engine(address, hide_parameters=True, connect_args={"timeout": patience.total_seconds()}, **_pool(connections))
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
@@ -213,17 +226,16 @@ def _begin_writing(tx: Connection) -> None:
         cursor.close()
 
 
-def _open_postgresql(address: URL, patience: timedelta) -> Engine:
+def _open_postgresql(address: URL, patience: timedelta, connections: int) -> Engine:
     watched = {name: value for name, value in WATCHED.items() if name not in address.query}
     try:
         engine = create_engine(
             address,
             hide_parameters=True,
             isolation_level="READ COMMITTED",
-            pool_size=8,
-            max_overflow=24,
             pool_pre_ping=True,
             connect_args={**watched, "connect_timeout": 10, "application_name": "milepost"},
+            **_pool(connections),
         )
     except (ArgumentError, TypeError, ValueError):
         raise StoreError("store.url has options that PostgreSQL's driver does not know", _EXAMPLES) from None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 
 import structlog
@@ -19,6 +21,9 @@ from sync.web.problems import Refused, unavailable
 
 log = structlog.get_logger(__name__)
 
+AT_ONCE = 16
+"""Requests of the API that are looked into at a time: half as many as there are connections to the store."""
+
 _BEARER = re.compile(r"bearer +([!-~]{1,200})", re.IGNORECASE)
 _CHALLENGE = 'Bearer realm="milepost"'
 _LOOKS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -32,37 +37,48 @@ SAFE_HEADERS = {
 """No browser and no proxy keeps an answer, takes it for something else, or shows it inside a page."""
 
 
+def shown(authorization: str | None) -> str:
+    """The text of a token in an `Authorization` header. Raises `Refused` with 401 for what cannot be one: nobody need be asked."""
+    said = _BEARER.fullmatch(authorization or "")
+    if said is None:
+        raise Refused(
+            401,
+            "a token is needed",
+            "the request has no bearer token",
+            fix="send Authorization: Bearer with a token that milepost token create has made",
+            www_authenticate=_CHALLENGE,
+        )
+    if tokens.id_of(said[1]) is None:
+        raise _wrong()
+    return said[1]
+
+
+def _wrong() -> Refused:
+    return Refused(
+        401,
+        "a token is needed",
+        "this token is wrong, has expired or was revoked",
+        fix="make another with milepost token create",
+        www_authenticate=f'{_CHALLENGE}, error="invalid_token"',
+    )
+
+
 class Authority:
     """Knows the tokens of one store."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def admit(self, authorization: str | None, needed: Scope) -> Token:
-        """The token in an `Authorization` header. Raises `Refused` with 401 or 403, or 503 while the store cannot be asked."""
-        said = _BEARER.fullmatch(authorization or "")
-        if said is None:
-            raise Refused(
-                401,
-                "a token is needed",
-                "the request has no bearer token",
-                fix="send Authorization: Bearer with a token that milepost token create has made",
-                www_authenticate=_CHALLENGE,
-            )
+    def admit(self, text: str, needed: Scope) -> Token:
+        """The token that a text is. Raises `Refused` with 401 or 403, or 503 while the store cannot be asked."""
         try:
             with self._database.read() as tx:
                 now = self._database.now(tx)
-                found = tokens.recognise(tx, said[1], now)
+                found = tokens.recognise(tx, text, now)
         except StoreError:
             raise unavailable("the store does not answer", "try again in a little while") from None
         if found is None:
-            raise Refused(
-                401,
-                "a token is needed",
-                "this token is wrong, has expired or was revoked",
-                fix="make another with milepost token create",
-                www_authenticate=f'{_CHALLENGE}, error="invalid_token"',
-            )
+            raise _wrong()
         if needed not in found.scopes:
             raise Refused(
                 403,
@@ -88,12 +104,14 @@ class Authority:
 class Guard:
     """Lets only those requests through to an application that bring a token: to look one with `read`, else one with `operate`.
 
-    Also what is not there is told to nobody else.
+    Also what is not there is told to nobody else. No more than `at_once` are inside at a time: whoever asks for much, with a token
+    or without, leaves threads and connections to the store for others.
     """
 
-    def __init__(self, app: ASGIApp, authority: Authority) -> None:
+    def __init__(self, app: ASGIApp, authority: Authority, *, at_once: int = AT_ONCE) -> None:
         self._app = app
         self._authority = authority
+        self._places = at_once
 
     async def __call__(self, scope: Request, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -105,11 +123,23 @@ class Guard:
                 MutableHeaders(scope=message).update(SAFE_HEADERS)
             await send(message)
 
-        needed: Scope = "read" if scope["method"] in _LOOKS else "operate"
         try:
-            token = await run_in_threadpool(self._authority.admit, Headers(scope=scope).get("authorization"), needed)
+            text = shown(Headers(scope=scope).get("authorization"))
+            async with self._room():
+                needed: Scope = "read" if scope["method"] in _LOOKS else "operate"
+                token = await run_in_threadpool(self._authority.admit, text, needed)
+                with structlog.contextvars.bound_contextvars(token=token.id):
+                    await self._app(scope, receive, send_safely)
         except Refused as refused:
             await refused.response()(scope, receive, send_safely)
-            return
-        with structlog.contextvars.bound_contextvars(token=token.id):
-            await self._app(scope, receive, send_safely)
+
+    @asynccontextmanager
+    async def _room(self) -> AsyncIterator[None]:
+        """One of the places inside. Raises `Refused` with 503 when all are taken."""
+        if not self._places:
+            raise unavailable("too many requests at once", "ask for less at a time")
+        self._places -= 1
+        try:
+            yield
+        finally:
+            self._places += 1

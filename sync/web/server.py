@@ -14,10 +14,10 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from sync.web.protocol import ImpatientProtocol
+from sync.web.protocol import MOST_CONNECTIONS, ImpatientProtocol
 
-GRACE = 7.0
-"""Seconds that requests in flight have to end. With what is stored after them, the process ends within ten."""
+GRACE = 6
+"""Seconds that requests in flight have to end. With what ends after them, the process does within ten."""
 
 KEEP_ALIVE = 75
 """Seconds that an idle connection stays open: longer than proxies keep theirs, so that none sends into one that just closes."""
@@ -36,6 +36,8 @@ def configuration(app: FastAPI, **further: Any) -> uvicorn.Config:
         log_config=None,
         access_log=False,  # addresses may hold what somebody took for a place to put a secret
         server_header=False,
+        limit_concurrency=MOST_CONNECTIONS + 1,  # reached only where each of them is being answered: the rest is told 503
+        timeout_keep_alive=KEEP_ALIVE,
         **further,
     )
 
@@ -52,8 +54,7 @@ class Server(uvicorn.Server):
                 app,
                 proxy_headers=True,
                 forwarded_allow_ips=forwarded_allow_ips,
-                timeout_keep_alive=KEEP_ALIVE,
-                timeout_graceful_shutdown=int(GRACE),
+                timeout_graceful_shutdown=GRACE,
             )
         )
         # What strangers send wrong is theirs, and they may send much of it.

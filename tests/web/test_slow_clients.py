@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-import uvicorn
 from uvicorn.server import ServerState
 
 from sync.web import body as bodies
@@ -19,7 +18,8 @@ from sync.web.app import build_app
 from sync.web.body import SMALL, NoMemory, Reserve
 from sync.web.entrance import Entrance
 from sync.web.group_commit import GroupCommit
-from sync.web.protocol import ImpatientProtocol
+from sync.web.protocol import LARGEST_HEAD, MOST_AHEAD, MOST_HEADERS, ImpatientProtocol
+from sync.web.server import configuration
 from sync.web.webhooks import Door, webhook_routes
 from tests.web.serving import Served
 from tests.web.signing import github_headers, issue_payload
@@ -46,23 +46,40 @@ class _Refusing:
         raise AssertionError("nothing comes as far as this")
 
 
-def on_a_connection(talk: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> None:
-    """Talks to a server of our protocol, with a door that nothing gets through."""
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Dial = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+
+
+def beside_a_server(body: Callable[[Dial], Awaitable[None]]) -> None:
+    """Opens connections to a server of our protocol, with a door that nothing gets through."""
 
     async def run() -> None:
         entrance = Entrance(source="github", receiver=_Refusing(), scopes=[])  # type: ignore[arg-type]  # it is never asked more
         door = Door({"github": entrance}, GroupCommit(lambda items: ["accepted"] * len(items)))
-        config = uvicorn.Config(build_app([webhook_routes(door)]), http=ImpatientProtocol, log_config=None, lifespan="off")
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: ImpatientProtocol(config, ServerState(), {}), "127.0.0.1", 0)
-        async with server:
+        config, state = configuration(build_app([webhook_routes(door)])), ServerState()
+        server = await asyncio.get_running_loop().create_server(lambda: ImpatientProtocol(config, state, {}), "127.0.0.1", 0)
+        opened: list[asyncio.StreamWriter] = []
+
+        async def dial() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
             reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            opened.append(writer)
+            return reader, writer
+
+        async with server:
             try:
-                await talk(reader, writer)
+                await body(dial)
             finally:
-                writer.close()
+                for writer in opened:
+                    writer.close()
 
     asyncio.run(asyncio.wait_for(run(), 60))
+
+
+def on_a_connection(talk: Talk) -> None:
+    async def body(dial: Dial) -> None:
+        await talk(*await dial())
+
+    beside_a_server(body)
 
 
 @pytest.mark.parametrize("sent", [b"", HALF_A_HEAD, b"POST /webhooks/github HTTP/1.1\r\n\r\n" + HALF_A_HEAD])
@@ -106,6 +123,85 @@ def test_after_a_refusal_the_rest_of_a_body_is_not_read_for_ever(monkeypatch: py
         await reader.read()  # to its end: the connection was closed
 
     on_a_connection(talk)
+
+
+REQUEST = b"GET /webhooks/github HTTP/1.1\r\nHost: example.com\r\n\r\n"
+REFUSED = b"HTTP/1.1 405 "
+
+
+async def is_answered(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    writer.write(REQUEST)
+    return (await reader.readuntil(b"}")).startswith(REFUSED)
+
+
+def test_line_breaks_between_requests_keep_no_connection_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "HEAD_PATIENCE", 0.1)
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert await is_answered(reader, writer)
+        writer.write(b"\r\n")
+        assert await reader.read() == b""
+
+    on_a_connection(talk)
+
+
+@pytest.mark.parametrize("before", [b"", HALF_A_BODY[:-1] + b"x" * 100, b"POST /webhooks/github HTTP/1.1\r\n"])
+def test_nothing_but_line_breaks_ends_the_connection(before: bytes) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(before)
+        with pytest.raises(ConnectionError):
+            for _ in range(1_000):
+                writer.write(b"\r\n" * LARGEST_HEAD)
+                await writer.drain()
+
+    on_a_connection(talk)
+
+
+@pytest.mark.parametrize("part", [b"1;ext=", b"0\r\nX-Trailer: "])
+def test_what_stands_around_a_body_has_an_end(part: bytes) -> None:
+    """Chunks may bear names and values, and a body may be followed by further headers."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"POST /webhooks/github HTTP/1.1\r\nHost: example.com\r\nTransfer-Encoding: chunked\r\n\r\n" + part)
+        with pytest.raises(ConnectionError):
+            for _ in range(1_000):
+                writer.write(b"x" * LARGEST_HEAD)
+                await writer.drain()
+
+    on_a_connection(talk)
+
+
+def test_more_headers_than_any_sender_has_are_refused() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"POST /webhooks/github HTTP/1.1\r\n" + b"a:b\r\n" * (MOST_HEADERS + 1) + b"\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
+
+    on_a_connection(talk)
+
+
+def test_more_requests_than_anybody_sends_ahead_are_refused() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(REQUEST * (MOST_AHEAD + 2))
+        assert b"HTTP/1.1 400 " in await reader.read()
+
+    on_a_connection(talk)
+
+
+def test_idle_and_slow_connections_give_way_to_new_ones_the_longest_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "MOST_CONNECTIONS", 4)
+
+    async def body(dial: Dial) -> None:
+        kept, silent, slow, slower = await dial(), await dial(), await dial(), await dial()
+        slow[1].write(HALF_A_HEAD)
+        slower[1].write(HALF_A_BODY)
+        assert await is_answered(*kept)
+        for gone in (silent, slow):
+            assert await is_answered(*await dial())
+            with suppress(ConnectionError):
+                assert await gone[0].read() == b""
+            assert await is_answered(*kept)  # what was used lately stays
+
+    beside_a_server(body)
 
 
 def test_a_connection_serves_one_delivery_after_the_other(served: Served) -> None:

@@ -6,22 +6,18 @@ import gc
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import timedelta
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import structlog
 
-from sync.build import build_workspace
-from sync.cli.errors import UsageProblem
-from sync.cli.installed import require_extra
 from sync.cli.layout import show, wrapped
 from sync.cli.options import Globals
+from sync.cli.service import listen_on, opened, service_session
 from sync.cli.session import Session
-from sync.metering import PrometheusMeters
 from sync.outcome import ExitCode
-from sync.pull import PullLimits
 from sync.source import why_nothing_is_received
 from sync.workspace import Workspace
 
@@ -34,37 +30,19 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-_LAST_COMMIT = 2.0
+_LAST_COMMIT = 1.5
 """Seconds for storing what was still coming in when the process was told to end."""
+
+_LONGEST = 9.0
+"""Seconds from then until the process has ended in any case: whatever hangs then, no time that others were granted adds to it."""
 
 
 def run(globals_: Globals, *, host: str, port: int, workers: int, forwarded_allow_ips: str) -> ExitCode:
     """Takes webhook deliveries until it is told to end."""
-    require_extra("serve", "milepost serve needs", "pip install 'milepost[serve]'")
-    if globals_.projects:
-        raise UsageProblem("--project: a server works for the whole project file", "leave it out")
-    from sync.web.metrics import build_registry
-    from sync.web.server import listen
-
-    session = Session(globals_)
-    with session.store() as database:
-        registry = build_registry(database)
-        workspace = build_workspace(
-            session.file,
-            session.types,
-            os.environ,
-            database,
-            limits=PullLimits(),
-            wait=timedelta(seconds=60),
-            meters=PrometheusMeters(registry),
-        )
-        try:
-            listening = listen(host, port)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise UsageProblem(f"{host}, port {port}: {reason}", "name another with --host and --port") from error
+    session = service_session(globals_, "serve")
+    with opened(session) as (workspace, registry):
         stop = threading.Event()
-        with listening, _working(session, workspace, workers, stop) as at_work:
+        with listen_on(host, port) as listening, _working(session, workspace, workers, stop) as at_work:
             _serve(session, workspace, listening, registry, forwarded_allow_ips, at_work, stop)
         if at_work is not None:
             at_work.require_life()
@@ -115,7 +93,8 @@ def _serve(
         if at_work is not None:
             at_work.wake()
 
-    inbox = GroupCommit(storing(workspace.database, workspace.sources, lambda _: wake()))
+    deliveries = workspace.database.apart(1)
+    inbox = GroupCommit(storing(deliveries, workspace.sources, lambda _: wake()))
     door = Door(doors, inbox, workspace.meters)
     probes = {
         "store": store_probe(workspace.database),
@@ -123,7 +102,11 @@ def _serve(
         **({"workers": at_work.why_not_ready} if at_work is not None else {}),
     }
 
+    told = threading.Event()
+    threading.Thread(target=_cut_off, args=(told,), name="cuts-off", daemon=True).start()
+
     def end() -> None:
+        told.set()
         door.close()
         stop.set()
 
@@ -143,11 +126,20 @@ def _serve(
     gc.freeze()  # what is there now stays: the collector need not stop a delivery to look at it
     allow_many_connections()
     inbox.start()
-    try:
-        server.run_on(listening)
-    finally:
-        if not inbox.close(_LAST_COMMIT):
-            log.warning("serve.store_does_not_answer", waiting="nothing that was acknowledged is lost")
+    with closing(deliveries):
+        try:
+            server.run_on(listening)
+        finally:
+            if not inbox.close(_LAST_COMMIT):
+                log.warning("serve.store_does_not_answer", waiting="nothing that was acknowledged is lost")
+
+
+def _cut_off(told: threading.Event) -> None:
+    """Ends the process as a kill would, in which nothing is lost either, when it has been `told` to end and hangs."""
+    told.wait()
+    time.sleep(_LONGEST)
+    log.warning("serve.cut_off")
+    os._exit(int(ExitCode.PARTIAL))
 
 
 def _tell(session: Session, address: str, sources: list[str]) -> None:

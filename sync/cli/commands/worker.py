@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
-from sync.build import build_workspace
 from sync.cli.errors import UsageProblem
-from sync.cli.installed import require_extra
 from sync.cli.layout import show, wrapped
 from sync.cli.options import Globals
+from sync.cli.service import listen_on, opened, service_session
 from sync.cli.session import Session
 from sync.cli.stopping import stoppable
 from sync.cli.style import plural
-from sync.metering import PrometheusMeters
 from sync.outcome import ExitCode
-from sync.pull import PullLimits
 
 if TYPE_CHECKING:
     import socket
@@ -35,34 +30,21 @@ log = structlog.get_logger(__name__)
 
 def run(globals_: Globals, *, jobs: int, host: str, port: int | None) -> ExitCode:
     """Does what is due until it is told to end. With a port, says there how it is and what it has done."""
-    require_extra("serve", "milepost worker needs", "pip install 'milepost[serve]'")
-    if globals_.projects:
-        raise UsageProblem("--project: a worker works for the whole project file", "leave it out")
     from sync.cli.crew import crew, told_of_names
-    from sync.web.metrics import build_registry
     from sync.web.server import address_of
     from sync.work.pool import working
 
-    session = Session(globals_)
+    session = service_session(globals_, "worker")
     session.require_extras()
-    with stoppable() as stop, session.store() as database:
+    with stoppable() as stop, opened(session) as (workspace, registry):
+        database = workspace.database
         if database.dialect == "sqlite":
             raise UsageProblem(
                 f"{database} serves one process that works",
                 "run milepost serve --workers, or name a PostgreSQL database in store.url",
             )
-        registry = build_registry(database)
-        workspace = build_workspace(
-            session.file,
-            session.types,
-            os.environ,
-            database,
-            limits=PullLimits(),
-            wait=timedelta(),
-            meters=PrometheusMeters(registry),
-        )
         with (
-            _listening(host, port) as listening,
+            nullcontext() if port is None else listen_on(host, port) as listening,
             told_of_names(),
             working(workspace, crew(session, jobs), stop) as workers,
             _answering(listening, database, registry, workers),
@@ -71,18 +53,6 @@ def run(globals_: Globals, *, jobs: int, host: str, port: int | None) -> ExitCod
             stop.wait()
         workers.require_life()
     return ExitCode.DONE
-
-
-def _listening(host: str, port: int | None) -> AbstractContextManager[socket.socket | None]:
-    from sync.web.server import listen
-
-    if port is None:
-        return nullcontext()
-    try:
-        return listen(host, port)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise UsageProblem(f"{host}, port {port}: {reason}", "name another with --host and --port") from error
 
 
 def _answering(

@@ -1,0 +1,61 @@
+"""What the commands have in common that go on until they are told to end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sync.build import build_workspace
+from sync.cli.errors import UsageProblem
+from sync.cli.installed import require_extra
+from sync.cli.options import Globals
+from sync.cli.session import Session
+from sync.metering import PrometheusMeters
+from sync.pull import PullLimits
+from sync.workspace import Workspace
+
+if TYPE_CHECKING:
+    import socket
+
+    from prometheus_client import CollectorRegistry
+
+
+def service_session(globals_: Globals, command: str) -> Session:
+    """The session of such a command. Raises `UsageProblem` where it cannot be what it is to be."""
+    require_extra("serve", f"milepost {command} needs", "pip install 'milepost[serve]'")
+    if globals_.projects:
+        raise UsageProblem(f"--project: milepost {command} works for the whole project file", "leave it out")
+    return Session(globals_)
+
+
+@contextmanager
+def opened(session: Session) -> Iterator[tuple[Workspace, CollectorRegistry]]:
+    """The workspace with its open store, and what it counts. It waits for no other run: there is always other work."""
+    from sync.web.metrics import build_registry
+
+    with session.store() as database:
+        registry = build_registry(database)
+        workspace = build_workspace(
+            session.file,
+            session.types,
+            os.environ,
+            database,
+            limits=PullLimits(),
+            wait=timedelta(),
+            meters=PrometheusMeters(registry),
+        )
+        yield workspace, registry
+
+
+def listen_on(host: str, port: int) -> socket.socket:
+    """A socket that listens there. Raises `UsageProblem`."""
+    from sync.web.server import listen
+
+    try:
+        return listen(host, port)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UsageProblem(f"{host}, port {port}: {reason}", "name another with --host and --port") from error
