@@ -15,6 +15,8 @@ export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
 # The machine's own certificates, so that a company's proxy is trusted as everything else here trusts it.
 export UV_SYSTEM_CERTS := true
+# Python keeps what it compiles: else each process that a test starts, and each worker, compiles hundreds of files anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):[^#]*## (.*)/  \1\t\2/' | expand -t 10
