@@ -48,8 +48,12 @@ class Hints(msgspec.Struct):
 def read_hints(tx: Connection, source: Source, rows: Sequence[Waiting]) -> Hints:
     """Parses deliveries, each by itself: of one that cannot be, nothing else follows."""
     hints = Hints()
-    # To read deliveries takes no secret: they were proven when they came in.
-    receiver = receiving(msgspec.structs.replace(source, webhook_secrets=WebhookSecrets))
+    try:
+        # To read deliveries takes no secret: they were proven when they came in.
+        receiver = receiving(msgspec.structs.replace(source, webhook_secrets=WebhookSecrets))
+    except SourceError as error:
+        hints.failed = {row.id: error for row in rows}
+        return hints
     mentions: dict[int, Sequence[Mention]] = {}
     for row in rows:
         try:

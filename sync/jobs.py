@@ -199,7 +199,8 @@ def reconcile(
 
 def retain(workspace: Workspace, keep: Retention, moment: datetime, *, stop: threading.Event, executor: str | None = None) -> None:
     """Puts retention into effect, once a day whoever asks."""
-    apply_daily(workspace.database, keep, holder=f"milepost worker {executor or 'without a name'}", stop=stop)
+    holder = f"milepost worker {executor or 'without a name'}"
+    apply_daily(workspace.database, keep, sources=workspace.sources, holder=holder, stop=stop)
     with workspace.database.write() as tx:
         schedules.done(tx, "retention", moment)
 

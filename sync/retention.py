@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 import msgspec
 import structlog
@@ -33,7 +34,12 @@ INTENTS = timedelta(days=30)
 
 
 DELIVERIES = timedelta(days=7)
-"""How long a settled delivery is remembered, so that it is known when it is sent again: GitHub can do so for three days."""
+"""How long a settled delivery is remembered, so that it is known when it is sent again: GitHub can do so for three days. One that
+waits for a source which the project file no longer has is kept as long, in case the source comes back."""
+
+
+Step: TypeAlias = Callable[[Connection, datetime], int]
+"""Drops a batch of what is too old at that moment. Returns how many rows."""
 
 
 class Pruned(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,13 +49,15 @@ class Pruned(msgspec.Struct, frozen=True, kw_only=True):
     complete: bool
 
 
-def apply_daily(database: Database, keep: Retention, *, holder: str, stop: threading.Event) -> Pruned | None:
+def apply_daily(
+    database: Database, keep: Retention, *, sources: Collection[str] | None = None, holder: str, stop: threading.Event
+) -> Pruned | None:
     """`apply_now` unless it was done within a day, or somebody is at it. A failure is logged: the run before it was a success."""
     try:
         if not _is_due(database):
             return None
         with _lease(database, holder, timedelta(0), stop) as lease:
-            return _prune(database, keep, lease, stop) if _is_due(database) else None
+            return _prune(database, _steps(keep, sources), lease, stop) if _is_due(database) else None
     except (LeaseHeld, LeaseLost):
         return None
     except StoreError as error:
@@ -57,13 +65,22 @@ def apply_daily(database: Database, keep: Retention, *, holder: str, stop: threa
         return None
 
 
-def apply_now(database: Database, keep: Retention, *, holder: str, wait: timedelta, stop: threading.Event) -> Pruned:
+def apply_now(
+    database: Database,
+    keep: Retention,
+    *,
+    sources: Collection[str] | None = None,
+    holder: str,
+    wait: timedelta,
+    stop: threading.Event,
+) -> Pruned:
     """Drops everything that is older than the project file wants. `holder` is its own name, as others are told it.
 
-    Raises `LeaseHeld` while another one does it.
+    `sources` are those of the project file: what waits for any other is dropped as well; with None, nothing that waits is. Raises
+    `LeaseHeld` while another one does it.
     """
     with _lease(database, holder, wait, stop) as lease:
-        return _prune(database, keep, lease, stop)
+        return _prune(database, _steps(keep, sources), lease, stop)
 
 
 def let_go(database: Database, holder: str) -> None:
@@ -76,17 +93,17 @@ def _lease(database: Database, holder: str, wait: timedelta, stop: threading.Eve
     return leases.held(database, LEASE, holder=holder, ttl=TTL, wait=wait, stop=stop)
 
 
-def _prune(database: Database, keep: Retention, lease: Lease, stop: threading.Event) -> Pruned:
+def _prune(database: Database, steps: Mapping[str, Step], lease: Lease, stop: threading.Event) -> Pruned:
     with database.write() as tx:
         now = database.now(tx)
         run = runs.start(tx, COMMAND, [], now)
     counts: dict[str, int] = {}
-    for name, batch in _steps(keep, now).items():
+    for name, batch in steps.items():
         counts[name] = 0
         while not stop.is_set():
             with database.write() as tx:
                 leases.verify(tx, lease)
-                dropped = batch(tx)
+                dropped = batch(tx, now)
             counts[name] += dropped
             if dropped < prune.BATCH:
                 break
@@ -111,18 +128,21 @@ def _is_due(database: Database) -> bool:
         return last is None or database.now(tx) - last >= EVERY
 
 
-def _steps(keep: Retention, now: datetime) -> Mapping[str, Callable[[Connection], int]]:
-    record, people = now - max(keep.audit, SHORTEST), now - keep.personal_data
-    settled = max(record, now - INTENTS)
-    return {
-        "audit": lambda tx: prune.audit_entries(tx, record),
-        "run": lambda tx: prune.run_records(tx, record),
-        "episode": lambda tx: prune.closed_episodes(tx, record),
-        "outbox": lambda tx: prune.finished_intents(tx, settled),
-        "observation": lambda tx: prune.old_observations(tx, now - HISTORY),
-        "entity": lambda tx: prune.tombstones(tx, people),
-        "inbox": lambda tx: prune.settled_deliveries(tx, now - DELIVERIES),
-        "dead": lambda tx: prune.dead_deliveries(tx, people),
-        "quarantine": lambda tx: prune.quarantined_payloads(tx, people),
-        "personal_data": lambda tx: prune.personal_data(tx, people, now),
+def _steps(keep: Retention, sources: Collection[str] | None) -> Mapping[str, Step]:
+    record, people = max(keep.audit, SHORTEST), keep.personal_data
+    settled = min(record, INTENTS)
+    steps: dict[str, Step] = {
+        "audit": lambda tx, now: prune.audit_entries(tx, now - record),
+        "run": lambda tx, now: prune.run_records(tx, now - record),
+        "episode": lambda tx, now: prune.closed_episodes(tx, now - record),
+        "outbox": lambda tx, now: prune.finished_intents(tx, now - settled),
+        "observation": lambda tx, now: prune.old_observations(tx, now - HISTORY),
+        "entity": lambda tx, now: prune.tombstones(tx, now - people),
+        "inbox": lambda tx, now: prune.settled_deliveries(tx, now - DELIVERIES),
+        "dead": lambda tx, now: prune.dead_deliveries(tx, now - people),
+        "quarantine": lambda tx, now: prune.quarantined_payloads(tx, now - people),
+        "personal_data": lambda tx, now: prune.personal_data(tx, now - people, now),
     }
+    if sources is not None:
+        steps["unclaimed"] = lambda tx, now: prune.unclaimed_deliveries(tx, sources, now - DELIVERIES)
+    return steps

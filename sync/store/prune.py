@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
@@ -85,6 +86,11 @@ def settled_deliveries(tx: Connection, before: datetime) -> int:
 def dead_deliveries(tx: Connection, before: datetime) -> int:
     """Drops deliveries that nobody looked after since they were put aside before then."""
     return _drop(tx, inbox, inbox.c.state == "dead", inbox.c.finished_at < before)
+
+
+def unclaimed_deliveries(tx: Connection, sources: Collection[str], before: datetime) -> int:
+    """Drops deliveries that have waited since before then for a source that is none of `sources`."""
+    return _drop(tx, inbox, inbox.c.state == "waiting", inbox.c.received_at < before, inbox.c.source.not_in(sorted(sources)))
 
 
 def quarantined_payloads(tx: Connection, before: datetime) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,20 @@ def test_what_is_dead_is_listed_and_all_on_request(desk: Desk) -> None:
     document = desk.call("inbox", "list", "--all", "--limit", "2", "-o", "json").json()
     assert [one["id"] for one in document["deliveries"]] == [5, 4]
     assert {(one["state"], one["count"]) for one in document["depth"]} == {("dead", 2), ("done", 1), ("waiting", 2)}
+
+
+def test_what_waits_for_a_source_that_left_the_file_is_told_and_dropped_in_time(desk: Desk) -> None:
+    assert desk.call("inbox", "list", "-o", "json").json()["unclaimed"] == []
+    with store(desk) as database, database.write() as tx:
+        long_ago = database.now(tx) - timedelta(days=8)
+        inbox.accept(tx, [Arrival(source="legacy", delivery="d-6", event="push", body=b"{}")], long_ago)
+    assert "What waits for legacy is never taken in: the project file has no such source." in desk.call("inbox", "list").out
+    listed = desk.call("inbox", "list", "--all", "--source", "legacy", "-o", "json").json()
+    assert ([one["delivery"] for one in listed["deliveries"]], listed["unclaimed"]) == (["d-6"], ["legacy"])
+    pruned = desk.call("db", "prune")
+    assert "deliveries of sources that are not in the project file" in pruned.out
+    assert desk.call("inbox", "list", "-o", "json").json()["unclaimed"] == []
+    assert "there is no source" in desk.call("inbox", "list", "--source", "legacy").err
 
 
 def test_an_empty_inbox_is_told(desk: Desk) -> None:

@@ -116,6 +116,16 @@ def test_a_poison_delivery_waits_ever_longer(shelf: Office) -> None:
     assert waits == [1, 4, 16, 64]
 
 
+def test_what_waits_for_a_source_of_another_type_now_dies(shelf: Office) -> None:
+    deliver(shelf, naming(run("a")))
+    shelf.connection = shelf.shelf.connection(receiver=None)
+    for _ in range(TRIES):
+        take(shelf)
+        hurry(shelf)
+    (dead,) = kept(shelf)
+    assert (dead.state, dead.error) == ("dead", "shelf: a source of type shelf sends no webhooks")
+
+
 @pytest.mark.both_databases
 def test_a_record_that_nobody_can_bear_stands_alone_in_the_end(shelf: Office) -> None:
     """Whatever is taken in together with it comes through at once."""

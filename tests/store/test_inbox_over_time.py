@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from config.project import Retention
@@ -50,8 +50,8 @@ def age(database: Database, days: int) -> None:
             tx.execute(table.update().where(table.c.id == row.id).values(earlier))
 
 
-def tidy(database: Database) -> Mapping[str, int]:
-    done = retention.apply_now(database, KEEP, holder="test", wait=timedelta(), stop=threading.Event())
+def tidy(database: Database, sources: Collection[str] | None = None) -> Mapping[str, int]:
+    done = retention.apply_now(database, KEEP, sources=sources, holder="test", wait=timedelta(), stop=threading.Event())
     return {name: count for name, count in done.counts.items() if count}
 
 
@@ -67,6 +67,17 @@ def test_what_was_settled_is_remembered_for_a_week_what_is_dead_as_long_as_perso
     age(database, 1_000)
     assert tidy(database) == {}
     assert list(ids(database)) == ["waiting"]
+
+
+def test_what_waits_for_a_source_that_left_the_file_is_dropped_after_a_week(database: Database) -> None:
+    arrive(database, waiting=b"{}", dead=b"{}")
+    settle(database, dead="dead")
+    age(database, 6)
+    assert tidy(database, sources=["github"]) == {}
+    age(database, 2)
+    assert tidy(database, sources=["github", "jira"]) == {}
+    assert tidy(database, sources=["github"]) == {"unclaimed": 1}
+    assert list(ids(database)) == ["dead"]
 
 
 def test_a_person_is_erased_from_what_waits_and_from_what_is_dead(database: Database) -> None:

@@ -32,7 +32,7 @@ def run(globals_: Globals, *, plan: Path | None, force: bool, initial: bool, ado
             one.apply(Permission(force=force, initial=initial, adopt=adopt), saved)
         finally:
             result = one.finish()
-        tidy_after("apply", workspace.database, session.file.retention, stop)
+        tidy_after("apply", workspace.database, session.file, stop)
     if session.wants_json:
         session.answer(run_document(result))
     else:

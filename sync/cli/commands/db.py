@@ -97,7 +97,7 @@ def _size(size: int) -> str:
 
 def _prune(session: Session, wait: str) -> ExitCode:
     with stoppable() as stop, session.store() as database:
-        done = tidy_now("db prune", database, session.file.retention, duration("--wait", wait), stop)
+        done = tidy_now("db prune", database, session.file, duration("--wait", wait), stop)
     if session.wants_json:
         session.answer({"pruned": done.counts, "complete": done.complete})
     elif not any(done.counts.values()):
@@ -118,6 +118,7 @@ _PRUNED = {
     "entity": "deleted objects",
     "inbox": "settled deliveries",
     "dead": "dead deliveries",
+    "unclaimed": "deliveries of sources that are not in the project file",
     "quarantine": "payloads set aside",
     "personal_data": "documents freed of personal data",
 }

@@ -16,6 +16,7 @@ from sync.store.connect import Connection
 from sync.store.inbox import STATES, State
 
 _PUT_ASIDE: Sequence[State] = ("dead",)
+_LATER = "It is dropped after seven days."
 
 
 def run(
@@ -32,18 +33,22 @@ def run(
 
 
 def _list(session: Session, source: str | None, limit: int, all_: bool) -> ExitCode:
-    known = list(session.file.sources)
-    if source is not None and source not in known:
-        raise UsageProblem(f"--source: there is no source {quoted(source)}", suggestion(source, known))
+    sources = session.file.sources
     with session.store() as database, database.read() as tx:
         now = database.now(tx)
         rows = inbox.listing(tx, states=STATES if all_ else _PUT_ASIDE, source=source, limit=limit)
         depth = inbox.depth(tx)
+    known = list(dict.fromkeys([*sources, *(one.source for one in depth)]))
+    if source is not None and source not in known:
+        raise UsageProblem(f"--source: there is no source {quoted(source)}", suggestion(source, known))
+    unclaimed = sorted({one.source for one in depth if one.state == "waiting"} - sources.keys())
     if session.wants_json:
         counts = [{"source": one.source, "state": one.state, "count": one.count, "oldest": one.oldest} for one in depth]
-        session.answer({"deliveries": [document(one) for one in rows], "depth": counts})
+        session.answer({"deliveries": [document(one) for one in rows], "depth": counts, "unclaimed": unclaimed})
     else:
         session.show_all(listing(rows, depth, now, session.width, only_dead=not all_))
+        for name in unclaimed:
+            session.show("", f"What waits for {name} is never taken in: the project file has no such source. {_LATER}")
     return ExitCode.DONE
 
 

@@ -30,7 +30,7 @@ def run(globals_: Globals, *, force: bool, full: bool, wait: str) -> ExitCode:
             if not stop.is_set():
                 one.judge()
         result = one.finish()
-        tidy_after("pull", workspace.database, session.file.retention, stop)
+        tidy_after("pull", workspace.database, session.file, stop)
     if session.wants_json:
         session.answer(run_document(result))
     else:

@@ -28,7 +28,7 @@ def run(globals_: Globals, *, force: bool, initial: bool, adopt: bool, full: boo
         if not stop.is_set():
             one.apply(Permission(force=force, initial=initial, adopt=adopt))
         result = one.finish()
-        tidy_after("sync", workspace.database, session.file.retention, stop)
+        tidy_after("sync", workspace.database, session.file, stop)
     if session.wants_json:
         session.answer(run_document(result))
     else:
