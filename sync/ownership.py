@@ -20,8 +20,6 @@ from sync.store.connect import Connection
 from sync.store.publishing import Hold, Published
 from sync.store.streams import StreamKey
 
-TARGETS = frozenset({"work_item", "change_request"})
-
 
 class Inherited(msgspec.Struct, frozen=True, kw_only=True):
     """What other projects published, or left alone, in slots that are this project's by now."""

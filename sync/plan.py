@@ -11,42 +11,19 @@ import msgspec
 from mappings.change import Action, Change, Memory, Note, Plan, Slot, Value
 from mappings.model import ChangeRequest, Entity, Ref, WorkItem
 from mappings.rules import StatusRule
-from sync.compare import Decision, Held, Pushed, Situation, decide
-from sync.derive import Episode, Standing
+from sync.compare import Decision, Situation, decide
+from sync.derive import Standing
 from sync.display import Shown, Wanted, evidence_document, gather, statuses_of, wanted
 from sync.endings import Endings
 from sync.graph import Graph
 from sync.names import name_of
-from sync.project import ProjectView, Taken
+from sync.project import ProjectView
 from sync.reasons import Leaving, adopted, by_hand, conflict, plain, titles_in
 from sync.recipients import Delivery, deliver
+from sync.remembered import Remembered
+from sync.targets import container_of, is_editable
 from sync.unheard import unheard
 from sync.unknowns import gives_up, knows_again
-
-Place = tuple[str, str, str, str]
-"""Source, container, slot kind and slot name: where a kind of slot was compared before."""
-
-
-class Remembered(msgspec.Struct, frozen=True, kw_only=True):
-    """What the store knows of the remote side, for one project.
-
-    `actual` mirrors our slots as they were last seen; `forced` counts the rewrites of a person's change in the last 24 hours.
-    `strays` are published targets that left the project's scopes but still exist. `taken` is what earlier projects of the file own.
-    `episodes` are those that are open or closed lately, the oldest first.
-    """
-
-    actual: Mapping[Slot, Value] = {}
-    pushed: Mapping[Slot, Pushed] = {}
-    held: Mapping[Slot, Held] = {}
-    settled: frozenset[Place] = frozenset()
-    forced: Mapping[Slot, int] = {}
-    strays: Mapping[Ref, Entity] = {}
-    taken: Sequence[Taken] = ()
-    episodes: Sequence[Episode] = ()
-
-    def is_taken(self, slot: Slot) -> bool:
-        """Whether an earlier project owns the slot."""
-        return any(one.holds(slot) for one in self.taken)
 
 
 def make_plan(
@@ -81,7 +58,7 @@ def make_plan(
         changes=tuple(planner.changes),
         notes=(*planner.notes, *unheard(project, by_id, deliveries, graph, remembered.taken, remembered.actual)),
         memories=tuple(planner.memories),
-        published=sum(1 for slot, pushed in remembered.pushed.items() if pushed.value is not None and is_counted(project, slot)),
+        published=sum(1 for slot, pushed in remembered.pushed.items() if pushed.value is not None and project.counts(slot)),
     )
 
 
@@ -118,15 +95,9 @@ def _still_shown(pushed: Value, actual: Value) -> Value:
 
 def _ours(project: ProjectView, remembered: Remembered) -> Iterator[Slot]:
     """Every slot that holds something of ours, or that we remember to have written."""
-    yield from (slot for slot in remembered.actual if is_owned(project, slot))
+    yield from (slot for slot in remembered.actual if project.owns(slot))
     yield from remembered.pushed
     yield from remembered.held
-
-
-def is_owned(project: ProjectView, slot: Slot) -> bool:
-    """Whether Milepost may write the slot at all, by the project file as it is now."""
-    owned = project.owned.get(slot.target.source)
-    return owned is not None and owned.covers(slot)
 
 
 class _Planner:
@@ -163,7 +134,7 @@ class _Planner:
             return
         if self.remembered.is_taken(slot) or self._is_a_persons(slot):
             return
-        if not is_owned(self.project, slot):
+        if not self.project.owns(slot):
             self._tell_of_former(slot, target)
             return
         situation = self._situation(slot, want, target)
@@ -251,7 +222,7 @@ class _Planner:
                 evidence=tuple(evidence_document(evidence) for one in told.shown for evidence in one.standing.evidence),
                 episode=next((one.standing.episode for one in told.shown if one.standing.episode), None),
                 forced=decision.kind == "force",
-                counts=is_counted(self.project, slot)
+                counts=self.project.counts(slot)
                 and (slot.kind != "property" or _status_ids(actual) != _status_ids(want.value))
                 and not (given_up or knows_again(actual, want)),
                 gives_up=given_up,
@@ -302,23 +273,6 @@ class _Planner:
                 desired=want.value,
             )
         )
-
-
-def is_counted(project: ProjectView, slot: Slot) -> bool:
-    """Whether a slot counts for the safety check: a property does only where no field shows the same."""
-    owned = project.owned.get(slot.target.source)
-    return slot.kind != "property" or owned is None or owned.field is None
-
-
-def container_of(target: Entity) -> str:
-    """The Jira project key or repository that holds a target."""
-    if isinstance(target, WorkItem):
-        return target.container
-    return target.repository if isinstance(target, ChangeRequest) else ""
-
-
-def is_editable(target: Entity) -> bool:
-    return not isinstance(target, WorkItem | ChangeRequest) or target.editable
 
 
 def _status_ids(value: Value) -> list[tuple[str, str]]:

@@ -14,9 +14,10 @@ from sync.assess import Assessment
 from sync.compare import Held, Pushed
 from sync.derive import Standing
 from sync.listings import ScopedProject
-from sync.ownership import TARGETS, Inherited, Ownership
-from sync.plan import Place, Remembered, container_of, make_plan
+from sync.ownership import Inherited, Ownership
+from sync.plan import make_plan
 from sync.recipients import deliver
+from sync.remembered import Place, Remembered
 from sync.reread import doubtful
 from sync.source import Source
 from sync.spelling import Spellings
@@ -24,6 +25,7 @@ from sync.store import audit, entities, publishing, verdicts
 from sync.store.audit import Entry, Skipped
 from sync.store.connect import Connection, Database
 from sync.store.publishing import Hold, Published
+from sync.targets import TARGETS, container_of
 
 ROLLING = timedelta(hours=24)
 

@@ -71,6 +71,16 @@ class ProjectView(msgspec.Struct, frozen=True, kw_only=True):
     unknown_after: timedelta = timedelta(hours=24)
     closed_within: timedelta = timedelta(days=30)
 
+    def owns(self, slot: Slot) -> bool:
+        """Whether Milepost may write the slot at all, by the project file as it is now."""
+        owned = self.owned.get(slot.target.source)
+        return owned is not None and owned.covers(slot)
+
+    def counts(self, slot: Slot) -> bool:
+        """Whether a slot counts for the safety check: a property does only where no field shows the same."""
+        owned = self.owned.get(slot.target.source)
+        return slot.kind != "property" or owned is None or owned.field is None
+
 
 class Taken(msgspec.Struct, frozen=True):
     """What an earlier project of the file owns on the targets that it shares with this one. Some of it may be `left_alone`, as a

@@ -12,10 +12,10 @@ from mappings.change import Change, Note, Plan, Slot, Value
 from mappings.model import ChangeRequest, Entity, Ref, WorkItem
 from sync.apply import Applied
 from sync.names import name_of
-from sync.plan import container_of, is_editable
 from sync.source import Source
 from sync.store import audit, entities, publishing, resting, verdicts
 from sync.store.connect import Database
+from sync.targets import container_of, is_editable
 
 
 def unpublish_plan(

@@ -23,8 +23,7 @@ from sync.explain import named
 from sync.freshness import sources_of
 from sync.listings import ScopedProject
 from sync.names import name_of, place
-from sync.ownership import TARGETS, Ownership
-from sync.plan import is_owned
+from sync.ownership import Ownership
 from sync.project import Taken
 from sync.reasons import by_hand, conflict
 from sync.recipients import Delivery, deliver, why_untold
@@ -32,6 +31,7 @@ from sync.showing import can_show, published_to, shown_on, state_seen, wanted_in
 from sync.store import entities, publishing
 from sync.store.connect import Database
 from sync.store.publishing import Hold
+from sync.targets import TARGETS
 from sync.unheard import unheard
 
 
@@ -75,7 +75,7 @@ def look_at(database: Database, project: ScopedProject, in_order: Sequence[Scope
         slots = entities.slots_of(tx, targets)
         taken = Ownership(project, in_order).taken(tx, targets)
     # What is held on a ticket that is gone or in no scope, or in a slot that the file no longer names, nobody can let go of.
-    seen = [slot for slot in sorted(held) if slot.target in assessment.graph.entities and is_owned(project.view, slot)]
+    seen = [slot for slot in sorted(held) if slot.target in assessment.graph.entities and project.view.owns(slot)]
     holds = [held[slot] for slot in seen]
     return ProjectStatus(assessment=assessment, deliveries=deliveries, holds=holds, slots=slots, taken=taken)
 

@@ -40,8 +40,10 @@ from sync.freshness import Freshness, StreamFacts
 from sync.graph import Graph
 from sync.link import Linked, build_graph, link
 from sync.observe import observe
-from sync.plan import Place, Remembered, container_of, make_plan
+from sync.plan import make_plan
 from sync.project import ProjectView, Taken
+from sync.remembered import Place, Remembered
+from sync.targets import container_of
 from sync.view import View
 
 NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)

@@ -23,10 +23,11 @@ from sync.cli.session import Session
 from sync.documents import Document
 from sync.explain import Explainer, Explanation, all_names, find_subjects
 from sync.outcome import ExitCode
-from sync.ownership import TARGETS, Ownership
+from sync.ownership import Ownership
 from sync.planning import plan_project
 from sync.showing import SlotState, findings_about, slot_states
 from sync.store import entities
+from sync.targets import TARGETS
 from sync.workspace import Workspace
 
 MANY = 10

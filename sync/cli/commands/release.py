@@ -16,11 +16,11 @@ from sync.engine import Run
 from sync.explain import all_names, find_subjects
 from sync.names import name_of, place
 from sync.outcome import ExitCode
-from sync.ownership import TARGETS
 from sync.reasons import conflict
 from sync.showing import wanted_in
 from sync.store import leases, publishing
 from sync.store.connect import Database
+from sync.targets import TARGETS
 from sync.withdraw import release
 
 
