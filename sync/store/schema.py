@@ -30,6 +30,20 @@ def _slot() -> list[Column[Any]]:
 
 _SLOT = ("source", "target_kind", "target_id", "slot_kind", "slot_name")
 
+
+def _mark() -> list[Column[Any]]:
+    """Of what is due."""
+    return [
+        Column("revision", wide(), nullable=False),  # grows with every further reason
+        Column("since", Moment, nullable=False),  # the first reason that has not been followed yet
+        Column("later", Moment),  # the next one after it
+        Column("trace", name()),
+        Column("tried", wide()),  # the revision at which it was last tried in vain
+        Column("tries", Integer),  # how often in a row
+        Column("retry_at", Moment),
+    ]
+
+
 stream = Table(
     "stream",
     metadata,
@@ -313,13 +327,7 @@ due = Table(
     "due",
     metadata,
     Column("project", name(), nullable=False),
-    Column("revision", wide(), nullable=False),  # grows with every further reason
-    Column("since", Moment, nullable=False),  # the first reason that has not been followed yet
-    Column("later", Moment),  # the next one after it
-    Column("trace", name()),
-    Column("tried", wide()),  # the revision at which it was last tried in vain
-    Column("tries", Integer),  # how often in a row
-    Column("retry_at", Moment),
+    *_mark(),
     PrimaryKeyConstraint("project", name="due_pk"),
 )
 
@@ -328,13 +336,7 @@ relist = Table(
     metadata,
     Column("source", name(), nullable=False),
     Column("stream", name(), nullable=False),
-    Column("revision", wide(), nullable=False),
-    Column("since", Moment, nullable=False),
-    Column("later", Moment),
-    Column("trace", name()),
-    Column("tried", wide()),
-    Column("tries", Integer),
-    Column("retry_at", Moment),
+    *_mark(),
     PrimaryKeyConstraint("source", "stream", name="relist_pk"),
 )
 
