@@ -7,7 +7,6 @@ do no harm.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -21,6 +20,7 @@ from sync.store.connect import Database
 from sync.store.errors import StoreError
 from sync.store.schema import lease as leases
 from sync.store.upsert import insertion
+from sync.store.uptime import uptime
 
 LONGEST = timedelta(hours=1)
 """No lease is taken for longer. One that ends later was taken or renewed by a clock that was ahead, and binds nobody."""
@@ -29,7 +29,7 @@ _POLL = timedelta(milliseconds=200)
 
 
 class Term:
-    """How long a lease surely is its holder's, by the holder's own clock: for moments in which the database is not asked."""
+    """How long a lease surely is its holder's, by its own `uptime`: for moments in which the database is not asked."""
 
     def __init__(self, began: float, ttl: timedelta) -> None:
         self._until = began + ttl.total_seconds()
@@ -39,7 +39,7 @@ class Term:
 
     @property
     def is_over(self) -> bool:
-        return time.monotonic() >= self._until
+        return uptime() >= self._until
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +85,7 @@ def acquire(database: Database, name: str, *, holder: str, ttl: timedelta, wait:
     give_up_at: datetime | None = None
     while True:
         with database.write() as tx:
-            began, now = time.monotonic(), database.now(tx)
+            began, now = uptime(), database.now(tx)
             token = _take(tx, name, holder, now, ttl)
             if token is not None:
                 return Lease(name=name, holder=holder, token=token, expires_at=now + ttl, term=Term(began, ttl))
@@ -115,7 +115,7 @@ def holdings(tx: Connection, now: datetime) -> Sequence[Holding]:
 def renew(database: Database, lease: Lease, ttl: timedelta) -> Lease:
     """The same lease, `ttl` long from now. Raises `LeaseLost` when somebody took it, even if they are done by now."""
     with database.write() as tx:
-        began, expires_at = time.monotonic(), database.now(tx) + ttl
+        began, expires_at = uptime(), database.now(tx) + ttl
         mine = (leases.c.name == lease.name) & (leases.c.token == lease.token) & (leases.c.holder == lease.holder)
         if tx.execute(update(leases).where(mine).values(expires_at=expires_at)).rowcount != 1:
             raise LeaseLost(lease.name)

@@ -27,7 +27,7 @@ class Presence(Protocol):
     """What a living worker holds."""
 
     def require(self) -> None:
-        """Raises `StoreError` when it is lost, within `UNANSWERED` seconds."""
+        """Raises `StoreError` when it is lost: within `UNANSWERED` seconds, unless something in between keeps it open and silent."""
         ...
 
     def close(self) -> None:
@@ -51,7 +51,10 @@ class _FileLock:
 
     @classmethod
     def taken(cls, path: Path) -> _FileLock | None:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StoreError(f"{path}: {error.strerror}", "a worker must be able to write beside its database") from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -1,8 +1,9 @@
 """That a worker lives, and that it ends at once when that can no longer be proven.
 
 Others take over what a worker has begun as soon as its proof is gone, so it must not send anything from then on. It looks at its
-proof every `BEAT`, learns within `presence.UNANSWERED` seconds that the connection is lost, tells its jobs to stop, and ends the
-process if they have not `GRACE` seconds later: at the latest 14 seconds after the loss. Its peers wait for `DEAD_AFTER`.
+proof every `BEAT`. What was not answered for `presence.UNANSWERED` seconds is lost, whether the connection broke or somebody in
+between keeps it open and silent: it tells its jobs to stop, and ends the process if they have not `GRACE` seconds later, at the
+latest 14 seconds after the loss. Its peers wait for `DEAD_AFTER`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from sync.store.connect import Connection, Database
 from sync.store.errors import StoreError
 from sync.store.executors import Executor
 from sync.store.presence import Presence
+from sync.store.uptime import uptime
 
 log = structlog.get_logger(__name__)
 
@@ -46,12 +48,40 @@ class NameTaken(Exception):
         super().__init__(f"a worker called {name} is at work on this store already")
 
 
+class Pulse:
+    """When it was last proven that a worker lives."""
+
+    def __init__(self) -> None:
+        self.last = uptime()
+
+    @property
+    def is_lost(self) -> bool:
+        return uptime() - self.last > BEAT.total_seconds() + presence.UNANSWERED
+
+
+class StopUnlessProven(threading.Event):
+    """Set when the workers are to stop, and while nothing has proven for too long that they live: the jobs of a machine that slept
+    go on before any thread could tell them what was taken over meanwhile."""
+
+    def __init__(self, stop: threading.Event, pulse: Pulse) -> None:
+        super().__init__()
+        self._stop = stop
+        self._pulse = pulse
+
+    def is_set(self) -> bool:
+        return self._stop.is_set() or self._pulse.is_lost
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return self._stop.wait(timeout) or self._pulse.is_lost
+
+
 class Life(msgspec.Struct, frozen=True, kw_only=True):
     """This process as a worker: its name, which is the same each time it starts, and this time's own mark. `lost` is set when its
     proof of life is gone; `resumed` are the leases that an earlier life of it had left."""
 
     name: str
     incarnation: str
+    pulse: Pulse
     lost: threading.Event
     resumed: tuple[str, ...]
 
@@ -70,18 +100,21 @@ def living(database: Database, name: str | None, stop: threading.Event) -> Itera
             now = database.now(tx)
             left = _take_back(tx, called, now)
             executors.begin(tx, called, incarnation, socket.gethostname(), now)
-        life = Life(name=called, incarnation=incarnation, lost=threading.Event(), resumed=tuple(left))
+        life = Life(name=called, incarnation=incarnation, pulse=Pulse(), lost=threading.Event(), resumed=tuple(left))
         log.info("worker.started", executor=called, incarnation=incarnation, took_back=len(left))
-        # Two threads: a database that does not answer to the heartbeat must not keep anybody from noticing that the proof is gone.
-        proving = threading.Thread(target=_keep_proving, args=(life, proof, stop, ended), name="worker-proof", daemon=True)
-        beating = threading.Thread(target=_keep_beating, args=(database, life, stop, ended), name="worker-heartbeat", daemon=True)
-        proving.start()
-        beating.start()
+        # Three threads: a database that does not answer must not keep anybody from noticing that.
+        threads = [
+            threading.Thread(target=_keep_proving, args=(life, proof, stop, ended), name="worker-proof", daemon=True),
+            threading.Thread(target=_keep_watching, args=(life, stop, ended), name="worker-pulse", daemon=True),
+            threading.Thread(target=_keep_beating, args=(database, life, stop, ended), name="worker-heartbeat", daemon=True),
+        ]
+        for thread in threads:
+            thread.start()
         try:
             yield life
         finally:
             ended.set()
-            for thread in (proving, beating):
+            for thread in threads:
                 thread.join(BEAT.total_seconds())
             if not life.lost.is_set():
                 _leave(database, life)
@@ -137,11 +170,25 @@ def _plain(host: str) -> str:
 
 def _keep_proving(life: Life, proof: Presence, stop: threading.Event, ended: threading.Event) -> None:
     while not ended.wait(BEAT.total_seconds()):
+        asked = uptime()
         try:
             proof.require()
-        except StoreError as error:
-            _give_up(life, stop, ended, str(error))
+        except Exception as error:  # whatever it was, nothing is proven
+            why = str(error) if isinstance(error, StoreError) else f"an unexpected {type(error).__name__}"
+            _give_up(life, stop, ended, why)
             return
+        life.pulse.last = asked
+
+
+def _keep_watching(life: Life, stop: threading.Event, ended: threading.Event) -> None:
+    """Counts looks, not time: a process that was frozen has its proof all the same, and looks at it first."""
+    before, unanswered = life.pulse.last, 0
+    while unanswered <= presence.UNANSWERED:
+        if ended.wait(1.0):
+            return
+        unanswered = unanswered + 1 if life.pulse.last == before else 0
+        before = life.pulse.last
+    _give_up(life, stop, ended, f"nothing has answered for {presence.UNANSWERED} seconds")
 
 
 def _keep_beating(database: Database, life: Life, stop: threading.Event, ended: threading.Event) -> None:
@@ -149,8 +196,9 @@ def _keep_beating(database: Database, life: Life, stop: threading.Event, ended: 
         try:
             with database.write() as tx:
                 known = executors.beat(tx, life.name, life.incarnation, database.now(tx))
-        except StoreError as error:
-            log.warning("worker.heartbeat_failed", executor=life.name, error=str(error))  # as long as the proof holds, it lives
+        except Exception as error:  # as long as the proof holds, it lives
+            why = str(error) if isinstance(error, StoreError) else f"an unexpected {type(error).__name__}"
+            log.warning("worker.heartbeat_failed", executor=life.name, error=why)
             continue
         if not known:
             _give_up(life, stop, ended, f"another worker goes by the name {life.name}")
@@ -158,7 +206,8 @@ def _keep_beating(database: Database, life: Life, stop: threading.Event, ended: 
 
 
 def _give_up(life: Life, stop: threading.Event, ended: threading.Event, why: str) -> None:
-    log.error("worker.lost_its_proof_of_life", executor=life.name, error=why)
+    if not life.lost.is_set():
+        log.error("worker.lost_its_proof_of_life", executor=life.name, error=why)
     life.lost.set()
     stop.set()
     if not ended.wait(GRACE.total_seconds()):

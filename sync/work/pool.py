@@ -16,7 +16,7 @@ from sync.source import require_secrets
 from sync.store.errors import StoreError
 from sync.work.dbos_engine import opened
 from sync.work.doing import Doing
-from sync.work.liveness import GRACE, Life, living
+from sync.work.liveness import GRACE, Life, StopUnlessProven, living
 from sync.work.reaper import Reaper
 from sync.work.sweeper import Sweeper
 from sync.workspace import Workspace
@@ -81,7 +81,7 @@ def working(workspace: Workspace, crew: Crew, stop: threading.Event) -> Iterator
     require_secrets(workspace.sources.values())
     with living(workspace.database, crew.name, stop) as life:
         news = threading.Event()
-        doing = Doing(workspace, crew.keep, life.name, stop, news)
+        doing = Doing(workspace, crew.keep, life.name, StopUnlessProven(stop, life.pulse), news)
         with opened(workspace.database, life.name, doing, concurrency=crew.concurrency) as engine:
             projects = [project.key for project in workspace.projects]
             sweeper = Sweeper(workspace.database, engine, projects, crew.pulls, news, stop)
@@ -99,6 +99,6 @@ def working(workspace: Workspace, crew: Crew, stop: threading.Event) -> Iterator
                 news.set()
                 if not doing.is_idle_within(GRACE):
                     log.warning("worker.cut_off", executor=life.name)
-                    os._exit(int(ExitCode.PARTIAL))
+                    os._exit(int(ExitCode.ERROR if life.lost.is_set() else ExitCode.PARTIAL))
                 for thread in threads:
                     thread.join()

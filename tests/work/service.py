@@ -107,11 +107,11 @@ class Service:
     def repository(self, number: int) -> str:
         return f"example/p{number}"
 
-    def start(self, *arguments: str, name: str | None = None) -> Process:
-        """A process that ends with the service, if not before."""
+    def start(self, *arguments: str, name: str | None = None, url: str | None = None) -> Process:
+        """A process that ends with the service, if not before. `url` is where it finds the store, if not where the others do."""
         self.started += 1
         log = self.desk.folder / f"process-{self.started}.log"
-        environ = self.desk.environment(**({"MILEPOST_EXECUTOR": name} if name else {}))
+        environ = self.desk.environment(MILEPOST_EXECUTOR=name, MILEPOST_STORE__URL=url or self.url)
         with log.open("wb") as errors:
             popen = subprocess.Popen(
                 [MILEPOST, *arguments], cwd=self.desk.folder, env=environ, stdin=subprocess.DEVNULL, stderr=errors
@@ -125,11 +125,11 @@ class Service:
         self.github.hook(f"{server.wait_for('serve.listening')['address']}/webhooks/github", SECRET)
         return server
 
-    def work(self, name: str, jobs: int = 2) -> Process:
+    def work(self, name: str, jobs: int = 2, url: str | None = None) -> Process:
         """A process that works, and takes no deliveries that anybody sends."""
         if self.is_sqlite:
             return self.start("serve", "--port", "0", "--workers", str(jobs), name=name)
-        return self.start("worker", "--jobs", str(jobs), name=name)
+        return self.start("worker", "--jobs", str(jobs), name=name, url=url)
 
     def add_issues(self, each: int) -> None:
         for number in range(1, self.projects + 1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -19,8 +20,10 @@ from mappings.change import Change, Slot
 from mappings.model import Ref
 from sync.store import executors, leases, outbox, presence, runs
 from sync.store.connect import Database
+from sync.store.errors import StoreError
 from sync.store.schema import executor, lease, run
-from sync.work.liveness import DEAD_AFTER, NameTaken, bury, living, silent
+from sync.store.uptime import uptime
+from sync.work.liveness import BEAT, DEAD_AFTER, NameTaken, Pulse, StopUnlessProven, bury, living, silent
 
 PATIENCE = 60.0
 
@@ -175,7 +178,7 @@ def send(database: Database, ident: str, count: int, ago: timedelta) -> list[int
             holder=held["holder"],
             token=held["token"],
             expires_at=held["expires_at"],
-            term=leases.Term(time.monotonic(), timedelta(minutes=3)),
+            term=leases.Term(uptime(), timedelta(minutes=3)),
         )
         outbox.mark_sending(tx, numbers, mine, now)
     return numbers
@@ -283,6 +286,37 @@ def test_a_worker_stops_when_its_proof_is_gone(database: Database, database_url:
 def _files(database_url: str, name: str) -> list[Path]:
     path = Path(database_url.removeprefix("sqlite:///"))
     return list(path.parent.glob(f"*worker-{name}.lock"))
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"])
+def test_a_worker_stops_whatever_keeps_it_from_looking_at_its_proof(database: Database) -> None:
+    stop = threading.Event()
+    with living(database, "one", stop) as life:
+        (number,) = [int(one.name) for one in Path("/proc/self/fd").iterdir() if str(one.resolve()).endswith("worker-one.lock")]
+        os.close(number)
+        assert stop.wait(PATIENCE)
+        assert life.lost.is_set()
+        os.dup2(2, number)
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"])
+def test_a_name_that_cannot_be_held_is_told(database: Database, database_url: str) -> None:
+    Path(f"{database_url.removeprefix('sqlite:///')}.worker-one.lock").mkdir()
+    with pytest.raises(StoreError, match=r"worker-one\.lock: Is a directory"):
+        presence.claim(database, "one")
+
+
+def test_jobs_stop_while_nothing_proves_that_they_may_go_on() -> None:
+    """As after a sleep of the machine, until the worker has looked at its proof."""
+    pulse, stop = Pulse(), threading.Event()
+    jobs = StopUnlessProven(stop, pulse)
+    assert (jobs.is_set(), jobs.wait(0)) == (False, False)
+    pulse.last = uptime() - (BEAT.total_seconds() + presence.UNANSWERED + 1)
+    assert (jobs.is_set(), jobs.wait(0)) == (True, True)
+    pulse.last = uptime()
+    assert (jobs.is_set(), jobs.wait(0)) == (False, False)
+    stop.set()
+    assert (jobs.is_set(), jobs.wait(60)) == (True, True)
 
 
 def test_a_worker_whose_name_was_given_away_stops(database: Database) -> None:
