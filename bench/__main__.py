@@ -13,6 +13,7 @@ from bench.cloud_pull import cloud_figures
 from bench.figures import Figure, show
 from bench.full_pull import SIZE, FullPull, growth
 from bench.intake import intake_figures
+from bench.published import published_figures
 from bench.quiet_sync import quiet_figures
 from bench.rate import rate_figures
 from bench.stand_ins import standing_in
@@ -36,10 +37,12 @@ def main() -> None:
         grown = list(growth(folder))
         status.update("pulling an account of each cloud")
         clouds = list(cloud_figures(folder, pull.cpu_a_record))
+        status.update("waiting for statuses")
+        published = list(published_figures(folder))
         status.update("sharing a rate")
         rate = list(rate_figures(folder))
     pulled = list(pull.figures())
-    figures = [*startup, *pulled, *grown, *quiet, *clouds, *rate, *intake]
+    figures = [*startup, *pulled, *grown, *quiet, *clouds, *rate, *intake, *published]
     show(console, figures)
     if any("CPU" in figure.name and not figure.is_met for figure in pulled):
         console.print("Where the pull's CPU went (under cProfile, which inflates calls; waiting for answers is in `recv`):")

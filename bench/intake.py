@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -20,6 +18,7 @@ from rich.console import Console
 from bench.figures import Figure, show
 from bench.intake_load import Load, Told
 from bench.project import Project, new_project
+from bench.serving import SECRET, receiving, serving
 from bench.stand_ins import StandIns, standing_in
 from bench.world import REPOSITORY, Size
 from sync.store.connect import open_database
@@ -33,12 +32,10 @@ COMMITS = 2_000
 
 _PAUSE = 0.003
 
-_SECRET = "example-webhook-secret"
-
 
 def intake_figures(folder: Path, stand_ins: StandIns, seconds: float = SECONDS) -> Iterator[Figure]:
     """The receiver alone, then beside pulls of the same store."""
-    project = _receiving(new_project(folder / "receiver", stand_ins.addresses, WORLD))
+    project = receiving(new_project(folder / "receiver", stand_ins.addresses, WORLD), "github")
     bare = _bare_commits(folder / "before.db")
     alone, cpu = _loaded(project, seconds)
     bare.extend(_bare_commits(folder / "after.db"))
@@ -50,7 +47,7 @@ def intake_figures(folder: Path, stand_ins: StandIns, seconds: float = SECONDS) 
         unit=" ms",
         note=f"{_spread(alone)}; a bare commit {bare_p99 * 1000:.2f} ms; CPU {cpu / len(alone.latencies) * 1e6:.0f} µs a delivery",
     )
-    busy = _receiving(new_project(folder / "busy", stand_ins.addresses, WORLD))
+    busy = receiving(new_project(folder / "busy", stand_ins.addresses, WORLD), "github")
     with _pulling(busy) as pulls:
         beside, _ = _loaded(busy, seconds / 3)
     yield Figure(
@@ -68,42 +65,15 @@ def intake_figures(folder: Path, stand_ins: StandIns, seconds: float = SECONDS) 
     yield Figure(name="intake: not acknowledged", target=0, measured=refused + alone.unanswered + beside.unanswered)
 
 
-def _receiving(project: Project) -> Project:
-    access = {**project.access, "MILEPOST_GITHUB__WEBHOOK_SECRET": _SECRET, "MILEPOST_LOG_FORMAT": "json"}
-    return msgspec.structs.replace(project, access=access)
-
-
 def _loaded(project: Project, seconds: float) -> tuple[Told, float]:
     """What the senders saw, and the CPU time of the receiver."""
-    with _serving(project) as (address, process):
-        load = Load(address=address, secret=_SECRET, repository=REPOSITORY, rate=RATE, seconds=seconds, body_bytes=BODY)
+    with serving(project) as (address, process):
+        load = Load(address=address, secret=SECRET, repository=REPOSITORY, rate=RATE, seconds=seconds, body_bytes=BODY)
         before = _cpu_of(process.pid)
         ended = subprocess.run(
             [sys.executable, "-m", "bench.intake_load"], input=msgspec.json.encode(load), stdout=subprocess.PIPE, check=True
         )
         return msgspec.json.decode(ended.stdout, type=Told), _cpu_of(process.pid) - before
-
-
-@contextmanager
-def _serving(project: Project) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """A receiver as a user starts it, its log in a file."""
-    command = [str(Path(sys.executable).with_name("milepost")), "--config", str(project.file), "serve", "--port", "0"]
-    log = project.file.with_name("serve.log")
-    with log.open("wb") as errors, subprocess.Popen(command, stderr=errors, env=project.environment) as process:
-        try:
-            yield _address(log, process), process
-        finally:
-            process.send_signal(signal.SIGTERM)
-    if process.returncode != 0:
-        raise RuntimeError(f"the receiver ended with {process.returncode}: {log.read_text(encoding='utf-8')[-2_000:]}")
-
-
-def _address(log: Path, process: subprocess.Popen[bytes]) -> str:
-    while process.poll() is None:
-        if found := re.search(r'"address": "([^"]+)"', log.read_text(encoding="utf-8")):
-            return found[1]
-        time.sleep(0.05)
-    raise RuntimeError(f"the receiver did not start: {log.read_text(encoding='utf-8')}")
 
 
 @contextmanager

@@ -36,38 +36,37 @@ class GithubPublisher:
         self._sdk = open_sdk(context, write_pause=options.write_pause)
         self._calls = Calls(context, self._sdk)
         self._definitions = LabelDefinitions(self._calls)
+        self._homes = _Homes(self._sdk, self._calls)
 
     def read_slots(self, slots: Sequence[Slot]) -> Mapping[Slot, Value]:
-        """True for a label that is there, None for one that is not. One request a target, and one a repository."""
+        """True for a label that is there, None for one that is not. One request a target, and at first one a repository."""
         by_target: dict[Ref, list[Slot]] = {}
         for slot in slots:
             if slot.kind == "label":
                 by_target.setdefault(slot.target, []).append(slot)
-        homes = _Homes(self._sdk, self._calls)
         found: dict[Slot, Value] = {}
         for ref, wanted in by_target.items():
             target = _parse(ref)
-            labels = self._labels(target, homes) if target else None
+            labels = self._labels(target) if target else None
             if labels is not None:
                 found.update({slot: True if slot.name.casefold() in labels else None for slot in wanted})
         return found
 
     def write(self, changes: Sequence[Change]) -> Iterator[Written]:
         """Raises `AuthError`, `RateLimited` and `Unavailable`: what was not answered for by then may or may not be written."""
-        homes = _Homes(self._sdk, self._calls)
         for change in changes:
-            yield self._written(change, homes)
+            yield self._written(change)
 
     def close(self) -> None:
         self._sdk.close()
 
     # -- one change -----------------------------------------------------------------------------------------------------------
 
-    def _written(self, change: Change, homes: _Homes) -> Written:
+    def _written(self, change: Change) -> Written:
         target = _parse(change.slot.target)
         if target is None or not self._context.owned.covers(change.slot) or change.slot.kind != "label":
             return Written(change=change.id, state="failed", why=f"{change.slot} is not Milepost's to write")
-        home = homes.of(target.repository)
+        home = self._homes.of(target.repository)
         if home is None:
             return Written(
                 change=change.id, state="skipped", why=f"the repository of {change.key} is gone, or hidden from this account"
@@ -76,11 +75,11 @@ class GithubPublisher:
             why = f"{home.full_name} is archived; an administrator must unarchive it, or exclude it from the scope"
             return Written(change=change.id, state="skipped", why=why)
         try:
-            return self._attempted(change, target, homes)
+            return self._attempted(change, target)
         except Refused as refused:
             return _refused(change, refused)
 
-    def _attempted(self, change: Change, target: _Target, homes: _Homes) -> Written:
+    def _attempted(self, change: Change, target: _Target) -> Written:
         """When an answer is lost, looks before it writes again."""
         wanted = bool(change.after)
         for attempt in range(1, _ATTEMPTS + 1):
@@ -90,7 +89,7 @@ class GithubPublisher:
             except RateLimited:
                 raise
             except (NotFound, Unavailable) as trouble:
-                labels = self._labels(target, homes)
+                labels = self._labels(target)
                 if labels is None:
                     return Written(change=change.id, state="skipped", why=f"{change.key} is gone, or hidden from this account")
                 if (change.slot.name.casefold() in labels) == wanted:
@@ -115,9 +114,9 @@ class GithubPublisher:
         """Without a request: the client is lazy."""
         return self._sdk.get_repo(target.repository).get_issue(target.number)
 
-    def _labels(self, target: _Target, homes: _Homes) -> set[str] | None:
+    def _labels(self, target: _Target) -> set[str] | None:
         """The labels now, without case; None when the issue is gone. A transferred issue is another one, and not ours to write."""
-        home = homes.of(target.repository)
+        home = self._homes.of(target.repository)
         if home is None:
             return None
         try:
@@ -132,7 +131,7 @@ class GithubPublisher:
 
 
 class _Homes:
-    """The repositories of one call's targets, asked for once."""
+    """The repositories of the targets, asked for once. One that is archived or goes meanwhile is told by GitHub's own refusal."""
 
     def __init__(self, sdk: Github, calls: Calls) -> None:
         self._sdk = sdk

@@ -26,6 +26,7 @@ from mappings.model import Ref
 T = TypeVar("T")
 
 LONGEST_PROPERTY = 32_768
+_PLACE = ("project", "issuetype")
 FAILURES_IN_A_ROW = 3
 """After so many the source is down rather than an issue odd: the rest is left for the next run."""
 
@@ -38,6 +39,7 @@ class JiraPublisher:
         self._screens = Screens(self._api, self._sdk)
         self._bulk = BulkEdits(self._api, context.stop)
         self._own: Mapping[str, tuple[str, ...]] | None = None
+        self._places: dict[Ref, Place] = {}
         self._failures = 0
 
     def read_slots(self, slots: Sequence[Slot]) -> Mapping[Slot, Value]:
@@ -51,9 +53,10 @@ class JiraPublisher:
         for slot in ours:
             by_target.setdefault(slot.target, []).append(slot)
         found: dict[Slot, Value] = {}
-        for ref, payload in self._fetch(by_target, (*idents, "project"), properties):
+        for ref, payload in self._fetch(by_target, (*idents, *_PLACE), properties):
             if payload is not None and (held := _held(translation, payload)) is not None:
                 found.update({slot: held.get(slot) for slot in by_target[ref]})
+                self._learn_place(translation, ref, payload)
         return found
 
     def write(self, changes: Sequence[Change]) -> Iterator[Written]:
@@ -61,11 +64,11 @@ class JiraPublisher:
 
         An issue that Jira fails on is `failed`; after three in a row the error is raised and the rest is left undone.
         """
-        places = self._places(changes)
+        self._find_places({change.slot.target for change in changes} - self._places.keys())
         fields: list[tuple[Change, Place]] = []
         properties: list[tuple[Change, Place]] = []
         for change in changes:
-            place = places.get(change.slot.target)
+            place = self._places.get(change.slot.target)
             if not self._owned.covers(change.slot) or change.slot.kind == "label":
                 yield _failed(change, "this slot is not Milepost's")
             elif place is None:
@@ -210,18 +213,18 @@ class JiraPublisher:
             self._own = own_fields(records, self._owned)
         return self._own
 
-    def _places(self, changes: Sequence[Change]) -> Mapping[Ref, Place]:
-        places: dict[Ref, Place] = {}
+    def _find_places(self, refs: Iterable[Ref]) -> None:
         translation = Translation(self._api.source, "", self._owned)
-        for ref, payload in self._fetch((change.slot.target for change in changes), ("project", "issuetype"), ()):
-            if payload is None:
-                continue
-            try:
-                outline = translation.outline(payload)
-            except Untranslatable:
-                continue
-            places[ref] = Place(ref.id, outline.key, outline.container, outline.item_type or "")
-        return places
+        for ref, payload in self._fetch(sorted(refs), _PLACE, ()):
+            if payload is not None:
+                self._learn_place(translation, ref, payload)
+
+    def _learn_place(self, translation: Translation, ref: Ref, payload: Payload) -> None:
+        try:
+            outline = translation.outline(payload)
+        except Untranslatable:
+            return
+        self._places[ref] = Place(ref.id, outline.key, outline.container, outline.item_type or "")
 
     def _fetch(self, refs: Iterable[Ref], fields: Sequence[str], properties: Sequence[str]) -> Iterator[tuple[Ref, Payload | None]]:
         known = [ref for ref in dict.fromkeys(refs) if ref.kind == "work_item" and ref.id.isascii() and ref.id.isdecimal()]

@@ -10,7 +10,7 @@ from connectors.jira.cursor import SiteFacts
 from connectors.jira.issues import IssueListing
 from connectors.jira.lookup import Lookup, is_number
 from connectors.jira.options import JiraScope
-from connectors.jira.site import ask_site
+from connectors.jira.site import Terms, ask_site, ask_terms
 from mappings.change import Reading
 from mappings.jira import Translation
 from mappings.model import Entity, Missing, Ref
@@ -25,6 +25,7 @@ class JiraReader:
         self._context = context
         self._api = JiraApi(context)
         self._site: SiteFacts | None = None
+        self._terms: Terms | None = None
         self._projects: set[str] = set()
 
     def check(self, scope: Options) -> Sequence[Finding]:
@@ -48,8 +49,9 @@ class JiraReader:
     def read(self, refs: Sequence[Ref]) -> Sequence[Entity | Missing | Reading]:
         """Work items, with what our slots on them hold, milestones and fields. What is not found is missing only where it could be
         seen if it were there."""
-        site = self._known_site()
-        return Lookup(self._api, self._translation(site), self._context.owned, frozenset(self._projects)).read(refs)
+        terms = self._known_terms()
+        translation = Translation(self._context.name, terms.url, self._context.owned, fields=terms.fields, own=terms.own)
+        return Lookup(self._api, translation, self._context.owned, frozenset(self._projects)).read(refs)
 
     def outside(self, refs: Sequence[Ref], scope: Options) -> Collection[Ref]:
         """Issues only. A version of a search's scope came with an issue, and its field definitions belong to no scope."""
@@ -89,8 +91,12 @@ class JiraReader:
             self._site = ask_site(self._api, self._context)
         return self._site
 
-    def _translation(self, site: SiteFacts) -> Translation:
-        return Translation(self._context.name, site.url, self._context.owned, fields=site.fields, own=site.own)
+    def _known_terms(self) -> Terms | SiteFacts:
+        if self._site is not None:
+            return self._site
+        if self._terms is None:
+            self._terms = ask_terms(self._api, self._context)
+        return self._terms
 
 
 def _jira(scope: Options) -> JiraScope:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import msgspec
+
 from connectors.base import SourceContext
 from connectors.jira.api import JiraApi
 from connectors.jira.cursor import SiteFacts
@@ -23,20 +25,38 @@ def wanted_facts(context: SourceContext) -> str:
 
 
 def ask_site(api: JiraApi, context: SourceContext) -> SiteFacts:
-    """Asks for the account's time zone, and for field definitions where the configuration names any."""
+    """Asks for the account's time zone as well: a search for what changed needs it."""
+    terms = ask_terms(api, context)
+    return SiteFacts(
+        url=terms.url,
+        deployment=api.deployment.name,
+        zone=known_zone(api.time_zone()),
+        fields=terms.fields,
+        own=terms.own,
+        wanted=wanted_facts(context),
+        asked_at=datetime.now(UTC),
+    )
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What an issue's record is read by: the address of its page, the names of the `fields` wanted, by id, and the ids of those
+    that are ours, by name."""
+
+    url: str
+    fields: dict[str, str]
+    own: dict[str, tuple[str, ...]]
+
+
+def ask_terms(api: JiraApi, context: SourceContext) -> Terms:
+    """Asks for field definitions where the configuration names any."""
     names = context.options.fields
     records = api.fields().records if names or context.owned.all_fields() else ()
     own = own_fields(records, context.owned)
     ours = {ident for idents in own.values() for ident in idents}
-    site = (api.server().baseUrl if context.options.is_gateway else None) or context.options.url
-    return SiteFacts(
-        url=site,
-        deployment=api.deployment.name,
-        zone=known_zone(api.time_zone()),
+    return Terms(
+        url=(api.server().baseUrl if context.options.is_gateway else None) or context.options.url,
         fields={record.id: record.name or record.id for record in named(records, names) if record.id not in ours},
         own=own,
-        wanted=wanted_facts(context),
-        asked_at=datetime.now(UTC),
     )
 
 
