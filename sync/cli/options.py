@@ -1,4 +1,4 @@
-"""The options that every command takes, before or after its name."""
+"""The options that every command takes, before or after its name, and what the options of several commands have in common."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, TypeAlias, get_type_hints
 
 import typer
 
@@ -31,6 +31,8 @@ class Globals:
     verbose: int = 0
     color: bool = True
 
+
+Wait: TypeAlias = Annotated[str, typer.Option("--wait", help="How long to wait for another run.")]
 
 _PANEL = "Options of every command"
 
