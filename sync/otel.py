@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from config.problems import masked
-from sync.tracing import Attribute, Kind
+from sync.spans import Attribute, Kind
 
 _LINKS = 32
 """A batch names at most so many traces that it belongs to beside the first."""

@@ -9,30 +9,12 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Literal, Protocol, TypeAlias
 
 import structlog
 
+from sync.spans import Attribute, Kind, Spans
+
 log = structlog.get_logger(__name__)
-
-Kind: TypeAlias = Literal["internal", "server", "client"]
-Attribute: TypeAlias = str | int | float | bool | None
-
-
-class Spans(Protocol):
-    """Where the spans of a process go."""
-
-    def span(
-        self, name: str, kind: Kind, after: Sequence[str], attributes: Mapping[str, Attribute]
-    ) -> AbstractContextManager[None]: ...
-
-    def tell(self, attributes: Mapping[str, Attribute]) -> None: ...
-
-    def traceparent(self) -> str | None: ...
-
-    def flush(self) -> None: ...
-
-    def close(self) -> None: ...
 
 
 class _Process:
