@@ -19,6 +19,7 @@ from sync.listings import Listings, ScopedProject, listings_of, named_in, rest_o
 from sync.lookup import Answers, look_up, nowhere, repositories_in
 from sync.observe import observe, still_named
 from sync.project import ProjectView
+from sync.recipients import deliver
 from sync.source import Source
 from sync.store import entities, former_keys, leases, observations, quarantine, verdicts
 from sync.store.connect import Connection, Database
@@ -70,7 +71,7 @@ def assess(
             observations.append(tx, project.key, [one for one in graph.of(Observation) if one.observed_at >= now - HISTORY], now)
             absent = {one.subject for one in known.before} - graph.entities.keys()
             gone = _of_the_gone(known.before, entities.buried(tx, absent), now)
-            verdicts.save(tx, project.key, [*derived.standings, *gone], derived.episodes)
+            verdicts.save(tx, project.key, [*_told(derived.standings, graph, project, now), *gone], derived.episodes)
             rest_on(tx, project, known.listings)
     return Assessment(
         project=project,
@@ -81,6 +82,13 @@ def assess(
         findings=known.linked.findings,
         unanswered=answers.failures,
     )
+
+
+def _told(standings: Sequence[Standing], graph: Graph, project: ScopedProject, now: datetime) -> Iterable[Standing]:
+    """With those who receive each: who only reads what is stored has no links to find them by."""
+    rules = {rule.id: rule for rule in project.rules}
+    delivered = deliver(graph, project.view, rules, standings, now=now)
+    return (msgspec.structs.replace(one.standing, told=one.targets) for one in delivered)
 
 
 def _of_the_gone(before: Sequence[Standing], buried: Collection[Ref], now: datetime) -> Sequence[Standing]:

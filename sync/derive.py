@@ -36,7 +36,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     `known` is the last definite truth, `since` when the present truth began, `unknown_since` when it ceased to be known. `episode`
     is the id of the open episode of truth, if there is one; it lives on through unknown times. `gone_since` says when its subject
-    was found to be proven gone: its episode closed then, and opens again when the subject comes back and it is still true.
+    was found to be proven gone: its episode closed then, and opens again when the subject comes back and it is still true. `told`
+    are the tickets and change requests that receive it, as far as it was stored with them.
     """
 
     rule: str
@@ -53,6 +54,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[Evidence, ...] = ()
     missing: tuple[str, ...] = ()
     gone_since: datetime | None = None
+    told: tuple[Ref, ...] = ()
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):

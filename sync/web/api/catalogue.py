@@ -6,13 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 from config.problems import suggestion
+from mappings.change import Slot, Value
 from mappings.model import Entity, Ref
-from mappings.rules import StatusRule
 from sync.assess import project_entity
+from sync.derive import Standing
 from sync.documents import evidence_document, standing_document
 from sync.freshness import sources_of
 from sync.listings import Listings, ScopedProject, listings_of
+from sync.names import name_of
 from sync.renaming import as_remembered
+from sync.showing import shown_on, state_seen
 from sync.store import clock, entities
 from sync.store.connect import Connection
 from sync.store.verdicts import Stored
@@ -56,21 +59,34 @@ class Catalogue:
     def statuses(self, found: Iterable[Stored]) -> list[Status]:
         """Stored verdicts as documents."""
         some = list(found)
-        subjects: dict[Ref, Entity] = {one.ref: one for one in entities.get(self.tx, {one.standing.subject for one in some})}
-        subjects |= {one.ref: one for one in (project_entity(project.view) for project in self.projects)}
-        rules = {one.memory: {rule.id: rule for rule in one.rules} for one in self.projects}
-        return [self._status(one, rules[one.project].get(one.standing.rule), subjects.get(one.standing.subject)) for one in some]
+        told = {ref for one in some for ref in one.standing.told}
+        known: dict[Ref, Entity] = {one.ref: one for one in entities.get(self.tx, {*told, *(one.standing.subject for one in some)})}
+        known |= {one.ref: one for one in (project_entity(project.view) for project in self.projects)}
+        slots = entities.slots_of(self.tx, told)
+        projects = {one.memory: one for one in self.projects}
+        return [self._status(one.standing, projects[one.project], known, slots) for one in some]
 
-    def _status(self, stored: Stored, rule: StatusRule | None, subject: Entity | None) -> Status:
-        standing = stored.standing
+    def _status(
+        self, standing: Standing, project: ScopedProject, known: Mapping[Ref, Entity], slots: Mapping[Slot, Value]
+    ) -> Status:
+        rule = next((one for one in project.rules if one.id == standing.rule), None)
+        seen = shown_on(project.view, rule, standing.told, slots) if rule is not None else ()
+        state = state_seen(standing, rule, project.view, seen, now=self.now) if rule is not None else None
         return Status(
-            **standing_document(standing, subject),
-            project=self.key_of(stored.project),
+            **standing_document(standing, known.get(standing.subject)),
+            project=project.key,
             title=rule.title if rule is not None else None,
             kind=rule.kind if rule is not None else None,
+            state=state,
+            told_on=_names(standing.told, known) if state != "off" else [],
+            shown_on=_names(seen, known),
             unknown_since=standing.unknown_since,
             missing_sources=list(sources_of(standing.missing)),
             evidence=[Evidence(**evidence_document(one)) for one in standing.evidence],
             rule_version=standing.rule_version,
             recheck_at=standing.recheck_at,
         )
+
+
+def _names(refs: Iterable[Ref], known: Mapping[Ref, Entity]) -> list[str]:
+    return [name_of(known[ref]) for ref in refs if ref in known]

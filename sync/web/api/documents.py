@@ -81,6 +81,12 @@ class Status(Document):
     name: str | None
     url: str | None
     truth: bool | None = Field(description="Null is not known.")
+    state: Literal["on", "off", "unknown"] | None = Field(
+        description="What people are told: what is not known is shown from before for a while. Null where the project file no "
+        "longer has the rule."
+    )
+    told_on: list[str] = Field(description="The tickets and pull requests that receive it, unless it is off.")
+    shown_on: list[str] = Field(description="Those on which people see it now.")
     says: str
     since: datetime = Field(description="When the present truth began: of what is true, its episode.")
     unknown_since: datetime | None

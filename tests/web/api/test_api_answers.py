@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from mappings.change import Slot
 from mappings.model import Ref
 from sync.store import due, entities, inbox, verdicts
 from tests.web.api.conftest import BODY, EMAIL, NOON, Ask, World, standing, ticket
@@ -56,6 +57,31 @@ def test_statuses_come_with_evidence_and_for_unknown_ones_what_is_missing(ask: A
     assert (known[0]["truth"], known[0]["since"]) == (True, "2026-03-02T12:00:00Z")
     assert (unknown["truth"], unknown["missing_sources"]) == (None, ["github"])
     assert unknown["missing"] == ["github/pull_requests (the last read failed)", "a result of psi"]
+
+
+def test_statuses_tell_what_people_are_told_and_where_they_see_it(ask: Ask, world: World) -> None:
+    first, second = ticket(1), ticket(2)
+    said = {"told": (first.ref, Ref("github", "change_request", "11/7")), "unknown_since": NOON, "opened_at": NOON}
+    world.judge(
+        "churn",
+        [
+            standing("model-ready", first.ref, told=(first.ref,)),
+            standing("model-ready", second.ref, None, **said),
+            standing("data-blocked", second.ref, False, told=(second.ref,)),
+            standing("dropped-rule", second.ref, told=(second.ref,)),
+        ],
+    )
+    with world.database.write() as tx:
+        entities.update_slots(tx, {Slot(first.ref, "field", "ML Status"): "Model ready"})
+    found = {(one["rule"], one["name"]): one for one in _items(ask, "/statuses?project=churn")}
+    told = {key: (one["state"], one["told_on"], one["shown_on"]) for key, one in found.items()}
+
+    assert told == {
+        ("model-ready", "CHURN-1"): ("on", ["CHURN-1"], ["CHURN-1"]),
+        ("model-ready", "CHURN-2"): ("unknown", ["CHURN-1"], ["CHURN-1"]),  # for too long to be shown from before
+        ("data-blocked", "CHURN-2"): ("off", [], []),
+        ("dropped-rule", "CHURN-2"): (None, ["CHURN-2"], []),
+    }
 
 
 def test_statuses_are_filtered(ask: Ask) -> None:
