@@ -27,7 +27,7 @@ class Presence(Protocol):
     """What a living worker holds."""
 
     def require(self) -> None:
-        """Raises `StoreError` when it is lost: within `UNANSWERED` seconds, unless something in between keeps it open and silent."""
+        """Raises `StoreError` when it is lost: within `UNANSWERED` seconds, unless it is kept open and silent."""
         ...
 
     def close(self) -> None:

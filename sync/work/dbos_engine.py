@@ -28,7 +28,8 @@ NEWS, ROUTINE = "milepost", "milepost-routine"
 """What follows from news has a queue of its own: scheduled pulls, which may take hours, must not keep it waiting."""
 
 VERSION = "1"
-"""Raised when jobs of an older Milepost could not be understood. Those are left: what they were for is found to be due again."""
+"""Raised when jobs of an older Milepost could not be understood. Those are left to older workers, and forgotten after a while: what
+they were for is found to be due again. Never that of the release, or each new one would leave jobs behind."""
 
 KEPT = timedelta(hours=6)
 """How long a finished job is remembered, for people."""
@@ -44,11 +45,15 @@ _BATCH = 500
 class DbosEngine:
     """The engine while it is open: see `JobEngine`, and `opened`."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, executor: str) -> None:
         def milepost_job(kind: Kind, subject: str, moment: str | None) -> None:
-            work(Job(kind, subject, None if moment is None else datetime.fromisoformat(moment)))
+            with self._running(cast("str", DBOS.workflow_id)):
+                work(Job(kind, subject, None if moment is None else datetime.fromisoformat(moment)))
 
         self._work = work
+        self._executor = executor
+        self._runs: set[str] = set()
+        self._astray: set[str] = set()
         # A job that was cut off is begun again however often that happens, and its arguments are JSON: nothing is unpickled.
         decorate = DBOS.workflow(max_recovery_attempts=None, serialization_type=WorkflowSerializationFormat.PORTABLE)
         self._workflow = decorate(milepost_job)
@@ -60,7 +65,7 @@ class DbosEngine:
         return _tried("schedule", lambda: self._enqueue(job, ROUTINE), False)
 
     def recover(self, executor: str) -> int:
-        return _tried("recover", lambda: _recover(executor), 0)
+        return _tried("recover", lambda: self._recover(executor), 0)
 
     def status(self) -> Sequence[Held]:
         return _tried("status", _under_way, [])
@@ -69,8 +74,29 @@ class DbosEngine:
         self._work(job)
 
     def forget(self) -> int:
-        """Drops what ended longer than `KEPT` ago, a batch at a time. Returns how many jobs."""
+        """Drops what ended longer than `KEPT` ago, and as old ones of another version, which nobody may do any more; a batch at a
+        time. Returns how many jobs."""
         return _tried("forget", _forget, 0)
+
+    @contextmanager
+    def _running(self, ident: str) -> Iterator[None]:
+        self._runs.add(ident)
+        try:
+            yield
+        finally:
+            self._runs.discard(ident)
+
+    def _recover(self, executor: str) -> int:
+        left = DBOS.list_workflows(status="PENDING", executor_id=executor, load_input=False, load_output=False)
+        if executor == self._executor:
+            # What it was just given may not have begun, and what has just ended may not be noted: what is found so twice is astray.
+            astray = {one.workflow_id for one in left} - self._runs
+            left = [one for one in left if one.workflow_id in astray & self._astray]
+            self._astray = astray - {one.workflow_id for one in left}
+        for queue in (NEWS, ROUTINE):
+            if its := [one.workflow_id for one in left if one.queue_name == queue]:
+                DBOS.resume_workflows(its, queue_name=queue)
+        return len(left)
 
     def _enqueue(self, job: Job, queue: str) -> bool:
         moment = None if job.moment is None else job.moment.isoformat()
@@ -93,7 +119,7 @@ def opened(database: Database, executor: str, work: Work, *, concurrency: int) -
     routine = max(1, concurrency // 2)
     tables = _engine_beside(database, concurrency + routine)
     try:
-        engine = DbosEngine(work)
+        engine = DbosEngine(work, executor)
         DBOS(config=_configuration(tables, executor, concurrency + routine))
         try:
             DBOS.listen_queues([NEWS, ROUTINE])
@@ -159,21 +185,15 @@ def _under_way() -> Sequence[Held]:
     return [Held(job=_job(one.input), executor=one.executor_id if one.status == "PENDING" else None) for one in there]
 
 
-def _recover(executor: str) -> int:
-    left = DBOS.list_workflows(status="PENDING", executor_id=executor, load_input=False, load_output=False)
-    for queue in (NEWS, ROUTINE):
-        if its := [one.workflow_id for one in left if one.queue_name == queue]:
-            DBOS.resume_workflows(its, queue_name=queue)
-    return len(left)
-
-
 def _forget() -> int:
     before = (datetime.now(UTC) - KEPT).isoformat()
     over = ["SUCCESS", "ERROR", "CANCELLED"]
     old = DBOS.list_workflows(status=over, completed_before=before, limit=_BATCH, load_input=False, load_output=False)
-    if old:
-        DBOS.delete_workflows([one.workflow_id for one in old])
-    return len(old)
+    begun = DBOS.list_workflows(status=["ENQUEUED", "PENDING"], end_time=before, load_input=False, load_output=False)
+    nobodys = [one for one in begun if one.app_version != VERSION]
+    if idents := [one.workflow_id for one in (*old, *nobodys)]:
+        DBOS.delete_workflows(idents)
+    return len(idents)
 
 
 def _tried(doing: str, ask: Callable[[], T], otherwise: T) -> T:

@@ -1,4 +1,4 @@
-"""Takes over what dead workers left: their leases in the store, and their jobs in the engine."""
+"""Takes over what dead workers left: their leases in the store, and their jobs in the engine; and keeps the engine's tables small."""
 
 from __future__ import annotations
 
@@ -40,16 +40,21 @@ class Reaper:
                 log.debug("reaper.mistake", exc_info=True)
             rounds += 1
             if rounds % _FORGET_EVERY == 0:
-                self._engine.forget()
+                self._forget()
 
     def look(self) -> None:
-        """Buries who is proven dead, and gives to others what those had begun who are known to be no more."""
+        """Buries who is proven dead. Gives to others what those had begun who are known to be no more, and what this worker itself was
+        given without having heard of it."""
         for one in silent(self._database):
             if one.name != self._life.name and not self._stop.is_set():
                 bury(self._database, one, self._engine.recover)
-        begun = {held.executor for held in self._engine.status() if held.executor is not None} - {self._life.name}
+        begun = {held.executor for held in self._engine.status() if held.executor is not None}
         if begun:
             with self._database.read() as tx:
-                living = {one.name for one in executors.known(tx) if one.stopped_at is None}
-            for name in sorted(begun - living):
+                others = {one.name for one in executors.known(tx) if one.stopped_at is None} - {self._life.name}
+            for name in sorted(begun - others):
                 self._engine.recover(name)
+
+    def _forget(self) -> None:
+        while not self._stop.is_set() and self._engine.forget():
+            continue

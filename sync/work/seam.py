@@ -54,7 +54,11 @@ class JobEngine(Protocol):
         ...
 
     def recover(self, executor: str) -> int:
-        """Gives what a dead worker had begun to the others. Returns how many jobs."""
+        """Gives what a dead worker had begun to the others. Returns how many jobs.
+
+        Of this worker itself, which lives: what it was given and does not run, since the answer got lost; the second time that it
+        is found so.
+        """
         ...
 
     def status(self) -> Sequence[Held]:

@@ -8,12 +8,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import create_engine
 
 from sync.store.connect import Database
-from sync.work.dbos_engine import DbosEngine, opened
+from sync.work.dbos_engine import KEPT, SCHEMA, DbosEngine, opened
 from sync.work.seam import Job, JobEngine
 from tests.cli.process import PATIENCE
 from tests.work.service import until
@@ -101,11 +102,56 @@ def test_what_a_dead_worker_had_begun_is_given_to_another_one(database: Database
         until(lambda: notebook.done == [Job("follow", "churn")])
 
 
-def test_what_ended_lately_is_not_forgotten_yet(database: Database, notebook: Notebook) -> None:
+def test_what_this_worker_was_given_without_hearing_of_it_is_begun(database: Database, notebook: Notebook) -> None:
+    """Its asking for work succeeded, and the answer was lost with the connection: nobody runs the job, and it keeps its key."""
     with at_work(database, notebook) as engine:
+        assert engine.submit(Job("follow", "slow"))
+        until(lambda: [one.executor for one in engine.status()] == ["one"])
         assert engine.submit(Job("follow", "churn"))
-        until(lambda: len(notebook.done) == 1)
-        assert engine.forget() == 0
+        in_tables(database, "UPDATE {} SET status = 'PENDING', executor_id = 'one' WHERE status = 'ENQUEUED'")
+        assert not engine.submit(Job("follow", "churn"))
+        assert [engine.recover("one"), engine.recover("one"), engine.recover("one")] == [0, 1, 0]
+        notebook.gate.set()
+        until(lambda: len(notebook.done) == 2)
+    assert notebook.done == [Job("follow", "slow"), Job("follow", "churn")], "what runs is not begun again"
+
+
+def test_what_ended_long_ago_is_forgotten(database: Database, notebook: Notebook) -> None:
+    with at_work(database, notebook) as engine:
+        for project in ("churn", "loan"):
+            assert engine.submit(Job("follow", project))
+        until(lambda: not engine.status() and len(notebook.done) == 2)
+        assert engine.forget() == 0, "it ended lately"
+        in_tables(database, f"UPDATE {{}} SET completed_at = completed_at - {KEPT // timedelta(milliseconds=1)}")
+        assert (engine.forget(), engine.forget()) == (2, 0)
+
+
+def test_what_only_workers_of_an_older_version_understood_is_forgotten_when_there_are_none(
+    database: Database, notebook: Notebook
+) -> None:
+    with at_work(database, notebook) as engine:
+        assert engine.submit(Job("follow", "slow"))
+        until(lambda: [one.executor for one in engine.status()] == ["one"])
+        for project in ("churn", "loan"):
+            assert engine.submit(Job("follow", project))
+        old = f"application_version = 'old', created_at = created_at - {KEPT // timedelta(milliseconds=1)}"
+        in_tables(database, f"UPDATE {{}} SET {old} WHERE status = 'ENQUEUED'")
+        assert engine.submit(Job("take-in", "jira"))
+        in_tables(database, f"UPDATE {{}} SET created_at = created_at - {KEPT // timedelta(milliseconds=1)}")
+        assert (engine.forget(), engine.forget()) == (2, 0), "its own wait on, however old they are"
+
+
+def in_tables(database: Database, statement: str) -> None:
+    """Changes the engine's own table of jobs, which stands for {}, as nobody but its faults does."""
+    url = database.url
+    if database.dialect == "sqlite":
+        url, table = url.set(database=f"{url.database}.jobs.db"), "workflow_status"
+    else:
+        table = f"{SCHEMA}.workflow_status"
+    beside = create_engine(url)
+    with beside.begin() as tx:
+        tx.exec_driver_sql(statement.format(table))
+    beside.dispose()
 
 
 def kill_at_work(database_url: str) -> None:
