@@ -39,6 +39,9 @@ POLL = {"sqlite": 0.1, "postgresql": 0.25}
 ROUTINE_POLL = 1.0
 """The same for what a schedule asks for, which nobody waits for."""
 
+_THREADS = 128
+"""More than the most jobs that another worker can decide on; none is started before it is needed."""
+
 _BATCH = 500
 
 
@@ -111,7 +114,8 @@ class DbosEngine:
 @contextmanager
 def opened(database: Database, executor: str, work: Work, *, concurrency: int) -> Iterator[DbosEngine]:
     """The engine of this worker, beside the store. It runs at most `concurrency` jobs at a time that follow from news, and beside
-    them half as many, but at least one, that a schedule asks for.
+    them half as many, but at least one, that a schedule asks for. DBOS keeps these numbers in its tables: of workers that were told
+    different ones, who started last decides for all.
 
     What this worker had begun when it died is begun again. The block must see to it that no job runs any more when it ends.
     """
@@ -120,7 +124,7 @@ def opened(database: Database, executor: str, work: Work, *, concurrency: int) -
     tables = _engine_beside(database, concurrency + routine)
     try:
         engine = DbosEngine(work, executor)
-        DBOS(config=_configuration(tables, executor, concurrency + routine))
+        DBOS(config=_configuration(tables, executor))
         try:
             DBOS.listen_queues([NEWS, ROUTINE])
             DBOS.launch()
@@ -133,7 +137,7 @@ def opened(database: Database, executor: str, work: Work, *, concurrency: int) -
         tables.dispose()
 
 
-def _configuration(tables: Engine, executor: str, concurrency: int) -> DBOSConfig:
+def _configuration(tables: Engine, executor: str) -> DBOSConfig:
     return DBOSConfig(
         name="milepost",
         system_database_engine=tables,
@@ -145,7 +149,7 @@ def _configuration(tables: Engine, executor: str, concurrency: int) -> DBOSConfi
         use_listen_notify=False,  # we neither send nor await events
         notification_listener_polling_interval_sec=1.0,
         scheduler_polling_interval_sec=3600.0,  # schedules are ours
-        max_executor_threads=concurrency + 8,
+        max_executor_threads=_THREADS,
     )
 
 

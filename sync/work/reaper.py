@@ -1,4 +1,4 @@
-"""Takes over what dead workers left: their leases in the store, and their jobs in the engine; and keeps the engine's tables small."""
+"""Takes over what dead workers left: leases in the store, jobs in the engine. Keeps the engine's tables small as well."""
 
 from __future__ import annotations
 
@@ -43,8 +43,7 @@ class Reaper:
                 self._forget()
 
     def look(self) -> None:
-        """Buries who is proven dead. Gives to others what those had begun who are known to be no more, and what this worker itself was
-        given without having heard of it."""
+        """Buries who is proven dead. Gives to others what they had begun, and what this worker was given and never heard of."""
         for one in silent(self._database):
             if one.name != self._life.name and not self._stop.is_set():
                 bury(self._database, one, self._engine.recover)
