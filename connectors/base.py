@@ -230,11 +230,13 @@ class Mention(msgspec.Struct, frozen=True, kw_only=True):
     """Something that a delivery names, which is to be read again.
 
     `ref` is of a kind that `Connector.read` answers for, or of one that `Connection.relisted` has. `container` is what people call
-    that which holds it, such as `example/churn` or `CHURN`, where the delivery tells.
+    that which holds it, such as `example/churn` or `CHURN`, where the delivery tells; and `updated_at` what `read` gives as that of
+    the entity, or a later one, once it shows what the delivery tells of.
     """
 
     ref: Ref
     container: str | None = None
+    updated_at: datetime | None = None
 
 
 class ReceiverContext(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,11 +9,13 @@ that a hook was made (`ping`) or taken away (`meta`), and everything that GitHub
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, TypeAlias
 
 import msgspec
 
 from mappings.model import Ref
+from mappings.written_moments import moment_of
 
 REPOSITORY = "repository"
 """Anything of a repository may have changed. The id is the repository's."""
@@ -36,10 +38,11 @@ _FullName: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,1
 
 
 class Touched(msgspec.Struct, frozen=True):
-    """`container` is the repository's full name, where it is known."""
+    """`container` is the repository's full name, where it is known; `updated_at` when it was changed, where the delivery tells."""
 
     ref: Ref
     container: str | None
+    updated_at: datetime | None = None
 
 
 class _Part(msgspec.Struct, gc=False, omit_defaults=True):
@@ -51,8 +54,8 @@ class _Repository(_Part):
     full_name: _FullName
     default_branch: str | None = None
 
-    def holds(self, source: str, kind: str, ident: int | str) -> Touched:
-        return Touched(Ref(source, kind, f"{self.id}/{ident}"), self.full_name)
+    def holds(self, source: str, kind: str, ident: int | str, updated_at: str | None = None) -> Touched:
+        return Touched(Ref(source, kind, f"{self.id}/{ident}"), self.full_name, moment_of(updated_at))
 
     def itself(self, source: str, kind: str = REPOSITORY) -> Touched:
         return Touched(Ref(source, kind, str(self.id)), self.full_name)
@@ -60,6 +63,7 @@ class _Repository(_Part):
 
 class _Numbered(_Part):
     number: _Id
+    updated_at: str | None = None
 
 
 class _Identified(_Part):
@@ -89,7 +93,7 @@ class IssueEvent(Payload):
     changes: _IssueChanges | None = None
 
     def touched(self, source: str) -> Iterator[Touched]:
-        yield self.repository.holds(source, "work_item", self.issue.number)
+        yield self.repository.holds(source, "work_item", self.issue.number, self.issue.updated_at)
         changes = self.changes or _IssueChanges()
         for issue, repository in (
             (changes.new_issue, changes.new_repository),
@@ -108,7 +112,8 @@ class SubIssueEvent(Payload):
 
     def touched(self, source: str) -> Iterator[Touched]:
         if self.sub_issue is not None:
-            yield (self.sub_issue_repo or self.repository).holds(source, "work_item", self.sub_issue.number)
+            repository = self.sub_issue_repo or self.repository
+            yield repository.holds(source, "work_item", self.sub_issue.number, self.sub_issue.updated_at)
 
 
 class _Empty(_Part):
@@ -126,8 +131,10 @@ class CommentEvent(Payload):
     repository: _Repository
 
     def touched(self, source: str) -> Iterator[Touched]:
-        kind = "work_item" if self.issue.pull_request is None else "change_request"
-        yield self.repository.holds(source, kind, self.issue.number)
+        if self.issue.pull_request is None:
+            yield self.repository.holds(source, "work_item", self.issue.number, self.issue.updated_at)
+        else:
+            yield self.repository.holds(source, "change_request", self.issue.number)  # whose own time this need not be
 
 
 class PullRequestEvent(Payload):
@@ -137,7 +144,7 @@ class PullRequestEvent(Payload):
     repository: _Repository
 
     def touched(self, source: str) -> Iterator[Touched]:
-        yield self.repository.holds(source, "change_request", self.pull_request.number)
+        yield self.repository.holds(source, "change_request", self.pull_request.number, self.pull_request.updated_at)
 
 
 class _PushedCommit(_Part):
@@ -184,7 +191,7 @@ class MilestoneEvent(Payload):
     repository: _Repository
 
     def touched(self, source: str) -> Iterator[Touched]:
-        yield self.repository.holds(source, "milestone", self.milestone.number)
+        yield self.repository.holds(source, "milestone", self.milestone.number, self.milestone.updated_at)
 
 
 class LabelEvent(Payload):

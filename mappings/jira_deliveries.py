@@ -1,7 +1,7 @@
 """What the webhook deliveries of Jira name: of the cloud, and of Data Center.
 
-Atlassian describes the deliveries of issues; the others are read as sites send them. Only ids and keys are looked at: all else is
-read again from Jira.
+Atlassian describes the deliveries of issues; the others are read as sites send them. Only ids, keys and times of change are looked
+at: all else is read again from Jira.
 
 Nothing is named by what changes no fact of ours: comments, work logs, attachments, boards, sprints, people, filters, settings of
 the site, definitions of issue types, and the order of a project's versions (`jira:version_moved`). Where a comment makes Jira send
@@ -11,12 +11,14 @@ that its issue was updated as well, the issue is named by that.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
 from mappings.model import Ref
+from mappings.written_moments import moment_of
 
 RELISTED_KINDS = ("project", "version")
 """What is named and cannot be read directly: nobody knows in which issues it shows."""
@@ -30,10 +32,11 @@ Ident = Annotated[str, Meta(pattern=r"\A[0-9]{1,19}\Z")] | Annotated[int, Meta(g
 
 
 class Named(NamedTuple):
-    """Something that a delivery names, and the key of the project that holds it, where the delivery proves it."""
+    """Something that a delivery names; the key of the project that holds it, where the delivery proves it; when it was changed."""
 
     ref: Ref
     container: str | None = None
+    updated_at: datetime | None = None
 
 
 class EventRecord(msgspec.Struct, gc=False, omit_defaults=True):
@@ -48,6 +51,7 @@ class _Project(msgspec.Struct, gc=False, omit_defaults=True):
 
 class _Fields(msgspec.Struct, gc=False, omit_defaults=True):
     project: _Project | None = None
+    updated: str | None = None
 
 
 class _Issue(msgspec.Struct, gc=False, omit_defaults=True):
@@ -150,9 +154,9 @@ def named(source: str, event: str, record: Any, own_property: str) -> Sequence[N
 
 def _issue(source: str, issue: _Issue, *, has_moved: bool = False) -> Named:
     """An issue that was moved concerns the project that it left as well, so it is named without either."""
-    project = issue.fields.project if issue.fields else None
-    key = (project.key if project else None) or (issue.key or "").rpartition("-")[0]
-    return Named(Ref(source, "work_item", str(issue.id)), None if has_moved else key or None)
+    fields = issue.fields or _Fields()
+    key = (fields.project.key if fields.project else None) or (issue.key or "").rpartition("-")[0]
+    return Named(Ref(source, "work_item", str(issue.id)), None if has_moved else key or None, moment_of(fields.updated))
 
 
 def _has_moved(event: _IssueEvent) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -20,25 +21,25 @@ from sync.store.text import is_storable
 
 class Hints(msgspec.Struct):
     """What a batch of deliveries names. `wanted` has the objects to read again, each with the scopes that it may concern, by hash,
-    and `of` those that each delivery names; `listed` the streams to pull on, each with the delivery that says so first. `matter`
-    are the deliveries that concern some scope, `failed` those that make no sense."""
+    and `of` those that each delivery names, with when they were changed, where it tells; `listed` the streams to pull on, each with
+    the delivery that says so first. `matter` are the deliveries that concern some scope, `failed` those that make no sense."""
 
     wanted: dict[Ref, set[str]] = {}
-    of: dict[int, set[Ref]] = {}
+    of: dict[int, dict[Ref, datetime | None]] = {}
     listed: dict[str, Waiting] = {}
     matter: set[int] = set()
     failed: dict[int, SourceError] = {}
 
     def first(self, rows: Iterable[Waiting], refs: Collection[Ref]) -> Waiting:
         """The first delivery that names one of `refs`."""
-        return next(row for row in rows if not self.of.get(row.id, set()).isdisjoint(refs))
+        return next(row for row in rows if not self.of.get(row.id, {}).keys().isdisjoint(refs))
 
     def portion(self, rows: Iterable[Waiting], most: int) -> Sequence[Waiting]:
         """As many of `rows` as name no more than `most` objects to read, and all that name no other ones; at least one."""
         chosen: list[Waiting] = []
         named: set[Ref] = set()
         for row in rows:
-            refs = self.of.get(row.id, set())
+            refs = self.of.get(row.id, {}).keys()
             if not chosen or refs <= named or len(named | refs) <= most:
                 chosen.append(row)
                 named |= refs
@@ -109,4 +110,5 @@ class _Reading:
                     hints.listed.setdefault(stream, row)
             elif stored is not None or room.ids.keys() & set(room.able(ref.kind)):
                 hints.wanted.setdefault(ref, set()).add(room.scope.hash)
-                hints.of.setdefault(row.id, set()).add(ref)
+                told = hints.of.setdefault(row.id, {})
+                told[ref] = max((at for at in (told.get(ref), mention.updated_at) if at is not None), default=None)

@@ -37,19 +37,28 @@ TRIES = 5
 FIRST_RETRY = timedelta(seconds=10)
 """Then four times as long each time."""
 
+LOOKS = 3
+"""So often a delivery is looked at again whose source answers with less than the delivery tells, as a copy does that lags behind.
+Then it is settled: it is but a hint, and the next pull brings what there is."""
+
+FIRST_LOOK = timedelta(seconds=5)
+"""Then twice as long each time."""
+
 SOONEST, LATEST = timedelta(seconds=5), timedelta(minutes=5)
 """How long to wait for a source that is away, at least and at most; in between, as long as the oldest delivery has waited."""
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """What came of one batch. Of its deliveries: how many are `done`, `dropped` as they concern no scope, `failed` and tried again
-    later, `dead`, and `postponed`: until later as their source is away, with `why`, or else to the next batch. Beside them: how
-    many objects were `read`, by how many requests, and which projects and streams became due."""
+    later, `dead`, `behind` as their source does not show yet what they tell, and `postponed`: until later as their source is away,
+    with `why`, or else to the next batch. Beside them: how many objects were `read`, by how many requests, and which projects and
+    streams became due."""
 
     done: int = 0
     dropped: int = 0
     failed: int = 0
     dead: int = 0
+    behind: int = 0
     postponed: int = 0
     read: int = 0
     requests: int = 0
@@ -59,7 +68,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def total(self) -> int:
-        return self.done + self.dropped + self.failed + self.dead + self.postponed
+        return self.done + self.dropped + self.failed + self.dead + self.behind + self.postponed
 
     def and_also(self, other: Taken) -> Taken:
         """What came of both."""
@@ -68,6 +77,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
             dropped=self.dropped + other.dropped,
             failed=self.failed + other.failed,
             dead=self.dead + other.dead,
+            behind=self.behind + other.behind,
             postponed=self.postponed + other.postponed,
             read=self.read + other.read,
             projects=sorted({*self.projects, *other.projects}),
@@ -132,7 +142,7 @@ class Settlement:
             streams = {**{stream: hints.first(rows, some) for stream, some in listed.items()}, **hints.listed}
             for stream, row in sorted(streams.items()):
                 due.mark_streams(tx, self.source.name, [stream], row.received_at, traceparent() or row.trace)
-            taken = self._close(tx, rows, hints, answers, now)
+            taken = self._close(tx, rows, hints, answers, before, now)
         return msgspec.structs.replace(taken, read=len(refs), projects=projects, streams=sorted(streams), why=answers.why)
 
     def fail(self, row: Waiting, why: str) -> Taken:
@@ -204,30 +214,56 @@ class Settlement:
                 marked.append(project.key)
         return marked
 
-    def _close(self, tx: Connection, rows: Sequence[Waiting], hints: Hints, answers: Answers, now: datetime) -> Taken:
+    def _close(
+        self,
+        tx: Connection,
+        rows: Sequence[Waiting],
+        hints: Hints,
+        answers: Answers,
+        before: Mapping[Ref, Snapshot],
+        now: datetime,
+    ) -> Taken:
         """Settles every delivery: by what it names, whatever came of the others."""
         done, dropped, postponed = list[Waiting](), list[Waiting](), list[Waiting]()
-        failed = Taken()
+        others = Taken()
         for row in rows:
-            refs = hints.of.get(row.id, set())
+            told = hints.of.get(row.id, {})
+            refs = told.keys()
             error = hints.failed.get(row.id) or next((answers.failed[ref] for ref in sorted(refs) if ref in answers.failed), None)
             if error is not None:
-                failed = failed.and_also(_fail(tx, row, str(error), now))
+                others = others.and_also(_fail(tx, row, str(error), now))
             elif refs & answers.unasked:
                 postponed.append(row)
+            elif row.tries < LOOKS and any(_is_behind(ref, at, answers, before) for ref, at in told.items()):
+                why = f"{row.source}: it does not show yet what this tells"
+                inbox.fail(tx, row.id, why, now + FIRST_LOOK * 2**row.tries, now)
+                others = others.and_also(Taken(behind=1))
             else:
                 (done if row.id in hints.matter else dropped).append(row)
         inbox.settle(tx, [row.id for row in done], "done", now)
         inbox.settle(tx, [row.id for row in dropped], "dropped", now)
         if postponed and answers.why is not None:
             inbox.postpone(tx, [row.id for row in postponed], str(answers.why), _later(answers.why, postponed[0], now))
-        return failed.and_also(Taken(done=len(done), dropped=len(dropped), postponed=len(postponed)))
+        return others.and_also(Taken(done=len(done), dropped=len(dropped), postponed=len(postponed)))
 
 
 def _fail(tx: Connection, row: Waiting, why: str, now: datetime) -> Taken:
     retry_at = now + FIRST_RETRY * 4**row.tries if row.tries + 1 < TRIES else None
     inbox.fail(tx, row.id, why, retry_at, now)
     return Taken(dead=1) if retry_at is None else Taken(failed=1)
+
+
+def _is_behind(ref: Ref, told: datetime | None, answers: Answers, before: Mapping[Ref, Snapshot]) -> bool:
+    """Whether the source does not show yet what a delivery tells, by its own times alone. It may keep whole seconds only."""
+    if told is None:
+        return False
+    if ref in answers.missing:
+        return ref not in before
+    found, stored = answers.found.get(ref), before[ref].entity if ref in before else None
+    if found is None or found.updated_at is None:
+        return False
+    newest = max(found.updated_at, (stored and stored.updated_at) or found.updated_at)
+    return newest < told.replace(microsecond=0)
 
 
 def _newly_named(entity: Entity, before: Snapshot | None) -> AbstractSet[Ref]:

@@ -58,7 +58,7 @@ class GithubReceiver:
             return ()
         payload = read_body(self._context.name, delivery.body, decoder)
         touched = dict.fromkeys(payload.touched(self._context.name))
-        return [Mention(ref=one.ref, container=one.container) for one in touched]
+        return [Mention(ref=one.ref, container=one.container, updated_at=one.updated_at) for one in touched]
 
     def concerns(self, mention: Mention, scope: Options) -> bool:
         """By the repository's name, as the scope gives it."""

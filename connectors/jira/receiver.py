@@ -40,7 +40,7 @@ class JiraReceiver:
             return []
         record = read_body(self._context.name, delivery.body, decoder)
         found = named(self._context.name, delivery.event, record, PROPERTY)
-        return [Mention(ref=ref, container=container) for ref, container in found]
+        return [Mention(ref=one.ref, container=one.container, updated_at=one.updated_at) for one in found]
 
     def concerns(self, mention: Mention, scope: Options) -> bool:
         """What a search finds is not known before it is asked."""

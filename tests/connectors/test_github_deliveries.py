@@ -6,6 +6,7 @@ import gzip
 import hmac
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
@@ -313,6 +314,24 @@ def test_a_mention_concerns_the_scopes_that_mean_its_repository(
     scope = GithubScope.model_validate({"repositories": repositories, "exclude": exclude})
     mention = Mention(ref=Ref("github", "work_item", "7/1"), container=container)
     assert RECEIVER.concerns(mention, scope) is concerned
+
+
+def test_what_an_event_is_about_is_named_with_the_time_of_its_change() -> None:
+    """Of a comment on a pull request GitHub tells the time of the issue behind it."""
+    told = datetime(2026, 3, 2, 12, 0, 5, tzinfo=UTC)
+    said = {"number": 1, "updated_at": "2026-03-02T12:00:05Z"}
+    payloads: list[tuple[str, dict[str, Any], datetime | None]] = [
+        ("issues", {"action": "edited", "issue": said}, told),
+        ("issue_comment", {"action": "created", "issue": said}, told),
+        ("issue_comment", {"action": "created", "issue": {**said, "pull_request": {}}}, None),
+        ("pull_request_review", {"action": "submitted", "pull_request": said}, told),
+        ("milestone", {"action": "edited", "milestone": said}, told),
+        ("sub_issues", {"action": "sub_issue_added", "sub_issue": said}, told),
+        ("issues", {"action": "edited", "issue": {"number": 1, "updated_at": None}}, None),
+    ]
+    for event, payload, moment in payloads:
+        (mention,) = RECEIVER.parse(delivered(event, {**payload, "repository": REPOSITORY}))
+        assert mention.updated_at == moment
 
 
 # -- what is no delivery ----------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -258,6 +259,23 @@ def test_what_changes_no_fact_names_nothing(event: str) -> None:
 )
 def test_a_scope_is_concerned_unless_the_project_tells(container: str | None, scope: JiraScope, concerned: bool) -> None:
     assert receiver().concerns(Mention(ref=ISSUE[0], container=container), scope) is concerned
+
+
+@pytest.mark.parametrize(
+    ("updated", "told"),
+    [
+        ("2026-03-02T13:00:05.123+0100", datetime(2026, 3, 2, 12, 0, 5, 123_000, tzinfo=UTC)),
+        ("2026-03-02T12:00:05Z", datetime(2026, 3, 2, 12, 0, 5, tzinfo=UTC)),
+        ("2026-03-02T12:00:05", None),
+        ("0001-01-01T00:00:00+2300", None),
+        ("yesterday", None),
+        (None, None),
+    ],
+)
+def test_an_issue_is_named_with_the_time_of_its_change(updated: str | None, told: datetime | None) -> None:
+    """Whatever is no time is passed over: what is named is read all the same."""
+    (mention,) = parsed(UPDATED | {"issue": an_issue(updated=updated)})
+    assert (mention.ref, mention.updated_at) == (ISSUE[0], told)
 
 
 @pytest.mark.parametrize(

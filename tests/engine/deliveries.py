@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import secrets
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -26,10 +27,12 @@ _numbers = itertools.count(1)
 
 
 class Named(msgspec.Struct):
-    """What a delivery of the shelf names: refs as text. `inside` is what holds them, by the beginning of its name."""
+    """What a delivery of the shelf names: refs as text. `inside` is what holds them, by the beginning of its name; `at` when they
+    were changed."""
 
     refs: list[str] = []
     inside: str | None = None
+    at: datetime | None = None
 
 
 class ShelfReceiver:
@@ -48,7 +51,7 @@ class ShelfReceiver:
             named = msgspec.json.decode(delivery.body, type=Named)
         except msgspec.DecodeError as error:
             raise BadRecord(self._name, "makes no sense") from error
-        return [Mention(ref=Ref.parse(text), container=named.inside) for text in named.refs]
+        return [Mention(ref=Ref.parse(text), container=named.inside, updated_at=named.at) for text in named.refs]
 
     def concerns(self, mention: Mention, scope: Options) -> bool:
         prefix: str = getattr(scope, "prefix")  # noqa: B009  # the shelf's own scope
@@ -71,14 +74,14 @@ def deliver(office: Office, *bodies: bytes, source: str = "shelf", event: str = 
         return inbox.accept(tx, some, office.database.now(tx))
 
 
-def naming(*refs: Ref, inside: str | None = None) -> bytes:
+def naming(*refs: Ref, inside: str | None = None, at: datetime | None = None) -> bytes:
     """The body of a delivery of the shelf."""
-    return msgspec.json.encode(Named([str(ref) for ref in refs], inside))
+    return msgspec.json.encode(Named([str(ref) for ref in refs], inside, at))
 
 
-def issue(office: Office, number: int, repo: str = "example/churn") -> bytes:
+def issue(office: Office, number: int, repo: str = "example/churn", **said: object) -> bytes:
     """The body of GitHub's delivery about an issue, as far as it is read."""
-    return msgspec.json.encode({"issue": {"number": number}, "repository": _repository(office, repo)})
+    return msgspec.json.encode({"issue": {"number": number, **said}, "repository": _repository(office, repo)})
 
 
 def pull_request(office: Office, number: int, repo: str = "example/churn") -> bytes:
