@@ -2,6 +2,10 @@
 
 What is due stays so until it was done: a job that is killed, stopped or fails is found due again. That somebody else is at work is
 no failure.
+
+`stop` ends a job within seconds. `executor` is the worker that its run is recorded for. A source or project that the workspace does not
+have is left to a worker whose project file has it. Each raises `StoreError` when the store fails, and some raise `Cancelled` when they
+are stopped, or `LeaseLost`. A mistake of ours in `follow`, `relist` and `reconcile` is logged, and tried again later.
 """
 
 from __future__ import annotations
@@ -161,7 +165,7 @@ def relist(workspace: Workspace, source: str, *, stop: threading.Event, executor
 def reconcile(
     workspace: Workspace, source: str, moment: datetime, *, stop: threading.Event, executor: str | None = None
 ) -> Mapping[str, Pulled]:
-    """Pulls a source as its schedule has it for this moment; then its projects are due. Returns what came of it.
+    """Pulls a source as its schedule has it for this `moment` (UTC); then its projects are due. Returns what came of it.
 
     The source is also asked to send again which deliveries did not arrive, where it does not do so by itself.
     """

@@ -52,6 +52,7 @@ class GroupCommit(Generic[T, R]):
         self._thread = threading.Thread(target=self._work, daemon=True, name="group-commit")
 
     def start(self) -> None:
+        """Begins to commit what comes; what came before waits until then. Call it once."""
         self._thread.start()
 
     async def put(self, item: T, weight: int) -> R:

@@ -33,7 +33,7 @@ class Readiness:
         self._asked: asyncio.Future[dict[str, str | None]] | None = None
 
     async def look(self) -> Mapping[str, str | None]:
-        """What each probe said. What could not be asked in time is not well."""
+        """By probe, what is wrong in a few words, None where it is well. What raises, or does not answer in time, is not well."""
         if self._asked is None or self._asked.done():
             self._asked = asyncio.get_running_loop().create_future()
             # A probe that hangs must not keep the process from ending, as a thread of the loop's own would.
@@ -58,7 +58,7 @@ def _asked(name: str, probe: Probe) -> str | None:
 
 
 def store_probe(database: Database) -> Probe:
-    """Whether the database answers, and has the schema that this program works with."""
+    """A probe that says whether the database answers, and has the schema that this program works with. It raises nothing."""
 
     def ask() -> str | None:
         try:
@@ -74,7 +74,7 @@ def store_probe(database: Database) -> Probe:
 
 
 def health_routes(readiness: Readiness) -> APIRouter:
-    """`/healthz` and `/readyz`."""
+    """`/healthz`, which is 200 as long as the process lives, and `/readyz`, which is 503 unless every probe is well."""
     router = APIRouter(tags=["health"])
 
     @router.get("/healthz", summary="The process is alive.")

@@ -30,16 +30,20 @@ class Refused(Exception):
         super().__init__(title)
 
     def response(self) -> Response:
+        """The problem as RFC 9457 has it."""
         return Response(self.problem.model_dump_json(), self.problem.status, dict(self.headers), MEDIA_TYPE)
 
 
 def not_found(what: str, fix: str | None = None) -> Refused:
+    """404."""
     return Refused(404, "not found", what, fix=fix)
 
 
 def invalid(what: str, fix: str | None = None) -> Refused:
+    """422: a parameter is not as described."""
     return Refused(422, "invalid request", what, fix=fix)
 
 
 def unavailable(what: str, fix: str | None = None) -> Refused:
+    """503, to be tried again after five seconds."""
     return Refused(503, "not available now", what, fix=fix, retry_after="5")

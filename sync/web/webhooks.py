@@ -43,7 +43,8 @@ _NO_SOURCE = "there is no such source, or it sends no webhooks"
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a sender learns. `outcome` is how the delivery is counted; a handshake is none."""
+    """What a sender learns: `body` is JSON. `outcome` is how the delivery is counted, None for a handshake. With `retry` the sender
+    is told to come again after `RETRY_AFTER` seconds."""
 
     status: int
     outcome: Outcome | None
@@ -74,10 +75,12 @@ class Door:
 
     @property
     def is_closed(self) -> bool:
+        """Whether `close` was called."""
         return self._closed
 
     async def take(self, source: str, request: Request) -> Response:
-        """Answers one delivery."""
+        """Answers one delivery to the source of that name: with 202 or 200 only once it is stored, or need not be, with 503 where it
+        may be sent again. What a sender can cause, and a store that is away, is an answer and no exception."""
         entrance = self._entrances.get(source)
         if entrance is None:
             self._meters.delivery(UNKNOWN_SOURCE, "unsigned")

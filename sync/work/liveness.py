@@ -56,6 +56,7 @@ class Pulse:
 
     @property
     def is_lost(self) -> bool:
+        """Whether that is longer ago than a worker may go on."""
         return uptime() - self.last > BEAT.total_seconds() + presence.UNANSWERED
 
 
@@ -125,7 +126,7 @@ def living(database: Database, name: str | None, stop: threading.Event) -> Itera
 def bury(database: Database, dead: Executor, resume: Callable[[str], object]) -> bool:
     """Gives back what a silent worker left, if it is proven dead: its name is held meanwhile, so that it cannot come to life.
 
-    `resume` is called with its name in between. False when it lives, however silent it is.
+    `resume` is called with its name in between. False when it lives, however silent it is. Raises `StoreError`.
     """
     proof = presence.claim(database, dead.name)
     if proof is None:
@@ -144,7 +145,7 @@ def bury(database: Database, dead: Executor, resume: Callable[[str], object]) ->
 
 
 def silent(database: Database) -> list[Executor]:
-    """The workers that have not been seen for so long that they may be dead."""
+    """The workers that have not been seen for so long that they may be dead. Raises `StoreError`."""
     with database.read() as tx:
         return list(executors.silent(tx, database.now(tx), DEAD_AFTER))
 

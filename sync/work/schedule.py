@@ -15,7 +15,8 @@ SPREAD = timedelta(seconds=60)
 
 
 def moment_to_do(name: str, cron: str, done: datetime | None, now: datetime) -> datetime | None:
-    """The schedule's last moment before now, in UTC, unless it or a later one is done with. The first one is always to be done.
+    """The last moment before `now` that `cron` names in five fields, in UTC, unless it or a later one is done with: `done` is the last
+    that is. The first one is always to be done.
 
     A moment that lies ahead was noted by a clock that was ahead, and counts as none.
     """
@@ -24,6 +25,6 @@ def moment_to_do(name: str, cron: str, done: datetime | None, now: datetime) -> 
 
 
 def offset(name: str) -> timedelta:
-    """By how much a schedule is shifted."""
+    """By how much a schedule is shifted: less than `SPREAD`, always the same for one name."""
     share = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4).digest(), "big") / (1 << 32)
     return share * SPREAD

@@ -43,7 +43,7 @@ class Sweeper:
         self._stop = stop
 
     def run(self) -> None:
-        """Sweeps until it is told to stop."""
+        """Sweeps until it is told to stop. What fails is logged, and tried again."""
         while not self._stop.is_set():
             self._news.clear()
             try:
@@ -56,7 +56,7 @@ class Sweeper:
             self._news.wait(EVERY.total_seconds())
 
     def sweep(self) -> int:
-        """Asks for what is due and does not wait or run yet. Returns how many jobs that are."""
+        """Asks for what is due and does not wait or run yet. Returns how many jobs that are. Raises `StoreError`."""
         news, routine = self._due()
         if not (news or routine):
             return 0

@@ -31,6 +31,7 @@ class AuditWindow(Window):
 
 
 def audit_routes(workspace: Workspace) -> APIRouter:
+    """`/audit`: what the store has of it, for every project that it ever knew."""
     router = APIRouter(tags=["audit"])
 
     @router.get("/audit", summary="The record of every write, the newest first.", response_model=Page[AuditEntry])

@@ -27,6 +27,7 @@ class RunWindow(Window):
 
 
 def run_routes(workspace: Workspace) -> APIRouter:
+    """`/runs` and `/runs/{run}`, of every project file that shares the store."""
     router, database = APIRouter(tags=["runs"]), workspace.database
 
     @router.get("/runs", summary="The runs, the newest first.", response_model=Page[Run])

@@ -30,6 +30,7 @@ class StatusWindow(Window):
 
 
 def status_routes(workspace: Workspace) -> APIRouter:
+    """`/statuses`, as they were judged last, of the projects of the project file."""
     router = APIRouter(tags=["statuses"])
 
     @router.get("/statuses", summary="What rules say, by project, rule and subject.", response_model=Page[Status])

@@ -31,6 +31,7 @@ class WorkItemWindow(Window):
 
 
 def work_item_routes(workspace: Workspace) -> APIRouter:
+    """`/work-items` and `/work-items/{key}`, of the scopes of the project file."""
     router, database = APIRouter(tags=["work items"]), workspace.database
 
     @router.get("/work-items", summary="The tickets in the projects' scopes, by source and id.", response_model=Page[WorkItem])
