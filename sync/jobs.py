@@ -3,9 +3,9 @@
 What is due stays so until it was done: a job that is killed, stopped or fails is found due again. That somebody else is at work is
 no failure.
 
-`stop` ends a job within seconds. `executor` is the worker that its run is recorded for. A source or project that the workspace does not
-have is left to a worker whose project file has it. Each raises `StoreError` when the store fails, and some raise `Cancelled` when they
-are stopped, or `LeaseLost`. A mistake of ours in `follow`, `relist` and `reconcile` is logged, and tried again later.
+`stop` ends a job within seconds. `executor` is the worker that its run is recorded for. A source or project that the workspace does
+not have is left to a worker whose project file has it. Each raises `StoreError` when the store fails, and some raise `Cancelled`
+when they are stopped, or `LeaseLost`. A mistake of ours in `follow`, `relist` and `reconcile` is logged, and tried again later.
 """
 
 from __future__ import annotations

@@ -79,8 +79,8 @@ class Door:
         return self._closed
 
     async def take(self, source: str, request: Request) -> Response:
-        """Answers one delivery to the source of that name: with 202 or 200 only once it is stored, or need not be, with 503 where it
-        may be sent again. What a sender can cause, and a store that is away, is an answer and no exception."""
+        """Answers one delivery to the source of that name: with 202 or 200 only once it is stored, or need not be, with 503 where
+        it may be sent again. What a sender can cause, and a store that is away, is an answer and no exception."""
         entrance = self._entrances.get(source)
         if entrance is None:
             self._meters.delivery(UNKNOWN_SOURCE, "unsigned")

@@ -15,8 +15,8 @@ SPREAD = timedelta(seconds=60)
 
 
 def moment_to_do(name: str, cron: str, done: datetime | None, now: datetime) -> datetime | None:
-    """The last moment before `now` that `cron` names in five fields, in UTC, unless it or a later one is done with: `done` is the last
-    that is. The first one is always to be done.
+    """The last moment before `now` that `cron` names in five fields, in UTC, unless it or a later one is done with: `done` is the
+    last that is. The first one is always to be done.
 
     A moment that lies ahead was noted by a clock that was ahead, and counts as none.
     """
