@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from connectors.azureml.clouds import CLOUDS, Cloud
 from connectors.base import Options, WebhookSecrets
 from connectors.shapes import Shaped
+from mappings.azureml_names import Site
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -73,6 +74,16 @@ class AzureMLOptions(Options):
         """Where the services are: as the cloud has them, or as these options say."""
         cloud = CLOUDS[self.cloud]
         return Cloud(self.resource_manager or cloud.resource_manager, self.authority or cloud.authority, cloud.portal, cloud.domain)
+
+    def site(self, source: str) -> Site:
+        """The workspace as the source of that name."""
+        return Site(
+            source=source,
+            subscription=self.subscription,
+            resource_group=self.resource_group,
+            workspace=self.workspace,
+            portal=self.services().portal,
+        )
 
 
 class AzureMLSecrets(WebhookSecrets):

@@ -18,7 +18,6 @@ from connectors.base import Batch, Finding, Options, SourceContext
 from connectors.errors import Cancelled
 from connectors.globs import matches
 from mappings.azureml import job_records
-from mappings.azureml_names import Site
 from mappings.model import Entity, Missing, Ref, Run
 
 
@@ -31,13 +30,7 @@ class AzureMLReader:
         self._stop = context.stop
         self._api = AzureApi(context)
         self._history = RunHistory(context, self._api)
-        self._site = Site(
-            source=context.name,
-            subscription=options.subscription,
-            resource_group=options.resource_group,
-            workspace=options.workspace,
-            portal=options.services().portal,
-        )
+        self._site = options.site(context.name)
 
     def check(self, scope: Options) -> Sequence[Finding]:
         assert isinstance(scope, AzureMLScope)

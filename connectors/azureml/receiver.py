@@ -24,7 +24,6 @@ from mappings.azureml_deliveries import (
     received_decoder,
     validation_code,
 )
-from mappings.azureml_names import Site
 
 
 class AzureMLReceiver:
@@ -33,13 +32,7 @@ class AzureMLReceiver:
     def __init__(self, context: ReceiverContext) -> None:
         options: AzureMLOptions = context.options
         self._context = context
-        self._site = Site(
-            source=context.name,
-            subscription=options.subscription,
-            resource_group=options.resource_group,
-            workspace=options.workspace,
-            portal=options.services().portal,
-        )
+        self._site = options.site(context.name)
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> Delivery:
         prove_secret_header(self._context, headers)
