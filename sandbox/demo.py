@@ -45,7 +45,7 @@ def running(folder: Path) -> Iterator[Sandbox]:
     """
     with ExitStack() as stack:
         # Matplotlib, which MLflow imports here and in its server, keeps its cache of fonts there instead of in the user's home.
-        stack.enter_context(_environment({"MPLCONFIGDIR": str(folder / "matplotlib")}))
+        stack.enter_context(environment({"MPLCONFIGDIR": str(folder / "matplotlib")}))
         mlflow = stack.enter_context(server.launch(folder / "mlflow"))
         # What imports for seconds does so now, while the server starts.
         from sandbox.azureml import AzureMLSite
@@ -60,7 +60,7 @@ def running(folder: Path) -> Iterator[Sandbox]:
         jira, github = stack.enter_context(JiraCloud()), stack.enter_context(GitHub())
         aws, azure = stack.enter_context(AwsServer()), stack.enter_context(AzureMLSite(tls=tls))
         clouds = {**_aws_account(folder / "aws.ini"), **_azure_identity(azure, authority)}
-        stack.enter_context(_environment(clouds))
+        stack.enter_context(environment(clouds))
         cast = Cast(jira, github, mlflow.url, aws.region(IRELAND), aws.region(OREGON), azure)
         places.prepare(jira, github)
         story.on_the_clouds(cast)
@@ -126,7 +126,7 @@ def _azure_identity(azure: AzureMLSite, authority: Path) -> Mapping[str, str]:
 
 
 @contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
     """The process has these variables inside, and afterwards those that it had."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)

@@ -9,7 +9,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,21 +90,13 @@ def _not_installed(error: ModuleNotFoundError) -> UsageProblem:
     return UsageProblem(f"the demo needs {error.name}, which is not installed", "install milepost[demo], or run make demo")
 
 
-@contextmanager
-def _loopback_without_proxy() -> Iterator[None]:
+def _loopback_without_proxy() -> AbstractContextManager[None]:
     """A proxy that the environment names knows nothing of servers on this machine."""
-    before = {name: os.environ.get(name) for name in ("NO_PROXY", "no_proxy")}
-    kept = before["NO_PROXY"] or before["no_proxy"]
-    for name in before:
-        os.environ[name] = f"{kept},127.0.0.1" if kept else "127.0.0.1"
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    from sandbox.demo import environment
+
+    kept = os.environ.get("NO_PROXY") or os.environ.get("no_proxy")
+    exempt = f"{kept},127.0.0.1" if kept else "127.0.0.1"
+    return environment({"NO_PROXY": exempt, "no_proxy": exempt})
 
 
 def _behind_a_proxy() -> bool:
