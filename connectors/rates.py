@@ -13,6 +13,8 @@ from email.utils import parsedate_to_datetime
 import httpx
 import msgspec
 
+from mappings.moments import utc
+
 _LONGEST_BELIEVED = timedelta(days=7)
 
 
@@ -69,7 +71,7 @@ def _read_retry_after(text: str | None, now: datetime) -> datetime | None:
 def read_http_date(text: str | None) -> datetime | None:
     """The instant of an HTTP date, in UTC; None for anything else."""
     try:
-        return _utc(parsedate_to_datetime(text)) if text else None
+        return utc(parsedate_to_datetime(text)) if text else None
     except (ValueError, OverflowError):
         return None
 
@@ -80,13 +82,9 @@ def read_reset(text: str | None) -> datetime | None:
         return None
     seconds = _count(text)
     try:
-        return datetime.fromtimestamp(seconds, UTC) if seconds is not None else _utc(datetime.fromisoformat(text.strip()))
+        return datetime.fromtimestamp(seconds, UTC) if seconds is not None else utc(datetime.fromisoformat(text.strip()))
     except (ValueError, OverflowError, OSError):
         return None
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _count(text: str | None) -> int | None:

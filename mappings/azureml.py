@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -27,6 +27,7 @@ from mappings.azureml_records import (
     Texts,
 )
 from mappings.model import Dataset, DatasetUse, Entity, ModelVersion, Rejected, Run, RunStatus
+from mappings.moments import utc
 from mappings.redaction import redacted
 from mappings.tags import approval_in, data_as_of
 
@@ -133,13 +134,6 @@ def texts(said: Texts) -> dict[str, str]:
 def times(said: SystemData | None) -> tuple[datetime | None, datetime | None]:
     """When it was made and last changed, in UTC."""
     return (None, None) if said is None else (utc(said.created_at), utc(said.last_modified_at))
-
-
-def utc(moment: datetime | None) -> datetime | None:
-    """The same in UTC; a time without a zone is meant in it. Raises `OverflowError` for one at the end of the calendar."""
-    if moment is None:
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _model_version(site: Site, asset: Asset, record: ModelVersionRecord) -> ModelVersion:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from mappings.change import Owned, Reading, Slot
 from mappings.closing_keywords import closed_issues
@@ -22,6 +22,7 @@ from mappings.github_records import (
     User,
 )
 from mappings.model import ChangeRequest, Commit, Label, Milestone, Person, Ref, StatusCategory, WorkItem
+from mappings.moments import utc
 
 
 class Translation:
@@ -217,12 +218,8 @@ def _when(text: str | None) -> datetime | None:
 
 
 def _utc(moment: datetime | None) -> datetime | None:
-    if moment is None or moment.tzinfo is UTC:
-        return moment
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=UTC)
     try:
-        return moment.astimezone(UTC)
+        return utc(moment)
     except OverflowError:
         return None
 

@@ -6,7 +6,7 @@ Our own field and property are left out of the entities and given as readings of
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -29,6 +29,7 @@ from mappings.jira_records import (
 )
 from mappings.jira_values import plain, property_value, shown_value, split_labels
 from mappings.model import Field, Milestone, Person, Ref, StatusCategory, WorkItem
+from mappings.moments import utc
 
 SYSTEM_FIELDS = (
     "summary",
@@ -284,12 +285,8 @@ def _date(text: str | None) -> date | None:
 
 
 def _utc(moment: datetime | None) -> datetime | None:
-    if moment is None or moment.tzinfo is UTC:
-        return moment
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=UTC)
     try:
-        return moment.astimezone(UTC)
+        return utc(moment)
     except OverflowError as error:
         raise Untranslatable("a time beyond the calendar") from error
 

@@ -8,10 +8,12 @@ reading of the sources.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal, TypeAlias
 
 import msgspec
+
+from mappings.moments import utc
 
 Named: TypeAlias = Literal["ticket", "commit", "run", "model_version"]
 Approval: TypeAlias = Literal["approved", "pending", "rejected"]
@@ -80,7 +82,6 @@ def strictest(said: Collection[str | None]) -> Approval | None:
 def data_as_of(tags: Mapping[str, str]) -> datetime | None:
     """UTC. What is no date says nothing: people write it by hand."""
     try:
-        moment = datetime.fromisoformat(tags.get(AS_OF_TAG, "").strip())
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return utc(datetime.fromisoformat(tags.get(AS_OF_TAG, "").strip()))
     except (ValueError, OverflowError):
         return None

@@ -8,12 +8,13 @@ model that it took as input. A quality check speaks of the datasets that are its
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
 from mappings.conditions import Bound, matches
 from mappings.model import Entity, ModelVersion, Observation, ObservationKind, Outcome, Ref, Run
+from mappings.moments import utc
 from mappings.tags import OWN, TagNames, said_by
 from sync.makers import makers
 from sync.moments import is_ahead
@@ -241,8 +242,7 @@ def _time(text: str | None, now: datetime) -> datetime | None:
     if text is None:
         return None
     try:
-        time = datetime.fromisoformat(text)
-        time = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+        time = utc(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
         return None
     return None if is_ahead(time, now) else time

@@ -17,8 +17,8 @@ import msgspec
 from connectors.azureml.api import AzureApi
 from connectors.azureml.cursor import MOST_REMEMBERED, OVERLAP, JobsCursor, newest
 from connectors.errors import Cancelled
-from mappings.azureml import utc
 from mappings.azureml_records import SystemData
+from mappings.moments import utc
 
 _ENDED = frozenset({"completed", "failed", "canceled"})
 

@@ -18,6 +18,7 @@ from connectors.github.repositories import MISSING_FIX, Repositories, Resolved
 from connectors.http import Client, decode, read_budget
 from connectors.rates import read_http_date
 from mappings.github_records import Repository, User
+from mappings.moments import utc
 
 _ACCESS = {"read": 1, "write": 2, "admin": 3}
 _TO_READ = {"metadata": "read", "contents": "read", "issues": "read", "pull_requests": "read"}
@@ -207,5 +208,5 @@ def _moment(text: str | None) -> datetime | None:
             moment = datetime.strptime(text, form)  # noqa: DTZ007 - the zone is in the text, or is UTC by its form
         except ValueError:
             continue
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return utc(moment)
     return None
