@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +29,8 @@ from sqlalchemy import make_url
 
 from sandbox.mlflow.server import RunningServer, start
 from sync.store.connect import Database, open_database
-from sync.store.migrate import require_current
+from sync.store.migrate import VERSION_TABLE, require_current
+from sync.store.schema import metadata
 
 if TYPE_CHECKING:
     from sandbox.sagemaker.server import AwsServer
@@ -41,9 +42,23 @@ settings.register_profile("exploring", deadline=None)
 settings.load_profile("repeatable")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest tests first, so that no worker still has one of them when the others are done."""
-    items.sort(key=lambda item: "worlds" not in item.path.parts)
+    """What takes seconds to start or to import is started by one worker, which runs all tests that share it, and they come first.
+    Of the others the longest do, so that no worker still has one of them when the others are done."""
+    for item in items:
+        if (shared := _shares(item)) is not None:
+            item.add_marker(pytest.mark.xdist_group(shared))
+    items.sort(key=lambda item: (item.get_closest_marker("xdist_group") is None, "worlds" not in item.path.parts))
+
+
+def _shares(item: pytest.Item) -> str | None:
+    names = getattr(item, "fixturenames", ())
+    if "held_demo" in names:
+        return "demo"
+    if "mlflow_server" in names:
+        return "mlflow"
+    return "clouds" if "aws_server" in names or "azureml" in item.path.as_posix() else None
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -76,7 +91,7 @@ def database_url(dialect: str, request: pytest.FixtureRequest, tmp_path: Path) -
         shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite:///{path}"
     else:
-        with _postgresql_database(request.getfixturevalue("postgresql_template"), template=TEMPLATE) as url:
+        with request.getfixturevalue("postgresql_databases").lent() as url:
             yield url
 
 
@@ -107,6 +122,12 @@ def postgresql_template(postgresql_server: str) -> str:
             _migrate(_address(postgresql_server, f"{TEMPLATE}_new"))
             admin.execute(f"ALTER DATABASE {TEMPLATE}_new RENAME TO {TEMPLATE}")
     return postgresql_server
+
+
+@pytest.fixture(scope="session")
+def postgresql_databases(postgresql_template: str) -> Databases:
+    """This worker's databases: to empty one costs less than to make another."""
+    return Databases(postgresql_template)
 
 
 @pytest.fixture(scope="session")
@@ -177,13 +198,77 @@ def _one_worker_at_a_time(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _postgresql_database(server: str, *, template: str) -> Iterator[str]:
+    name = _made(server, template)
+    try:
+        yield _address(server, name)
+    finally:
+        _drop(server, name)
+
+
+class Databases:
+    """Of one server, with an empty, current schema. One that a test has given back as it was, but for rows, is lent again."""
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+        self._free: list[str] = []
+        with psycopg.connect(self._named(TEMPLATE)) as template:
+            self._schema = _schema_of(template)
+
+    @contextmanager
+    def lent(self) -> Iterator[str]:
+        name = self._free.pop() if self._free else _made(self._server, TEMPLATE)
+        try:
+            yield _address(self._server, name)
+        finally:
+            if self._is_empty_again(name):
+                self._free.append(name)
+            else:
+                _drop(self._server, name)
+
+    def _is_empty_again(self, name: str) -> bool:
+        with psycopg.connect(self._server, autocommit=True) as admin:
+            admin.execute(_END_CONNECTIONS, [name])
+        try:
+            with psycopg.connect(self._named(name)) as database:
+                if _schema_of(database) != self._schema:
+                    return False
+                database.execute(_EMPTY)
+                return True
+        except psycopg.OperationalError:
+            return False
+
+    def _named(self, name: str) -> str:
+        return make_url(self._server).set(database=name).render_as_string(hide_password=False)
+
+
+def _schema_of(database: psycopg.Connection) -> Sequence[object]:
+    """Equal where the tables and their revision are."""
+    if database.execute("SELECT to_regclass(%s)", [VERSION_TABLE]).fetchone() == (None,):
+        return ()
+    return [*database.execute(_SHAPE), *database.execute(f"SELECT * FROM {VERSION_TABLE}")]
+
+
+_END_CONNECTIONS = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
+_SHAPE = """
+    SELECT relnamespace::regnamespace::text, relname, relkind::text, attname, atttypid, attnotnull, indexrelid IS NOT NULL
+    FROM pg_class LEFT JOIN pg_attribute ON attrelid = pg_class.oid LEFT JOIN pg_index ON indexrelid = pg_class.oid
+    WHERE relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace, 'pg_toast'::regnamespace)
+    ORDER BY 1, 2, 4
+"""
+_SEQUENCES_ANEW = "SELECT setval(pg_class.oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'"
+_EMPTY = "; ".join([*(f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)), _SEQUENCES_ANEW])
+
+
+def _made(server: str, template: str) -> str:
     name = f"test_{uuid.uuid4().hex}"
     with psycopg.connect(server, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        try:
-            yield _address(server, name)
-        finally:
-            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    return name
+
+
+def _drop(server: str, name: str) -> None:
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _address(server: str, name: str) -> str:

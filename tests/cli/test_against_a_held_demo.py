@@ -14,8 +14,6 @@ from mappings.model import Ref
 from tests.cli.conftest import HeldDemo
 from tests.cli.process import Desk
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 RUN_KEYS = {"run", "command", "started_at", "finished_at", "exit_code", "streams", "findings", "projects"}
 
 ANSWERS = {

@@ -16,8 +16,6 @@ from config.statuses import shipped_statuses
 from tests.cli.conftest import HeldDemo
 from tests.cli.process import Desk, end
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 
 def test_its_answer_has_exactly_the_documented_keys(held_demo: HeldDemo) -> None:
     assert list(held_demo.answer) == ["plan", "statuses", "writes_first", "writes_second", "sources", "config"]

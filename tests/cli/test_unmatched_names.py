@@ -9,8 +9,6 @@ import pytest
 from tests.cli.conftest import HeldDemo
 from tests.cli.process import Desk
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 
 @pytest.fixture
 def desk(held_demo: HeldDemo, tmp_path: Path) -> Desk:
