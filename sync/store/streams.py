@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, func, or_, select, update
 
 from sync.store import erased
 from sync.store.documents import encode
@@ -86,6 +86,16 @@ def states(tx: Connection, keys: Iterable[StreamKey]) -> list[StreamState]:
     rows = tx.execute(select(stream).where(stream.c.source.in_({key.source for key in wanted})))
     by_key = {state.key: state for state in map(_state, rows)}
     return [by_key[key] for key in wanted if key in by_key]
+
+
+def last_pulls(tx: Connection) -> Mapping[str, datetime]:
+    """When something of each source was last pulled successfully."""
+    query = (
+        select(stream.c.source, func.max(stream.c.pulled_at).label("at"))
+        .where(stream.c.pulled_at.is_not(None))
+        .group_by(stream.c.source)
+    )
+    return {row.source: row.at for row in tx.execute(query.order_by(stream.c.source))}
 
 
 def listed_since(states: Iterable[StreamState]) -> datetime | None:

@@ -15,11 +15,12 @@ from starlette.datastructures import Headers
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from sync.store import due, inbox, outbox, verdicts
+from sync.store import due, executors, inbox, outbox, streams, verdicts
 from sync.store.connect import Connection, Database
 from sync.store.errors import StoreError
 from sync.web.auth import Authority, Guard
 from sync.web.problems import unavailable
+from sync.work.liveness import DEAD_AFTER
 
 AT_ONCE = 4
 """Scrapes at a time. They have places of their own: what goes on is to be seen also when the API is full."""
@@ -43,7 +44,7 @@ class StoreCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Raises `StoreError`."""
         with self._database.read() as tx:
-            yield from (_statuses(tx), *self._inbox(tx), *self._outbox(tx), *self._due(tx))
+            yield from (_statuses(tx), *self._inbox(tx), *self._outbox(tx), *self._due(tx), self._pulls(tx), self._workers(tx))
 
     def _inbox(self, tx: Connection) -> Iterator[Metric]:
         now = self._database.now(tx)
@@ -73,6 +74,25 @@ class StoreCollector(Collector):
         yield GaugeMetricFamily("milepost_due_projects", "Projects with news that were not followed yet.", len(waiting))
         oldest = max((0.0, *((now - one.since).total_seconds() for one in waiting)))
         yield GaugeMetricFamily("milepost_due_oldest_seconds", "How long the first of them has waited.", oldest)
+
+    def _pulls(self, tx: Connection) -> Metric:
+        now = self._database.now(tx)
+        family = GaugeMetricFamily(
+            "milepost_pulled_seconds", "How long ago a source was last pulled successfully.", labels=["source"]
+        )
+        for source, at in streams.last_pulls(tx).items():
+            family.add_metric([source], max(0.0, (now - at).total_seconds()))
+        return family
+
+    def _workers(self, tx: Connection) -> Metric:
+        now, known = self._database.now(tx), [one for one in executors.known(tx) if one.stopped_at is None]
+        silent = sum(1 for one in known if now - one.seen_at >= DEAD_AFTER)
+        family = GaugeMetricFamily(
+            "milepost_workers", "Workers that did not end, by whether they were seen lately.", labels=["state"]
+        )
+        family.add_metric(["alive"], len(known) - silent)
+        family.add_metric(["silent"], silent)
+        return family
 
 
 def _statuses(tx: Connection) -> Metric:

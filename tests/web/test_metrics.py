@@ -15,9 +15,10 @@ from mappings.change import Change, Slot
 from mappings.model import Ref
 from sync.derive import Standing
 from sync.metering import UNMETERED, Meters, PrometheusMeters, kind_of
-from sync.store import due, inbox, outbox, tokens, verdicts
+from sync.store import due, executors, inbox, outbox, streams, tokens, verdicts
 from sync.store.connect import Database
 from sync.store.inbox import Arrival
+from sync.store.streams import StreamKey
 from sync.store.tokens import Scope
 from sync.web.app import build_app
 from sync.web.auth import Authority
@@ -82,6 +83,28 @@ def _fill(database: Database) -> None:
         said = [("ready", True), ("drift", None), ("late", False)]
         standings = [Standing(rule=rule, subject=ref, truth=truth, known=truth, since=now) for rule, truth in said]
         verdicts.save(tx, "churn", standings, [])
+
+
+def test_who_works_and_how_long_ago_each_source_was_pulled(database: Database, scraped: tuple[Meters, Scrape]) -> None:
+    scrape = scraped[1]
+    assert _samples(scrape().text)["milepost_workers{state=alive}"] == 0
+    with database.write() as tx:
+        now = database.now(tx)
+        for worker in ("one", "two", "dead", "ended"):
+            executors.begin(tx, worker, "mark", "here", now - timedelta(minutes=5))
+        for worker in ("one", "two"):
+            executors.beat(tx, worker, "mark", now)
+        executors.end(tx, "ended", "mark", now)
+        for hours, name in ((3, "issues"), (1, "commits")):
+            key = StreamKey(source="github", stream=name, scope_hash="s", mapping_version=1)
+            streams.open_stream(tx, key)
+            streams.finish(tx, key, complete=False, now=now - timedelta(hours=hours))
+        streams.open_stream(tx, StreamKey(source="jira", stream="issues", scope_hash="s", mapping_version=1))
+    samples = _samples(scrape().text)
+
+    assert (samples["milepost_workers{state=alive}"], samples["milepost_workers{state=silent}"]) == (2, 1)
+    assert 3_600 <= samples["milepost_pulled_seconds{source=github}"] < 4_200
+    assert "milepost_pulled_seconds{source=jira}" not in samples, "it was never pulled"
 
 
 def test_how_the_store_stands_is_asked_each_time(database: Database, scraped: tuple[Meters, Scrape]) -> None:
