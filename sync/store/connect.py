@@ -42,6 +42,9 @@ class Database:
         self._engine = opened(connections)
         self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if self._engine.dialect.name == "sqlite" else "postgresql"
         self._turn = turn or (_Turn() if self.dialect == "sqlite" else nullcontext())
+        one_moment = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if self.dialect == "postgresql" else {}
+        self._reading = self._engine.execution_options(**{_WRITES: False}, **one_moment)
+        self._writing = self._engine.execution_options(**{_WRITES: True})
 
     def __str__(self) -> str:
         return place(self._engine.url)
@@ -58,17 +61,14 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one moment and cannot write."""
-        options: dict[str, Any] = {_WRITES: False}
-        if self.dialect == "postgresql":
-            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        with self._explaining(), self._connected(options) as tx, tx.begin():
+        with self._explaining(), self._reading.begin() as tx:
             yield tx
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that is durable once the block ends, and undone when it raises. Don't nest it in one thread."""
         # Whose turn it is has a connection already: nobody waits for one who waits for another.
-        with self._explaining(), self._connected({_WRITES: True}) as tx, self._turn, tx.begin():
+        with self._explaining(), self._writing.connect() as tx, self._turn, tx.begin():
             yield tx
 
     def now(self, tx: Connection) -> datetime:
@@ -83,7 +83,7 @@ class Database:
         options: dict[str, Any] = {_WRITES: None}
         if self.dialect == "postgresql":
             options |= {"isolation_level": "AUTOCOMMIT"}
-        with self._explaining(), self._connected(options) as tx, self._turn, tx.begin():
+        with self._explaining(), self._engine.execution_options(**options).connect() as tx, self._turn, tx.begin():
             if self.dialect == "postgresql":
                 for table in metadata.sorted_tables:
                     tx.exec_driver_sql(f'VACUUM (FULL, ANALYZE) "{table.name}"')
@@ -97,9 +97,6 @@ class Database:
     def close(self) -> None:
         """Closes every connection. The database can't be used afterwards."""
         self._engine.dispose()
-
-    def _connected(self, options: dict[str, Any]) -> Connection:
-        return self._engine.connect().execution_options(**options)
 
     @contextmanager
     def _explaining(self) -> Iterator[None]:
@@ -193,11 +190,14 @@ def _open_sqlite(address: URL, patience: timedelta, connections: int) -> Engine:
         writes = tx.get_execution_options()[_WRITES]
         if writes is None:
             return  # to write a database anew is no transaction
-        tx.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
+        # By the driver alone, as neither of the two looks at the file: SQLAlchemy would make them cost as much as a search does.
+        cursor = tx.connection.cursor()
+        cursor.execute(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
         if writes:
             _begin_writing(tx)
         else:
-            tx.exec_driver_sql("BEGIN")
+            cursor.execute("BEGIN")
+        cursor.close()
 
     return engine
 
