@@ -18,12 +18,9 @@ context's budget before it is sent, and how long a source asks to wait is told t
 from __future__ import annotations
 
 import base64
-import os
 import random
-import ssl
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from socket import gaierror
 from typing import Any, TypeVar
 
@@ -33,22 +30,10 @@ import tenacity
 
 from connectors.base import LONGEST_WAIT, SourceContext
 from connectors.bodies import ENCODINGS, LARGEST_ANSWER, TooLarge, TooSlow, read_whole
+from connectors.certificates import trusted_certificates
 from connectors.errors import AuthError, Cancelled, NotFound, RateLimited, SourceError, Unavailable
 from connectors.rates import Budget, asked_wait, is_rate_limit, read_budget
 from mappings.redaction import redacted
-
-__all__ = [
-    "LONGEST_ANSWER",
-    "LONGEST_WAIT",
-    "TIMEOUT",
-    "Budget",
-    "Client",
-    "TooMuch",
-    "decode",
-    "open_client",
-    "quotable",
-    "read_budget",
-]
 
 T = TypeVar("T")
 
@@ -87,7 +72,7 @@ def open_client(
             timeout=TIMEOUT,
             follow_redirects=False,
             trust_env=True,
-            verify=_certificates(),
+            verify=trusted_certificates(),
         )
     except OSError as error:
         raise Unavailable(context.name, "the CA bundle cannot be read", fix="check SSL_CERT_FILE and REQUESTS_CA_BUNDLE") from error
@@ -97,22 +82,6 @@ def open_client(
             context.name, "the proxy or url cannot be used", fix="check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY"
         ) from error
     return Client(context, client, budget, advice)
-
-
-def _certificates() -> ssl.SSLContext:
-    """The SDKs that rest on requests honour `…_CA_BUNDLE`, httpx only `SSL_CERT_FILE`: one setting must do for both."""
-    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    return _loaded(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"), bundle)
-
-
-@lru_cache(maxsize=4)
-def _loaded(file: str | None, folder: str | None, bundle: str | None) -> ssl.SSLContext:  # noqa: ARG001 - httpx looks for it itself
-    """Shared by all clients: to load the certificates is most of what opening one costs."""
-    if not bundle or file:
-        return httpx.create_ssl_context()
-    if os.path.isdir(bundle):  # noqa: PTH112 - the variable may hold any text, which Path would normalise
-        return ssl.create_default_context(capath=bundle)
-    return ssl.create_default_context(cafile=bundle)
 
 
 class TooMuch(Unavailable):

@@ -20,7 +20,8 @@ from connectors.azureml.listing import Page, pages
 from connectors.azureml.options import AzureMLOptions, RegistryOptions
 from connectors.azureml.permissions import PROVIDER, needing, reading
 from connectors.base import SourceContext
-from connectors.http import Budget, Client, decode, open_client
+from connectors.http import Client, decode, open_client
+from connectors.rates import Budget
 from mappings.azureml_names import resource_id
 
 API_VERSION = "2024-10-01"

@@ -13,10 +13,10 @@ import requests
 from github import Github, GithubException
 from github.GithubException import BadAttributeException, RateLimitExceededException
 
-from connectors.base import SourceContext
+from connectors.base import LONGEST_WAIT, SourceContext
 from connectors.bodies import LARGEST_ANSWER, TooLarge, TooSlow
 from connectors.errors import AuthError, Cancelled, NotFound, RateLimited, SourceError, Unavailable
-from connectors.http import LONGEST_ANSWER, LONGEST_WAIT
+from connectors.http import LONGEST_ANSWER
 from connectors.rates import asked_wait, read_reset
 from mappings.redaction import redacted
 

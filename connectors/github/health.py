@@ -15,8 +15,8 @@ from connectors.errors import AuthError
 from connectors.github.credentials import Installation, installation
 from connectors.github.options import API_VERSION, GithubOptions, GithubScope, is_glob, matches
 from connectors.github.repositories import MISSING_FIX, Repositories, Resolved
-from connectors.http import Client, decode, read_budget
-from connectors.rates import read_http_date
+from connectors.http import Client, decode
+from connectors.rates import read_budget, read_http_date
 from mappings.github_records import Repository, User
 from mappings.moments import utc
 

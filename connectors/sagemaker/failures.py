@@ -12,8 +12,8 @@ from typing import Any
 from botocore import exceptions as raised  # type: ignore[import-untyped]  # botocore ships no types
 from botocore.retries.standard import ThrottledRetryableChecker  # type: ignore[import-untyped]  # botocore ships no types
 
+from connectors.base import LONGEST_WAIT
 from connectors.errors import AuthError, NotFound, RateLimited, SourceError, Unavailable
-from connectors.http import LONGEST_WAIT
 from connectors.rates import asked_wait
 
 CREDENTIALS_FIX = (
