@@ -95,6 +95,7 @@ class _Intake:
         self.gauge = Gauge()
         self._opened = opened
         self._reader: Connector | None = None
+        self._told: set[type[Exception]] = set()
 
     def take(self, rows: Sequence[Waiting]) -> Taken:
         taken, left = Taken(), [rows]
@@ -158,8 +159,10 @@ class _Intake:
         return self._reader
 
     def _poisoned(self, row: Waiting, error: Exception) -> Taken:
-        first = {"frames": frames(error)} if row.tries == 0 else {}
-        log.error("intake.mistake", id=row.id, delivery=row.delivery, tries=row.tries + 1, error=named(error), **first)
+        """At length when it happens for the first time, then in brief."""
+        at_length = {"frames": frames(error)} if row.tries == 0 and type(error) not in self._told else {}
+        self._told.add(type(error))
+        log.error("intake.mistake", id=row.id, delivery=row.delivery, tries=row.tries + 1, error=named(error), **at_length)
         self.source.meters.failure(SourceError(self.source.name, named(error)))
         return self.settlement.fail(row, named(error))
 

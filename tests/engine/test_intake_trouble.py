@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 import pytest
+import structlog
 
 from connectors.errors import AuthError, BadRecord, Cancelled, NotFound, RateLimited, Unavailable
 from mappings.model import Entity, Ref
@@ -131,8 +132,10 @@ def test_a_record_that_nobody_can_bear_stands_alone_in_the_end(shelf: Office) ->
     """Whatever is taken in together with it comes through at once."""
     poison(shelf, "new")
     deliver(shelf, *(naming(run(name)) for name in ("a", "b", "new", "c", "d")), naming(run("a"), run("new")))
-    taken = take(shelf)
+    with structlog.testing.capture_logs() as logged:
+        taken = take(shelf)
     assert (taken.done, taken.failed) == (4, 2)
+    assert [("frames" in line, line["tries"]) for line in logged if line["event"] == "intake.mistake"] == [(True, 1), (False, 1)]
     assert {name for name, status in statuses(shelf).items() if status == "failed"} == set("abcd")
     assert due_projects(shelf) == ["churn"]
     for _ in range(TRIES - 1):
