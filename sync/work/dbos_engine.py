@@ -7,17 +7,18 @@ and sends no telemetry. Its tables can be dropped while no worker runs: what is 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast, get_args
 
 import structlog
 from dbos import DBOS, DBOSConfig, SetEnqueueOptions, WorkflowSerializationFormat, error
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from sync.store.connect import Database
+from sync.store.errors import StoreError, explain, place
 from sync.work.seam import Held, Job, Kind, Work
 
 log = structlog.get_logger(__name__)
@@ -58,7 +59,9 @@ class DbosEngine:
         self._runs: set[str] = set()
         self._astray: set[str] = set()
         # A job that was cut off is begun again however often that happens, and its arguments are JSON: nothing is unpickled.
-        decorate = DBOS.workflow(max_recovery_attempts=None, serialization_type=WorkflowSerializationFormat.PORTABLE)
+        # The name stands in the tables: whatever becomes of this class, the workers of before and after know each other's jobs.
+        portable = WorkflowSerializationFormat.PORTABLE
+        decorate = DBOS.workflow(name="milepost_job", max_recovery_attempts=None, serialization_type=portable)
         self._workflow = decorate(milepost_job)
 
     def submit(self, job: Job) -> bool:
@@ -117,7 +120,8 @@ def opened(database: Database, executor: str, work: Work, *, concurrency: int) -
     them half as many, but at least one, that a schedule asks for. DBOS keeps these numbers in its tables: of workers that were told
     different ones, who started last decides for all.
 
-    What this worker had begun when it died is begun again. The block must see to it that no job runs any more when it ends.
+    What this worker had begun when it died is begun again. The block must see to it that no job runs any more when it ends. Raises
+    `StoreError`.
     """
     _log_as_we_do()
     routine = max(1, concurrency // 2)
@@ -126,15 +130,31 @@ def opened(database: Database, executor: str, work: Work, *, concurrency: int) -
         engine = DbosEngine(work, executor)
         DBOS(config=_configuration(tables, executor))
         try:
-            DBOS.listen_queues([NEWS, ROUTINE])
-            DBOS.launch()
-            for queue, most, poll in ((NEWS, concurrency, POLL[database.dialect]), (ROUTINE, routine, ROUTINE_POLL)):
-                DBOS.register_queue(queue, worker_concurrency=most, polling_interval_sec=poll, on_conflict="always_update")
+            try:
+                _launch({NEWS: (concurrency, POLL[database.dialect]), ROUTINE: (routine, ROUTINE_POLL)})
+            except (error.DBOSException, SQLAlchemyError) as failure:
+                raise _explained(failure, tables.url) from failure
             yield engine
         finally:
             DBOS.destroy(destroy_registry=True)
     finally:
         tables.dispose()
+
+
+def _launch(queues: Mapping[str, tuple[int, float]]) -> None:
+    DBOS.listen_queues(list(queues))
+    DBOS.launch()
+    for queue, (most, poll) in queues.items():
+        DBOS.register_queue(queue, worker_concurrency=most, polling_interval_sec=poll, on_conflict="always_update")
+
+
+def _explained(failure: error.DBOSException | SQLAlchemyError, url: URL) -> StoreError:
+    known = explain(failure, url) if isinstance(failure, SQLAlchemyError) else None
+    why = known.message if known is not None else f"{place(url)} gave a {type(failure).__name__}"
+    fix = f"let the user of {place(url)} create the schema {SCHEMA} and its tables"
+    if known is not None and url.get_backend_name() == "sqlite":
+        fix = known.fix
+    return StoreError(f"the queue of jobs cannot be opened: {why}", fix)
 
 
 def _configuration(tables: Engine, executor: str) -> DBOSConfig:
@@ -177,16 +197,19 @@ def _engine_beside(database: Database, concurrency: int) -> Engine:
     return engine
 
 
-def _job(given: Any) -> Job:
-    kind, subject, moment = given["args"]
-    if kind not in get_args(Kind):
-        raise error.DBOSException(f"there is no job called {kind!r}")
-    return Job(cast("Kind", kind), subject, None if moment is None else datetime.fromisoformat(moment))
+def _job(given: Any) -> Job | None:
+    """None for what another version of Milepost asked for, which knows more of jobs."""
+    try:
+        kind, subject, moment = given["args"]
+        return Job(kind, subject, None if moment is None else datetime.fromisoformat(moment)) if kind in get_args(Kind) else None
+    except (TypeError, ValueError, KeyError):
+        return None
 
 
 def _under_way() -> Sequence[Held]:
     there = DBOS.list_workflows(status=["ENQUEUED", "PENDING"], queue_name=[NEWS, ROUTINE], app_version=VERSION, load_output=False)
-    return [Held(job=_job(one.input), executor=one.executor_id if one.status == "PENDING" else None) for one in there]
+    understood = [(job, one) for one in there if (job := _job(one.input)) is not None]
+    return [Held(job=job, executor=one.executor_id if one.status == "PENDING" else None) for job, one in understood]
 
 
 def _forget() -> int:

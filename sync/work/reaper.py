@@ -31,16 +31,16 @@ class Reaper:
     def run(self) -> None:
         rounds = 0
         while not self._stop.wait(EVERY.total_seconds()):
+            rounds += 1
             try:
                 self.look()
+                if rounds % _FORGET_EVERY == 0:
+                    self._forget()
             except StoreError as error:
                 log.warning("reaper.failed", error=str(error))
             except Exception as error:  # whatever it was, what the dead had begun must still be taken over
                 log.error("reaper.failed", error=f"an unexpected {type(error).__name__}; this is a mistake of Milepost")
                 log.debug("reaper.mistake", exc_info=True)
-            rounds += 1
-            if rounds % _FORGET_EVERY == 0:
-                self._forget()
 
     def look(self) -> None:
         """Buries who is proven dead. Gives to others what they had begun, and what this worker was given and never heard of."""

@@ -7,13 +7,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine
 
-from sync.store.connect import Database
+from sync.store.connect import Database, open_database
+from sync.store.errors import StoreError
 from sync.work.dbos_engine import KEPT, SCHEMA, DbosEngine, opened
 from sync.work.seam import Job, JobEngine
 from tests.cli.process import PATIENCE
@@ -108,7 +110,7 @@ def test_what_this_worker_was_given_without_hearing_of_it_is_begun(database: Dat
         assert engine.submit(Job("follow", "slow"))
         until(lambda: [one.executor for one in engine.status()] == ["one"])
         assert engine.submit(Job("follow", "churn"))
-        in_tables(database, "UPDATE {} SET status = 'PENDING', executor_id = 'one' WHERE status = 'ENQUEUED'")
+        in_tables(database, "UPDATE {}workflow_status SET status = 'PENDING', executor_id = 'one' WHERE status = 'ENQUEUED'")
         assert not engine.submit(Job("follow", "churn"))
         assert [engine.recover("one"), engine.recover("one"), engine.recover("one")] == [0, 1, 0]
         notebook.gate.set()
@@ -122,8 +124,9 @@ def test_what_ended_long_ago_is_forgotten(database: Database, notebook: Notebook
             assert engine.submit(Job("follow", project))
         until(lambda: not engine.status() and len(notebook.done) == 2)
         assert engine.forget() == 0, "it ended lately"
-        in_tables(database, f"UPDATE {{}} SET completed_at = completed_at - {KEPT // timedelta(milliseconds=1)}")
+        in_tables(database, f"UPDATE {{}}workflow_status SET completed_at = completed_at - {KEPT // timedelta(milliseconds=1)}")
         assert (engine.forget(), engine.forget()) == (2, 0)
+        assert in_tables(database, "SELECT count(*) FROM {}workflow_input") == 0
 
 
 def test_what_only_workers_of_an_older_version_understood_is_forgotten_when_there_are_none(
@@ -135,23 +138,59 @@ def test_what_only_workers_of_an_older_version_understood_is_forgotten_when_ther
         for project in ("churn", "loan"):
             assert engine.submit(Job("follow", project))
         old = f"application_version = 'old', created_at = created_at - {KEPT // timedelta(milliseconds=1)}"
-        in_tables(database, f"UPDATE {{}} SET {old} WHERE status = 'ENQUEUED'")
+        in_tables(database, f"UPDATE {{}}workflow_status SET {old} WHERE status = 'ENQUEUED'")
         assert engine.submit(Job("take-in", "jira"))
-        in_tables(database, f"UPDATE {{}} SET created_at = created_at - {KEPT // timedelta(milliseconds=1)}")
+        in_tables(database, f"UPDATE {{}}workflow_status SET created_at = created_at - {KEPT // timedelta(milliseconds=1)}")
         assert (engine.forget(), engine.forget()) == (2, 0), "its own wait on, however old they are"
 
 
-def in_tables(database: Database, statement: str) -> None:
-    """Changes the engine's own table of jobs, which stands for {}, as nobody but its faults does."""
-    url = database.url
+def test_what_a_newer_version_asked_for_hides_nothing_else(database: Database, notebook: Notebook) -> None:
+    """While workers are replaced one by one, those of before go on."""
+    with at_work(database, notebook) as engine:
+        assert engine.submit(Job("follow", "slow"))
+        until(lambda: [one.executor for one in engine.status()] == ["one"])
+        for project in ("churn", "loan"):
+            assert engine.submit(Job("follow", project))
+        strange = "inputs = replace(inputs, 'follow', 'something-new')"
+        in_tables(database, f"UPDATE {{}}workflow_input SET {strange} WHERE inputs LIKE '%%churn%%'")
+        assert sorted(one.job.subject for one in engine.status()) == ["loan", "slow"]
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"])
+def test_a_queue_that_cannot_be_opened_is_told(database: Database, notebook: Notebook) -> None:
+    Path(f"{database.url.database}.jobs.db").mkdir()
+    with pytest.raises(StoreError, match=r"the queue of jobs cannot be opened: the database .*jobs\.db cannot be opened"):
+        opened(database, "one", notebook, concurrency=1).__enter__()
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_a_user_who_may_not_make_the_queue_is_told(database: Database, notebook: Notebook) -> None:
+    with database.write() as tx:
+        tx.exec_driver_sql("CREATE ROLE plain LOGIN")
+    try:
+        with (
+            closing(open_database(database.url.set(username="plain").render_as_string(hide_password=False))) as plain,
+            pytest.raises(
+                StoreError, match=r"the queue of jobs cannot be opened: .* does not permit .*create the schema milepost_jobs"
+            ),
+        ):
+            opened(plain, "one", notebook, concurrency=1).__enter__()
+    finally:
+        with database.write() as tx:
+            tx.exec_driver_sql("DROP ROLE plain")
+
+
+def in_tables(database: Database, statement: str) -> int:
+    """Changes or counts rows of the engine's own tables, before whose names {} stands. Returns how many."""
+    url, before = database.url, f"{SCHEMA}."
     if database.dialect == "sqlite":
-        url, table = url.set(database=f"{url.database}.jobs.db"), "workflow_status"
-    else:
-        table = f"{SCHEMA}.workflow_status"
+        url, before = url.set(database=f"{url.database}.jobs.db"), ""
     beside = create_engine(url)
     with beside.begin() as tx:
-        tx.exec_driver_sql(statement.format(table))
+        done = tx.exec_driver_sql(statement.format(before))
+        rows = int(done.scalar_one()) if done.returns_rows else done.rowcount
     beside.dispose()
+    return rows
 
 
 def kill_at_work(database_url: str) -> None:
