@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -18,22 +17,11 @@ from mappings.model import Ref
 from sandbox.faults import answers, html_page, loses_answer, resets
 from sandbox.github import DEFAULT_TOKEN, GitHub, secondary_limit
 from sandbox.server import Fault
+from tests.connectors.clockless import Clockless
 
 REPO = "example/churn"
 READY, ALARM = "ml/model-ready", "ml/drift alert?"
 OWNED = Owned(labels={READY: ("0e8a16", "The model is ready"), ALARM: ("d73a4a", "The data has drifted")})
-
-
-class Clockless(threading.Event):
-    """A stop event whose waits end at once and are written down."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waits: list[float] = []
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.waits.append(timeout or 0.0)
-        return self.is_set()
 
 
 class Budget:

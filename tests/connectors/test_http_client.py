@@ -22,6 +22,7 @@ from connectors.errors import AuthError, Cancelled, NotFound, RateLimited, Unava
 from connectors.http import Client, decode, open_client
 from connectors.rates import asked_wait, read_reset
 from mappings.change import Owned
+from tests.connectors.clockless import Clockless
 
 Answer = tuple[int, dict[str, str], bytes]
 SECRET = "s3cr3t-token"
@@ -29,18 +30,6 @@ SECRET = "s3cr3t-token"
 
 class HubSecrets(Options):
     token: str = SECRET
-
-
-class Clockless(threading.Event):
-    """A stop event whose waits end at once and are written down: retries are observed, not slept through."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waits: list[float] = []
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.waits.append(timeout or 0.0)
-        return self.is_set()
 
 
 class Counter:

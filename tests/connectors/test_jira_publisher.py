@@ -20,24 +20,13 @@ from mappings.change import Badge, Change, Slot, SlotKind, Value, Written
 from mappings.model import Ref
 from sandbox.faults import Fault, answers, asks_to_wait, loses_answer
 from sandbox.jira import JiraCloud
+from tests.connectors.clockless import Clockless
 
 BADGES = [
     Badge(id="drift-alert", title="Drift alert", label="drift-alert", color="b60205", description=""),
     Badge(id="model-ready", title="Model ready", label="model-ready", color="0e8a16", description=""),
 ]
 OPTIONS = ("Drift alert", "Model ready", "Unknown")
-
-
-class Patient(threading.Event):
-    """A stop event whose waits end at once: pauses are observed, not slept through."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waits: list[float] = []
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.waits.append(timeout or 0.0)
-        return self.is_set()
 
 
 class Counter:
@@ -53,7 +42,7 @@ def opened(site: JiraCloud, field: str | None = "ML Status", stop: threading.Eve
         secrets=JiraSecrets.model_validate({"user": site.user, "token": site.token}),
         owned=JiraPublish(field=field).owned(BADGES),
         meter=Counter(),
-        stop=stop or Patient(),
+        stop=stop or Clockless(),
     )
     assert CONNECTION.publisher is not None
     publisher = CONNECTION.publisher(context)
@@ -359,7 +348,7 @@ def test_a_bulk_edit_is_waited_for(site: JiraCloud) -> None:
     slots = many(site)
     site.bulk_seconds = float("inf")
 
-    class Watching(Patient):
+    class Watching(Clockless):
         def wait(self, timeout: float | None = None) -> bool:
             if len(self.waits) == 3:
                 site.bulk_seconds = 0.0
@@ -376,7 +365,7 @@ def test_a_stop_ends_the_wait_for_a_bulk_edit(site: JiraCloud) -> None:
     slots = many(site)
     site.bulk_seconds = float("inf")
 
-    class Stopping(Patient):
+    class Stopping(Clockless):
         def wait(self, timeout: float | None = None) -> bool:
             self.set()
             return super().wait(timeout)

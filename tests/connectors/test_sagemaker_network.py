@@ -24,21 +24,10 @@ from connectors.sagemaker.retries import ATTEMPTS
 from connectors.sagemaker.session import ROLE_SESSION
 from sandbox.sagemaker.server import ACCOUNT, AwsServer
 from tests.connectors.aws import Office
+from tests.connectors.clockless import Clockless
 
 SECRET = "testing-not-a-secret"
 OTHER_ACCOUNT = "111122223333"
-
-
-class Impatient(threading.Event):
-    """A stop event whose waits end at once and are written down."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waits: list[float] = []
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.waits.append(timeout or 0.0)
-        return self.is_set()
 
 
 @pytest.fixture
@@ -61,7 +50,7 @@ def aws_says(code: str, status: int = 400, message: str = "no", **headers: str) 
 
 
 def pulled(office: Office, stream: str = "packages", stop: threading.Event | None = None, **options: Any) -> Sequence[Any]:
-    with office.reader(stop or Impatient(), **options) as reader:
+    with office.reader(stop or Clockless(), **options) as reader:
         return [entity for batch in reader.pull(stream, office.scope(), None) for entity in batch.entities]
 
 
@@ -77,7 +66,7 @@ class TestThrottling:
 
     def test_throttling_that_passes_is_waited_out(self, office: Office, proxy: FaultProxy) -> None:
         office.package()
-        stop = Impatient()
+        stop = Clockless()
         proxy.fault(lambda _asked: True, aws_says("ThrottlingException"), times=2)
 
         assert len(pulled(office, stop=stop, endpoint_url=proxy.url)) == 1
@@ -88,7 +77,7 @@ class TestThrottling:
     def test_requests_after_throttling_keep_a_distance(self, office: Office, proxy: FaultProxy) -> None:
         for _ in range(3):
             office.package()
-        stop = Impatient()
+        stop = Clockless()
         proxy.reshape = lambda asked: asked.having("MaxResults", 1)
         proxy.fault(lambda _asked: True, aws_says("ThrottlingException"), times=1)
         pulled(office, stop=stop, endpoint_url=proxy.url)
@@ -165,7 +154,7 @@ class TestRefusals:
         office.endpoint([office.package()])
         (found,) = office.pull("endpoints")
         proxy.fault(lambda _asked: True, aws_says("AccessDeniedException", 400, "does not exist, or not found"))
-        with office.reader(Impatient(), endpoint_url=proxy.url) as reader, pytest.raises(AuthError):
+        with office.reader(Clockless(), endpoint_url=proxy.url) as reader, pytest.raises(AuthError):
             reader.read([found.ref])
 
 
@@ -214,7 +203,7 @@ class TestCredentials:
         )
         arn = there.package()
         options = {"role_arn": role, "external_id": "milepost-42", "endpoint_url": proxy.url}
-        with there.reader(Impatient(), **options) as reader:
+        with there.reader(Clockless(), **options) as reader:
             pulls = [reader.pull("packages", there.scope(), None) for _ in range(2)]
             found: list[Any] = [one for pull in pulls for batch in pull for one in batch.entities]
         assumed = [asked for asked in proxy.asked if b"Action=AssumeRole" in asked.body]
@@ -266,7 +255,7 @@ class TestCredentials:
 
 class TestRegions:
     def test_a_misspelt_region_that_does_not_answer_is_told_with_near_ones(self, office: Office) -> None:
-        with office.reader(Impatient(), region="eu-wset-1", endpoint_url="http://127.0.0.1:9") as reader:
+        with office.reader(Clockless(), region="eu-wset-1", endpoint_url="http://127.0.0.1:9") as reader:
             warning, error = reader.check(office.scope())
 
         assert (warning.level, warning.topic) == ("warning", "region")
@@ -275,13 +264,13 @@ class TestRegions:
         assert (error.level, error.topic) == ("error", "account")
 
     def test_a_region_that_answers_may_be_newer_than_the_client(self, office: Office) -> None:
-        with office.reader(Impatient(), region="eu-newest-1") as reader:
+        with office.reader(Clockless(), region="eu-newest-1") as reader:
             findings = reader.check(office.scope())
 
         assert [finding.level for finding in findings if finding.topic == "region"] == ["ok"]
 
     def test_a_region_that_is_known_is_not_doubted(self, office: Office) -> None:
-        with office.reader(Impatient(), region="us-gov-west-1", endpoint_url="http://127.0.0.1:9") as reader:
+        with office.reader(Clockless(), region="us-gov-west-1", endpoint_url="http://127.0.0.1:9") as reader:
             (error,) = reader.check(office.scope())
 
         assert error.topic == "account"

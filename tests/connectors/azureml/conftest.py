@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -23,6 +22,7 @@ from mappings.model import Entity, Rejected
 from sandbox.azureml import AzureMLSite, documents
 from sandbox.azureml.certificate import loopback_tls
 from sandbox.azureml.site import GROUP, SUBSCRIPTION, WORKSPACE
+from tests.connectors.clockless import Clockless
 
 SCOPE = AzureMLScope(endpoints=("churn-*",), models=("churn",), experiments=("churn-training",), data=("customers",))
 HOUR = timedelta(hours=1)
@@ -34,18 +34,6 @@ class Meter:
 
     def request(self, **_: Any) -> None:
         self.requests += 1
-
-
-class Unhurried(threading.Event):
-    """A stop event whose waits end at once and are written down."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waits: list[float] = []
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.waits.append(timeout or 0)
-        return self.is_set()
 
 
 @dataclass
@@ -80,7 +68,7 @@ class Lab:
 
     site: AzureMLSite
     meter: Meter = field(default_factory=Meter)
-    stop: Unhurried = field(default_factory=Unhurried)
+    stop: Clockless = field(default_factory=Clockless)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def options(self, **more: Any) -> AzureMLOptions:
