@@ -122,13 +122,13 @@ def test_only_work_items_have_former_keys(database: Database, key: StreamKey) ->
 
 @contextmanager
 def statements(database: Database) -> Iterator[list[str]]:
-    """What is sent to the database meanwhile."""
+    """What write transactions send to the database meanwhile."""
     sent: list[str] = []
 
     def note(*said: object) -> None:
         sent.append(str(said[2]))
 
-    with database.read() as tx:
+    with database.write() as tx:
         engine = tx.engine
     event.listen(engine, "before_cursor_execute", note)
     try:
