@@ -19,7 +19,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import psycopg
@@ -164,11 +164,25 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningS
 
 @pytest.fixture(scope="session")
 def aws_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsServer]:
-    """AWS's stand-in, and an environment in which AWS's own chain finds credentials for it and nothing of this machine."""
+    """AWS's stand-in, and an environment in which AWS's own chain finds credentials for it and nothing of this machine.
+
+    The hundreds of methods that botocore makes for each client, which are a sixth of what a pull costs here, are made once.
+    """
+    from botocore.client import ClientCreator  # type: ignore[import-untyped]  # botocore ships no types
+
     from sandbox.sagemaker.server import AwsServer
+
+    make = ClientCreator._create_methods
+    made: dict[str, dict[str, object]] = {}
+
+    def make_once(creator: ClientCreator, model: Any) -> dict[str, object]:
+        if model.service_name not in made:
+            made[model.service_name] = make(creator, model)
+        return made[model.service_name].copy()
 
     nowhere = tmp_path_factory.mktemp("aws")
     with pytest.MonkeyPatch.context() as patch, AwsServer() as server:
+        patch.setattr(ClientCreator, "_create_methods", make_once)
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             patch.delenv(name)
         patch.setenv("AWS_ACCESS_KEY_ID", "testing-key-id")
