@@ -28,6 +28,12 @@ def closed_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests are tried again at once."""
+    monkeypatch.setattr("connectors.http._BACKOFF", lambda _state: 0.0)
+
+
 def test_a_missing_project_file(tmp_path: Path) -> None:
     ended = Desk(tmp_path).run("plan")
 
@@ -78,10 +84,11 @@ def test_a_wrong_secret(office: Office) -> None:
     assert "github will not work as it is" in out
 
 
+@pytest.mark.usefixtures("impatient")
 def test_an_unreachable_source(office: Office, closed_port: int) -> None:
     office.configure(jira=f"http://127.0.0.1:{closed_port}")
 
-    ended = office.desk.run("check")
+    ended = office.desk.call("check")
 
     assert ended.code == 3
     assert "no connection" in ended.out
@@ -89,6 +96,7 @@ def test_an_unreachable_source(office: Office, closed_port: int) -> None:
     assert_plain(ended.err)
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_source_that_goes_away_in_the_middle_of_a_run(office: Office) -> None:
     office.github.faults.append(Fault(answers(502), path="*/pulls", times=1_000))
 

@@ -93,7 +93,9 @@ def test_an_app_s_tokens_come_from_the_same_server(hub: GitHub, bundle: Path, mo
 
 
 @WAYS
-def test_an_authority_that_nobody_named_is_told(hub: GitHub, goes: Goes) -> None:
+def test_an_authority_that_nobody_named_is_told(hub: GitHub, monkeypatch: pytest.MonkeyPatch, goes: Goes) -> None:
+    monkeypatch.setattr("connectors.github.calls._FIRST_PAUSE", timedelta(0))
+    monkeypatch.setattr("connectors.http._BACKOFF", lambda _state: 0.0)
     with pytest.raises(Unavailable, match="name your CA bundle in SSL_CERT_FILE"):
         goes(hub)
     assert not hub.requests
