@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from starlette.requests import Request
@@ -34,20 +34,64 @@ class NoMemory(Exception):
     """Bodies hold all the memory that they may just now."""
 
 
+class Share:
+    """What one body holds of a reserve, in bytes. `give_way` is called when others have to have it."""
+
+    def __init__(self, give_way: Callable[[], None]) -> None:
+        self.held = 0
+        self.has_given_way = False
+        self._give_way = give_way
+
+    def give_way(self) -> None:
+        self.has_given_way = True
+        self._give_way()
+
+
 class Reserve:
-    """The memory that bodies share. Used by one thread."""
+    """The memory that bodies share. Used by one thread.
+
+    Where it runs short, that body gives way which has been coming in for longest: a sender of deliveries sends them at once.
+    """
 
     def __init__(self, small: int = FOR_SMALL, large: int = FOR_LARGE) -> None:
         self._small, self._large = small, large
+        self._coming: dict[Share, None] = {}
 
-    def grow(self, before: int, after: int) -> None:
-        """A body that held `before` bytes holds `after`, which may be fewer. Raises `NoMemory`, and holds what it did."""
-        small = min(after, SMALL) - min(before, SMALL)
-        large = after - before - small
-        if small > self._small or large > self._large:
-            raise NoMemory
+    def begin(self, share: Share) -> None:
+        """Its body is coming in from now on."""
+        self._coming[share] = None
+
+    def grow(self, share: Share, more: int) -> None:
+        """So many more bytes have come. Raises `NoMemory` when no other body could give way for them, and takes none."""
+        small, large = _parts(share.held, more)
+        while (is_large := large > self._large) or small > self._small:
+            longest = next((one for one in self._coming if one.held > (SMALL if is_large else 0)), share)
+            if longest is share:
+                raise NoMemory
+            self.release(longest)
+            longest.give_way()
+        self._take(share, more)
+
+    def end(self, share: Share) -> None:
+        """Its body has come in: it gives way to nobody any more."""
+        self._coming.pop(share, None)
+
+    def release(self, share: Share) -> None:
+        """Its body is gone."""
+        self.end(share)
+        self._take(share, -share.held)
+
+    def _take(self, share: Share, more: int) -> None:
+        small, large = _parts(share.held, more)
         self._small -= small
         self._large -= large
+        share.held += more
+
+
+def _parts(held: int, more: int) -> tuple[int, int]:
+    """How much of a change is of the room for small bodies, and how much of that for large ones."""
+    small = min(held + more, SMALL) - min(held, SMALL)
+    return small, more - small
 
 
 @asynccontextmanager
@@ -56,20 +100,22 @@ async def body_of(request: Request, reserve: Reserve) -> AsyncIterator[bytes]:
     if int(request.headers.get("content-length", 0)) > LARGEST:
         raise TooLarge
     chunks: list[bytes] = []
-    held = 0
+    patience = asyncio.timeout(PATIENCE)
+    share = Share(lambda: patience.reschedule(0))
     try:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with patience:
+                reserve.begin(share)
                 async for chunk in request.stream():
-                    if held + len(chunk) > LARGEST:
+                    if share.held + len(chunk) > LARGEST:
                         raise TooLarge
-                    reserve.grow(held, held + len(chunk))
-                    held += len(chunk)
+                    reserve.grow(share, len(chunk))
                     chunks.append(chunk)
+                reserve.end(share)
         except TimeoutError:
-            raise TooSlow from None
+            raise (NoMemory if share.has_given_way else TooSlow) from None
         body = b"".join(chunks)
         chunks.clear()  # else it would be held twice for as long as it is looked at
         yield body
     finally:
-        reserve.grow(held, 0)
+        reserve.release(share)

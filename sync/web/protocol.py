@@ -9,6 +9,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 HEAD_PATIENCE = 10.0
 """Seconds for a request's line and headers, and for what still comes of a body after its answer was given."""
 
+ANSWER_PATIENCE = 30.0
+"""Seconds for the sender to read what it asked for."""
+
 LARGEST_HEAD = 64 * 1024
 
 MOST_HEADERS = 100
@@ -20,14 +23,15 @@ MOST_CONNECTIONS = 1_000
 """Connections that are open at a time. For a further one, that one gives way for whose sender has been waited longest."""
 
 
-class TooMuch(Exception):
-    """What no request of any source is like. The parser says so to the sender, and hangs up."""
+class Outlandish(Exception):
+    """No request of any source is like this. The parser says so to the sender, and hangs up."""
 
 
 class ImpatientProtocol(HttpToolsProtocol):
     """Closes a connection whose request does not come to the end of its headers. What reads a body has limits of its own."""
 
     _deadline: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
     _parsed_since = 0
     """Bytes that came since there was last a beginning of a request, or a part of its body: they are of one head, or of no use."""
     _awaited_since = 0.0
@@ -54,12 +58,13 @@ class ImpatientProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if len(self.headers) >= MOST_HEADERS:
-            raise TooMuch
+            raise Outlandish
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        if len(self.pipeline) >= MOST_AHEAD:
-            raise TooMuch
+        # What asks for another protocol would be taken to have no body, and its body for the next request.
+        if len(self.pipeline) >= MOST_AHEAD or self.parser.should_upgrade():
+            raise Outlandish
         self._lift_deadline()
         super().on_headers_complete()
 
@@ -77,8 +82,19 @@ class ImpatientProtocol(HttpToolsProtocol):
             self._set_deadline()
         super().on_response_complete()
 
+    def pause_writing(self) -> None:
+        self._unread = self.loop.call_later(ANSWER_PATIENCE, self.transport.abort)
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+        super().resume_writing()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._lift_deadline()
+        if self._unread is not None:
+            self._unread.cancel()
         super().connection_lost(exc)
 
     @property

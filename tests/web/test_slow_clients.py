@@ -10,12 +10,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from fastapi import APIRouter, FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 from uvicorn.server import ServerState
 
 from sync.web import body as bodies
 from sync.web import protocol
 from sync.web.app import build_app
-from sync.web.body import SMALL, NoMemory, Reserve
+from sync.web.body import SMALL, NoMemory, Reserve, Share, body_of
 from sync.web.entrance import Entrance
 from sync.web.group_commit import GroupCommit
 from sync.web.protocol import LARGEST_HEAD, MOST_AHEAD, MOST_HEADERS, ImpatientProtocol
@@ -50,13 +54,17 @@ Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 Dial = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 
 
-def beside_a_server(body: Callable[[Dial], Awaitable[None]]) -> None:
-    """Opens connections to a server of our protocol, with a door that nothing gets through."""
+def closed_door() -> FastAPI:
+    """Nothing gets through it."""
+    entrance = Entrance(source="github", receiver=_Refusing(), scopes=[])  # type: ignore[arg-type]  # it is never asked more
+    return build_app([webhook_routes(Door({"github": entrance}, GroupCommit(lambda items: ["accepted"] * len(items))))])
+
+
+def beside_a_server(body: Callable[[Dial, ServerState], Awaitable[None]], app: FastAPI | None = None) -> None:
+    """Opens connections to a server of our protocol, with a closed door unless another application is named."""
 
     async def run() -> None:
-        entrance = Entrance(source="github", receiver=_Refusing(), scopes=[])  # type: ignore[arg-type]  # it is never asked more
-        door = Door({"github": entrance}, GroupCommit(lambda items: ["accepted"] * len(items)))
-        config, state = configuration(build_app([webhook_routes(door)])), ServerState()
+        config, state = configuration(app or closed_door()), ServerState()
         server = await asyncio.get_running_loop().create_server(lambda: ImpatientProtocol(config, state, {}), "127.0.0.1", 0)
         opened: list[asyncio.StreamWriter] = []
 
@@ -67,7 +75,7 @@ def beside_a_server(body: Callable[[Dial], Awaitable[None]]) -> None:
 
         async with server:
             try:
-                await body(dial)
+                await body(dial, state)
             finally:
                 for writer in opened:
                     writer.close()
@@ -76,7 +84,7 @@ def beside_a_server(body: Callable[[Dial], Awaitable[None]]) -> None:
 
 
 def on_a_connection(talk: Talk) -> None:
-    async def body(dial: Dial) -> None:
+    async def body(dial: Dial, _: ServerState) -> None:
         await talk(*await dial())
 
     beside_a_server(body)
@@ -190,7 +198,7 @@ def test_more_requests_than_anybody_sends_ahead_are_refused() -> None:
 def test_idle_and_slow_connections_give_way_to_new_ones_the_longest_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "MOST_CONNECTIONS", 4)
 
-    async def body(dial: Dial) -> None:
+    async def body(dial: Dial, _: ServerState) -> None:
         kept, silent, slow, slower = await dial(), await dial(), await dial(), await dial()
         slow[1].write(HALF_A_HEAD)
         slower[1].write(HALF_A_BODY)
@@ -221,15 +229,102 @@ def test_a_connection_serves_one_delivery_after_the_other(served: Served) -> Non
     assert answers.count(b"HTTP/1.1 202 ") == 5
 
 
+def begun(reserve: Reserve, held: int) -> Share:
+    share = Share(lambda: None)
+    reserve.begin(share)
+    reserve.grow(share, held)
+    return share
+
+
 def test_bodies_share_a_bounded_memory_in_which_large_ones_leave_room_for_small_ones() -> None:
     reserve = Reserve(small=2 * SMALL, large=10)
-    reserve.grow(0, SMALL + 6)
+    large = begun(reserve, SMALL + 6)
+    reserve.end(large)
     with pytest.raises(NoMemory):
-        reserve.grow(0, SMALL + 5)
-    reserve.grow(0, SMALL)
+        begun(reserve, SMALL + 5)
+    small = begun(reserve, SMALL)
+    reserve.end(small)
     with pytest.raises(NoMemory):
-        reserve.grow(0, 1)
-    reserve.grow(SMALL + 6, 0)
-    reserve.grow(SMALL, SMALL + 10)
+        begun(reserve, 1)
+    reserve.release(large)
+    reserve.grow(small, 10)
     with pytest.raises(NoMemory):
-        reserve.grow(SMALL + 10, SMALL + 11)
+        reserve.grow(small, 1)
+
+
+def test_where_memory_is_short_those_give_way_that_have_been_coming_in_for_longest() -> None:
+    reserve = Reserve(small=4 * SMALL, large=20)
+    complete, large, small, larger = (begun(reserve, held) for held in (10, SMALL + 10, SMALL, SMALL + 5))
+    reserve.end(complete)
+    late = begun(reserve, SMALL + 8)
+    assert [one.has_given_way for one in (complete, large, small, larger, late)] == [False, True, False, False, False]
+    last = begun(reserve, SMALL)
+    assert [one.has_given_way for one in (complete, small, larger, late, last)] == [False, True, False, False, False]
+    assert (complete.held, large.held, small.held) == (10, 0, 0)
+
+
+def test_a_body_that_gives_way_is_refused_at_once() -> None:
+    """Long before its time is over."""
+    reserve = Reserve(small=SMALL, large=0)
+
+    async def run() -> None:
+        never, has_come = asyncio.Event(), asyncio.Event()
+        first = {"type": "http.request", "body": b"x" * SMALL, "more_body": True}
+
+        async def slowly() -> Any:
+            if has_come.is_set():
+                await never.wait()
+            has_come.set()
+            return first
+
+        async def at_once() -> Any:
+            return {**first, "more_body": False}
+
+        async def read(receive: Any) -> int:
+            async with body_of(Request({"type": "http", "headers": []}, receive), reserve) as body:
+                return len(body)
+
+        slow = asyncio.create_task(read(slowly))
+        await has_come.wait()
+        await asyncio.sleep(0)
+        assert await read(at_once) == SMALL
+        with pytest.raises(NoMemory):
+            await slow
+
+    asyncio.run(asyncio.wait_for(run(), 15))
+
+
+def test_who_does_not_read_what_was_asked_for_does_not_keep_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "ANSWER_PATIENCE", 0.1)
+    much = 50_000_000
+    app = build_app([APIRouter(routes=[Route("/", lambda _: Response(b"x" * much))])])
+
+    async def body(dial: Dial, state: ServerState) -> None:
+        reader, writer = await dial()
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+        transport = writer.transport
+        assert isinstance(transport, asyncio.ReadTransport)
+        transport.pause_reading()
+        while state.connections:
+            await asyncio.sleep(0.01)
+        transport.resume_reading()
+        with suppress(ConnectionError):
+            assert len(await reader.read()) < much
+
+    beside_a_server(body, app)
+
+
+@pytest.mark.parametrize("method", [b"POST", b"GET"])
+def test_what_asks_for_another_protocol_is_refused_with_its_body(method: bytes) -> None:
+    """Its body would be read as a request."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = b" /webhooks/github HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: %d\r\n\r\n"
+        writer.write(method + head % len(REQUEST))
+        assert (await reader.readline()).startswith(b"HTTP/1.1 400 ")
+        writer.write(REQUEST)
+        with suppress(ConnectionError):
+            assert b"HTTP/1.1" not in await reader.read()
+
+    on_a_connection(talk)

@@ -99,7 +99,7 @@ _ERRORS = {
     "404": "There is no such thing.",
     "409": "It cannot be done as things are.",
     "422": "A parameter is not as described.",
-    "503": "The store does not answer now. Try again after Retry-After.",
+    "503": "The store does not answer now, or too many ask at once. Try again after Retry-After.",
 }
 
 
