@@ -36,7 +36,7 @@ def configuration(app: FastAPI, **further: Any) -> uvicorn.Config:
         log_config=None,
         access_log=False,  # addresses may hold what somebody took for a place to put a secret
         server_header=False,
-        limit_concurrency=MOST_CONNECTIONS + 1,  # reached only where each of them is being answered: the rest is told 503
+        limit_concurrency=2 * MOST_CONNECTIONS,  # reached only where nearly all are being answered: others are told 503
         timeout_keep_alive=KEEP_ALIVE,
         **further,
     )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import resource
+import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import psycopg
@@ -14,8 +17,15 @@ from sqlalchemy import make_url
 
 from sync.store.connect import CONNECTIONS, Database, open_database
 from sync.web.auth import AT_ONCE
+from sync.web.protocol import MOST_CONNECTIONS
+from sync.web.server import allow_many_connections
 from tests.web.serving import Served, serving
-from tests.web.signing import issue_payload
+from tests.web.signing import github_headers, issue_payload
+
+IDLE = b""
+HALF_A_HEAD = b"POST /webhooks/github HTTP/1.1\r\nHost: example.com\r\n" + b"a: b\r\n" * 90
+HALF_A_BODY = b"POST /webhooks/github HTTP/1.1\r\nHost: example.com\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 100_000
+ANSWERED = b"GET /healthz HTTP/1.1\r\nHost: example.com\r\n\r\n"
 
 UNKNOWN = "mp_0123456789ab_" + "A" * 43
 """What could be a token; only the store knows that it is none."""
@@ -63,6 +73,29 @@ async def _flood(served: Served, other: psycopg.Connection) -> None:
         assert (await asyncio.to_thread(served.client.get, "/readyz")).status_code == 200
         other.rollback()
         assert {answer.status_code for answer in await asyncio.gather(*(set(asked) - told))} == {401}
+
+
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allow_many_connections()
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.soak
+@pytest.mark.usefixtures("many_files")
+@pytest.mark.parametrize("sent", [IDLE, HALF_A_HEAD, HALF_A_BODY, ANSWERED], ids=["idle", "half a head", "half a body", "answered"])
+def test_more_connections_than_there_may_be_keep_no_delivery_out(sent: bytes, served: Served) -> None:
+    where, body = urlsplit(served.address), issue_payload(1)
+    with ExitStack() as stack:
+        for _ in range(MOST_CONNECTIONS * 6 // 5):
+            one = stack.enter_context(socket.create_connection((where.hostname, where.port)))
+            with suppress(ConnectionError):  # it had to give way already
+                one.sendall(sent)
+        headers = github_headers(body, f"beside-{len(sent)}")
+
+        assert httpx.post(f"{served.address}/webhooks/github", content=body, headers=headers, trust_env=False).status_code == 202
 
 
 def test_who_has_connections_apart_waits_for_nobody_elses(database: Database) -> None:
