@@ -22,7 +22,7 @@ def respelt(desk: Desk, old: str, new: str) -> None:
 
 
 def test_a_project_file_whose_names_all_match_has_no_notices(desk: Desk) -> None:
-    pull = desk.run("pull", "-o", "json").json()
+    pull = desk.call("pull", "-o", "json").json()
 
     assert [one["unmatched"] for one in pull["projects"]] == [[] for _ in pull["projects"]]
 
@@ -36,7 +36,7 @@ def test_what_matches_nothing_is_told_by_pull_and_by_check(desk: Desk) -> None:
         "    thresholds: {val_acu: {gte: 0.7}}\n    data: {quality",
     )
 
-    pull, check = desk.run("--project", "loan", "pull", "-o", "json"), desk.run("check", "-o", "json")
+    pull, check = desk.call("--project", "loan", "pull", "-o", "json"), desk.call("check", "-o", "json")
 
     (loan,) = pull.json()["projects"]
     assert [(one["where"], one["text"].partition(";")[0]) for one in loan["unmatched"]] == [
@@ -56,7 +56,7 @@ def test_so_is_what_matches_nothing_of_a_cloud(desk: Desk) -> None:
     respelt(desk, 'data: ["demand-*"]', 'data: ["demands-*"]')
     respelt(desk, "model_package_groups: [candidate-ranking]", "model_package_groups: [Candidate-Ranking]")
 
-    pull = desk.run("pull", "-o", "json").json()
+    pull = desk.call("pull", "-o", "json").json()
 
     assert {one["project"]: [found["text"] for found in one["unmatched"]] for one in pull["projects"] if one["unmatched"]} == {
         "demand": ["demands-* matches no dataset of azure-ml"],
