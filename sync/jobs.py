@@ -15,11 +15,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
-import msgspec
 import structlog
 
 from config.project import Retention
-from connectors.errors import Cancelled, SourceError
+from connectors.errors import Cancelled
 from sync import intake
 from sync.apply import lease_name as apply_lease
 from sync.engine import Run
@@ -29,8 +28,8 @@ from sync.outcome import ExitCode
 from sync.progress import StreamEvent
 from sync.pull import Pulled
 from sync.pull import lease_name as pull_lease
+from sync.redelivery import ask_again
 from sync.retention import apply_daily
-from sync.source import Gauge, Source, guarded
 from sync.store import attempts, due, leases, runs, schedules
 from sync.store.connect import Connection
 from sync.store.due import DueStream
@@ -60,13 +59,13 @@ def take_in(workspace: Workspace, source: str, *, stop: threading.Event) -> None
     one = workspace.sources.get(source)
     if one is None:
         return
-    projects = [project for project in workspace.projects if project.key in _projects_of(workspace, source)]
+    projects = workspace.reading(source)
     with workspace.database.read() as tx:
         ident = runs.new_run_id(workspace.database.now(tx))  # the inbox is the record: a run of its own would tell nothing more
     with suppress(Cancelled):
         while not stop.is_set():
             shares = workspace.pull_limits.max_deletes
-            taken = intake.take_in(workspace.database, _urgent(one), projects, run_id=ident, stop=stop, max_deletes=shares)
+            taken = intake.take_in(workspace.database, one.at_once(), projects, run_id=ident, stop=stop, max_deletes=shares)
             if taken.total < intake.BATCH:
                 break
 
@@ -94,7 +93,7 @@ def follow(workspace: Workspace, project: str, *, stop: threading.Event, executo
         with database.write() as tx:
             attempts.project_put_off(tx, project, mark.revision, busy)
         return
-    run = Run(_at_once(workspace), chosen, "follow", stop=stop, executor=executor)
+    run = Run(workspace.at_once(), chosen, "follow", stop=stop, executor=executor)
     try:
         with _recorded(run), span("follow", after=[mark.trace], project=project, run=run.id):
             run.follow()
@@ -133,7 +132,7 @@ def relist(workspace: Workspace, source: str, *, stop: threading.Event, executor
     if busy is not None:
         _put_off_streams(workspace, source, names, busy)
         return
-    run = Run(_of_one_source(_at_once(workspace), source, only=names), workspace.projects, "relist", stop=stop, executor=executor)
+    run = Run(workspace.at_once().of_one_source(source, only=names), workspace.projects, "relist", stop=stop, executor=executor)
     try:
         with (
             _recorded(run),
@@ -177,7 +176,7 @@ def reconcile(
     if busy is not None:
         stop.wait(AGAIN.total_seconds())  # it is asked for again until it was done
         return {}
-    run = Run(_of_one_source(workspace, source, wait=TURN), workspace.projects, "reconcile", stop=stop, executor=executor)
+    run = Run(workspace.of_one_source(source, wait=TURN), workspace.projects, "reconcile", stop=stop, executor=executor)
     try:
         with _recorded(run):
             run.pull()
@@ -193,10 +192,10 @@ def reconcile(
         return run.pulled
     pulled = run.pulled.get(source)
     if pulled is not None and pulled.away is None:
-        _ask_again(workspace.sources[source], stop)
+        ask_again(workspace.sources[source], stop)
     if not stop.is_set():
         with database.write() as tx:
-            due.mark(tx, _projects_of(workspace, source), database.now(tx))
+            due.mark(tx, _keys(workspace, source), database.now(tx))
             schedules.done(tx, f"pull:{source}", moment)
     return run.pulled
 
@@ -209,44 +208,9 @@ def retain(workspace: Workspace, keep: Retention, moment: datetime, *, stop: thr
         schedules.done(tx, "retention", moment)
 
 
-def _ask_again(source: Source, stop: threading.Event) -> None:
-    """A second line only: what a delivery would have told was just pulled."""
-    redeliver = source.connection.redeliver
-    if redeliver is None or stop.is_set():
-        return
-    try:
-        with source.budget(urgent=False) as budget, guarded(source.name, "asking for failed deliveries"):
-            findings = redeliver(source.context(Gauge(), stop, budget), [scope.options for scope in source.scopes])
-    except SourceError as error:
-        log.warning("redelivery.failed", source=source.name, error=str(error))
-    except Cancelled:
-        log.info("redelivery.stopped", source=source.name)
-    else:
-        for finding in findings:
-            tell = log.info if finding.level in ("ok", "info") else log.warning
-            tell("redelivery.asked", source=source.name, found=finding.text, fix=finding.fix)
-
-
-def _at_once(workspace: Workspace) -> Workspace:
-    """A workspace that waits for nobody, since there is other work, and whose requests come before those of a schedule."""
-    sources = {name: _urgent(source) for name, source in workspace.sources.items()}
-    return msgspec.structs.replace(workspace, sources=sources, wait=timedelta(0))
-
-
-def _urgent(source: Source) -> Source:
-    return msgspec.structs.replace(source, urgent=True)
-
-
-def _of_one_source(
-    workspace: Workspace, source: str, *, only: frozenset[str] | None = None, wait: timedelta = timedelta(0)
-) -> Workspace:
-    """A workspace that has no other source, and of that these streams alone."""
-    limits = msgspec.structs.replace(workspace.pull_limits, only=only, wait=wait)
-    return msgspec.structs.replace(workspace, sources={source: workspace.sources[source]}, pull_limits=limits)
-
-
-def _projects_of(workspace: Workspace, source: str) -> Sequence[str]:
-    return [project.key for project in workspace.projects if source in {one.name for one, _ in project.scopes}]
+def _keys(workspace: Workspace, source: str) -> Sequence[str]:
+    """Of the projects that the source is read for."""
+    return [project.key for project in workspace.reading(source)]
 
 
 def _pulls(workspace: Workspace, source: str) -> Sequence[str]:
@@ -333,7 +297,7 @@ def _relisted(
         source = workspace.sources[mark.source]
         read = sum(1 for event in events if event.stream == mark.stream and event.state == "done")
         if read == len(source.scopes) or mark.stream not in source.connection.streams:
-            due.mark(tx, _projects_of(workspace, source.name), mark.since, mark.trace)
+            due.mark(tx, _keys(workspace, source.name), mark.since, mark.trace)
             due.clear_stream(tx, source.name, mark.stream, mark.revision)
         else:
             attempts.stream_failed(tx, source.name, mark.stream, mark.revision, now)

@@ -88,6 +88,10 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     def keys(self, scope: Scope) -> Sequence[StreamKey]:
         return [self.key(stream, scope) for stream in self.connection.streams]
 
+    def at_once(self) -> Source:
+        """The same, asked for what a webhook told of."""
+        return msgspec.structs.replace(self, urgent=True)
+
     def context(self, meter: Meter, stop: threading.Event, budget: RequestBudget) -> SourceContext:
         """What its reader or publisher is opened with. Raises `AuthError` when its secrets are missing or wrong."""
         try:

@@ -52,3 +52,17 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
         """The sources where statuses of `projects` are shown."""
         names = {name for project in projects for name in project.view.owned}
         return [source for source in self.sources.values() if source.name in names]
+
+    def reading(self, source: str) -> Sequence[ScopedProject]:
+        """The projects that the source is read for."""
+        return [project for project in self.projects if source in {one.name for one, _ in project.scopes}]
+
+    def at_once(self) -> Workspace:
+        """One that waits for nobody, since there is other work, and whose requests come before those of a schedule."""
+        sources = {name: source.at_once() for name, source in self.sources.items()}
+        return msgspec.structs.replace(self, sources=sources, wait=timedelta(0))
+
+    def of_one_source(self, name: str, *, only: frozenset[str] | None = None, wait: timedelta = timedelta(0)) -> Workspace:
+        """One that has no other source, and of that only these streams; its pulls wait so long for others of the same scope."""
+        limits = msgspec.structs.replace(self.pull_limits, only=only, wait=wait)
+        return msgspec.structs.replace(self, sources={name: self.sources[name]}, pull_limits=limits)
