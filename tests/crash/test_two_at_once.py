@@ -140,7 +140,7 @@ def test_who_oversleeps_in_the_middle_of_writes_is_fenced_off(
             gate.opened.set()  # the write under way is carried out; its answer waits for the sleeper
             until(lambda: sum(plant.written().values()) == before + 1)
             plant.let_time_pass()
-            other = other_desk.call("sync", "--wait", "0s")
+            other = other_desk.run("sync", "--wait", "0s")
             tokens = fences(plant)
         finally:
             sleeper.send_signal(signal.SIGCONT)
