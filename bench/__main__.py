@@ -13,6 +13,7 @@ from bench.cloud_pull import cloud_figures
 from bench.figures import Figure, show
 from bench.full_pull import SIZE, FullPull, growth
 from bench.intake import intake_figures
+from bench.killed import killed_figures
 from bench.published import published_figures
 from bench.quiet_sync import quiet_figures
 from bench.rate import rate_figures
@@ -39,10 +40,12 @@ def main() -> None:
         clouds = list(cloud_figures(folder, pull.cpu_a_record))
         status.update("waiting for statuses")
         published = list(published_figures(folder))
+        status.update("killing workers")
+        killed = list(killed_figures(folder))
         status.update("sharing a rate")
         rate = list(rate_figures(folder))
     pulled = list(pull.figures())
-    figures = [*startup, *pulled, *grown, *quiet, *clouds, *rate, *intake, *published]
+    figures = [*startup, *pulled, *grown, *quiet, *clouds, *rate, *intake, *published, *killed]
     show(console, figures)
     if any("CPU" in figure.name and not figure.is_met for figure in pulled):
         console.print("Where the pull's CPU went (under cProfile, which inflates calls; waiting for answers is in `recv`):")

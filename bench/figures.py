@@ -12,17 +12,17 @@ from rich.text import Text
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
-    """`measured` and `target` share a unit, which `unit` shows. `note` says what they were computed from."""
+    """`measured` and `target` share a unit, which `unit` shows; no target: only reported. `note` says what they are of."""
 
     name: str
-    target: float
+    target: float | None
     measured: float
     unit: str = ""
     note: str = ""
 
     @property
     def is_met(self) -> bool:
-        return self.measured <= self.target
+        return self.target is None or self.measured <= self.target
 
 
 def show(console: Console, figures: Iterable[Figure]) -> None:
@@ -35,7 +35,8 @@ def show(console: Console, figures: Iterable[Figure]) -> None:
     for figure in figures:
         verdict = Text("ok", style="green") if figure.is_met else Text("missed", style="bold red")
         name = Text.assemble(figure.name, "\n", (figure.note, "dim"))
-        table.add_row(name, f"≤ {_number(figure.target)}{figure.unit}", f"{_number(figure.measured)}{figure.unit}", verdict)
+        target = "" if figure.target is None else f"≤ {_number(figure.target)}{figure.unit}"
+        table.add_row(name, target, f"{_number(figure.measured)}{figure.unit}", verdict)
     console.print(table)
 
 

@@ -154,6 +154,10 @@ class Service:
                 repo, number = luck.choice(every)
                 yield partial(self.github.edit_issue, repo, number, title=f"Issue {luck.random()}")
 
+    def shows(self, repo: str, number: int) -> bool:
+        """Whether people see our label on an issue."""
+        return SHOWN in self.github.labels_of(repo, number)
+
     def wrong(self) -> list[tuple[str, int]]:
         """The issues that do not show what they should."""
         found = []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import statistics
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from sqlalchemy import text
 
 from sync.store import executors, leases
 from tests.cli.process import PATIENCE
-from tests.work.service import SHOWN, Service, service, until
+from tests.work.service import Service, service, until
 
 SOON = 10.0
 
@@ -29,15 +31,34 @@ def test_an_event_becomes_a_published_status(one: Service) -> None:
     took = []
     for _ in range(3):
         one.github.add_label("example/p1", issue, "good")
-        took.append(until(lambda: SHOWN in one.github.labels_of("example/p1", issue), one.why_not_done))
+        took.append(until(lambda: one.shows("example/p1", issue), one.why_not_done))
         one.github.remove_label("example/p1", issue, "good")
-        until(lambda: SHOWN not in one.github.labels_of("example/p1", issue), one.why_not_done)
+        until(lambda: not one.shows("example/p1", issue), one.why_not_done)
     until(one.is_done, one.why_not_done)
     print(f"from event to status: {[round(seconds, 2) for seconds in took]} s")
     code, seconds = server.terminate()
     print(f"left after {seconds:.1f} s")
     assert code == 0, server.lines()[-5:]
     assert seconds < SOON
+    one.assert_no_write_was_repeated()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_an_event_becomes_a_status_by_another_process(one: Service, record_property: Callable[[str, object], None]) -> None:
+    """At sources that take 80 ms for every request, one after the other, so that each finds the service idle."""
+    one.receive()
+    one.work("one")
+    one.settle()
+    one.github.latency = 0.08
+    took = []
+    for issue in one.issues["example/p1"]:
+        for _ in range(3):
+            one.github.add_label("example/p1", issue, "good")
+            took.append(until(partial(one.shows, "example/p1", issue), one.why_not_done, pause=0.002))
+            one.github.remove_label("example/p1", issue, "good")
+            until(one.is_done, one.why_not_done)
+    record_property("median seconds until shown", statistics.median(took))
     one.assert_no_write_was_repeated()
 
 

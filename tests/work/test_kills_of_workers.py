@@ -1,6 +1,6 @@
 """Workers are killed at random moments while people work: nothing is lost or written twice, and no project is written by two.
 
-How long it took until others, or the same one again, went on is printed: the bounds here only notice a hang.
+How long it took until others, or the same one again, went on is recorded for `make bench`: the bounds here only notice a hang.
 """
 
 from __future__ import annotations
@@ -8,9 +8,10 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 from sqlalchemy import func, select, update
@@ -22,42 +23,43 @@ from sync.store.schema import executor, outbox
 from sync.work.liveness import DEAD_AFTER
 from tests.work.service import Process, Service, service, until
 
+Record: TypeAlias = Callable[[str, object], None]
+
 
 @contextmanager
-def people_at_work(one: Service, luck: random.Random, edits: int, pause: float) -> Iterator[None]:
-    """All that they do has been done when the block ends."""
+def people_at_work(one: Service, luck: random.Random, edits: int, pause: float) -> Iterator[list[object]]:
+    """All that they do has been done when the block ends. Gives what was done so far."""
+    made: list[object] = []
 
     def work() -> None:
-        made = 0
         for change in one.changes(luck, edits):
             change()
-            made += 1
+            made.append(change)
             time.sleep(pause)
-        print(f"{made} changes were made")
 
     thread = threading.Thread(target=work, name="people")
     thread.start()
     try:
-        yield
+        yield made
     finally:
         thread.join()
 
 
-def kill_while_people_work(one: Service, luck: random.Random, *, kills: int, edits: int, pause: float) -> None:
+def kill_while_people_work(one: Service, luck: random.Random, record: Record, *, kills: int, edits: int, pause: float) -> None:
     """Two workers; one of them is killed again and again, and started again under its name at once."""
     one.receive()
     workers: dict[str, Process] = {name: one.work(name) for name in ("one", "two")}
     one.settle()
     one.github.latency = 0.02  # so that they are in the middle of something when they are killed
-    with people_at_work(one, random.Random(kills), edits, pause):
+    with people_at_work(one, random.Random(kills), edits, pause) as made:
         for _ in range(kills):
             time.sleep(luck.uniform(0.1, 0.8))
             name = luck.choice(sorted(workers))
             workers[name].wait_for("worker.started")
             workers[name].kill()
             workers[name] = one.work(name)
-    seconds = until(one.is_done, one.why_not_done, pause=0.5)  # to look at all of it costs the stand-in time
-    print(f"done {seconds:.1f} s after the last change")
+    record("seconds until all was done", until(one.is_done, one.why_not_done, pause=0.5))  # to look at it costs the stand-in time
+    record("changes", len(made))
     assert one.left()["dead"] == 0
     one.assert_no_write_was_repeated()
     one.assert_projects_were_written_by_one_at_a_time()
@@ -77,13 +79,13 @@ def large(database_url: str, tmp_path: Path) -> Iterator[Service]:
         yield opened
 
 
-def test_killed_workers_lose_and_repeat_nothing(small: Service) -> None:
-    kill_while_people_work(small, random.Random(7), kills=2, edits=1, pause=0.05)
+def test_killed_workers_lose_and_repeat_nothing(small: Service, record_property: Record) -> None:
+    kill_while_people_work(small, random.Random(7), record_property, kills=2, edits=1, pause=0.05)
 
 
 @pytest.mark.soak
-def test_twenty_killed_workers_lose_and_repeat_nothing(large: Service) -> None:
-    kill_while_people_work(large, random.Random(70), kills=20, edits=6, pause=0.01)
+def test_twenty_killed_workers_lose_and_repeat_nothing(large: Service, record_property: Record) -> None:
+    kill_while_people_work(large, random.Random(70), record_property, kills=20, edits=6, pause=0.01)
 
 
 @pytest.mark.parametrize("dialect", ["postgresql"])
@@ -119,7 +121,7 @@ def kill_in_the_middle(one: Service, name: str) -> None:
 
 
 @pytest.mark.parametrize("dialect", ["sqlite"])
-def test_a_killed_worker_goes_on_at_once_when_it_is_started_again(small: Service) -> None:
+def test_a_killed_worker_goes_on_at_once_when_it_is_started_again(small: Service, record_property: Record) -> None:
     kill_in_the_middle(small, "one")
     before = len(small.runs("one"))
     began = time.monotonic()
@@ -127,7 +129,8 @@ def test_a_killed_worker_goes_on_at_once_when_it_is_started_again(small: Service
     assert worker.wait_for("worker.started")["took_back"] > 0
     started = time.monotonic() - began
     until(lambda: len(small.runs("one")) > before, small.why_not_done)
-    print(f"started after {started:.1f} s, at work after {time.monotonic() - began:.1f} s")
+    record_property("seconds until at work", time.monotonic() - began)
+    record_property("seconds until started", started)
     until(small.is_done, small.why_not_done)
     small.assert_no_write_was_repeated()
     small.assert_projects_were_written_by_one_at_a_time()
@@ -163,14 +166,15 @@ def test_a_request_that_is_under_way_when_its_worker_is_killed_is_not_made_twice
     small.assert_projects_were_written_by_one_at_a_time()
 
 
-def assert_somebody_else_goes_on(one: Service) -> None:
+def assert_somebody_else_goes_on(one: Service) -> float:
+    """Returns how many seconds it took to do what was begun."""
     seconds = until(one.is_done, one.why_not_done)
-    print(f"what a dead worker had begun was done by another one {seconds:.1f} s later")
     with one.database.read() as tx:
         stopped = {worker.name: worker.stopped_at is not None for worker in executors.known(tx)}
     assert stopped == {"dead": True, "heir": False}
     one.assert_no_write_was_repeated()
     one.assert_projects_were_written_by_one_at_a_time()
+    return seconds
 
 
 @pytest.mark.parametrize("dialect", ["postgresql"])
@@ -184,7 +188,7 @@ def test_what_a_dead_worker_had_begun_is_taken_over(small: Service) -> None:
 
 
 @pytest.mark.soak
-def test_a_dead_worker_is_found_by_its_silence(small: Service) -> None:
+def test_a_dead_worker_is_found_by_its_silence(small: Service, record_property: Record) -> None:
     kill_in_the_middle(small, "dead")
     small.work("heir")
-    assert_somebody_else_goes_on(small)
+    record_property("seconds until done by another one", assert_somebody_else_goes_on(small))
