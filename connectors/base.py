@@ -230,12 +230,14 @@ class Mention(msgspec.Struct, frozen=True, kw_only=True):
     """Something that a delivery names, which is to be read again.
 
     `ref` is of a kind that `Connector.read` answers for, or of one that `Connection.relisted` has. `container` is what people call
-    that which holds it, such as `example/churn` or `CHURN`, where the delivery tells; and `updated_at` what `read` gives as that of
-    the entity, or a later one, once it shows what the delivery tells of.
+    that which holds it, such as `example/churn` or `CHURN`, where the delivery tells; `within` what the ids of all begin with that
+    the same one holds, such as `12/`, where they are made so: it stays when people call the container otherwise. `updated_at` is
+    what `read` gives as that of the entity, or a later one, once it shows what the delivery tells of.
     """
 
     ref: Ref
     container: str | None = None
+    within: str | None = None
     updated_at: datetime | None = None
 
 

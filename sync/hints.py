@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 
 import msgspec
@@ -12,7 +13,7 @@ from connectors.errors import SourceError
 from mappings.model import Ref
 from sync.admission import Room, rooms_of, streams_of
 from sync.source import Source, guarded, receiving
-from sync.store import lookups, snapshots
+from sync.store import entities, lookups, snapshots
 from sync.store.connect import Connection
 from sync.store.inbox import Waiting
 from sync.store.snapshots import Snapshot
@@ -62,7 +63,7 @@ def read_hints(tx: Connection, source: Source, rows: Sequence[Waiting]) -> Hints
         except SourceError as error:
             hints.failed[row.id] = error
     named = {one.ref for some in mentions.values() for one in some}
-    reading = _Reading(source, receiver, rooms_of(tx, source))
+    reading = _Reading(tx, source, receiver, rooms_of(tx, source))
     stored = snapshots.take(tx, named, streams_of(reading.rooms))
     asked = lookups.asked(tx, [ref for ref in named if ref.kind == "commit"])
     for row in rows:
@@ -90,9 +91,11 @@ def _mentions(source: Source, receiver: Receiver, row: Waiting) -> Sequence[Ment
 class _Reading:
     """Whom mentions concern."""
 
-    def __init__(self, source: Source, receiver: Receiver, rooms: Sequence[Room]) -> None:
+    def __init__(self, tx: Connection, source: Source, receiver: Receiver, rooms: Sequence[Room]) -> None:
+        self._tx = tx
         self._source = source
         self._receiver = receiver
+        self._within: dict[str, AbstractSet[int]] = {}
         self.rooms = rooms
 
     def note(self, hints: Hints, row: Waiting, mention: Mention, stored: Snapshot | None) -> None:
@@ -102,7 +105,7 @@ class _Reading:
             with guarded(self._source.name, "reading a delivery"):
                 may_hold = self._receiver.concerns(mention, room.scope.options)
             # What a scope has held so far may have left it by this very event.
-            if not may_hold and not room.holding(stored):
+            if not may_hold and not room.holding(stored) and not self._has_beside(room, mention):
                 continue
             hints.matter.add(row.id)
             if ref.kind in relisted:
@@ -112,3 +115,14 @@ class _Reading:
                 hints.wanted.setdefault(ref, set()).add(room.scope.hash)
                 told = hints.of.setdefault(row.id, {})
                 told[ref] = max((at for at in (told.get(ref), mention.updated_at) if at is not None), default=None)
+
+    def _has_beside(self, room: Room, mention: Mention) -> bool:
+        """Whether a scope has others of what holds this, which may have another name by now: something new in it is known by that
+        alone."""
+        within = mention.within
+        if not within:
+            return False
+        if within not in self._within:
+            kinds = {kind for some in self._source.connection.streams.values() for kind in some}
+            self._within[within] = entities.streams_within(self._tx, self._source.name, kinds, streams_of(self.rooms), within)
+        return not self._within[within].isdisjoint(room.ids.values())

@@ -13,6 +13,7 @@ from connectors.errors import BadRecord
 from connectors.github.options import GithubScope
 from connectors.signatures import kept_of, prove_hub_signature, read_body
 from mappings.github_deliveries import TOUCHING
+from mappings.model import Ref
 
 SIGNATURE = "X-Hub-Signature-256"
 """The older `X-Hub-Signature` is made by SHA-1, and never looked at."""
@@ -58,7 +59,10 @@ class GithubReceiver:
             return ()
         payload = read_body(self._context.name, delivery.body, decoder)
         touched = dict.fromkeys(payload.touched(self._context.name))
-        return [Mention(ref=one.ref, container=one.container, updated_at=one.updated_at) for one in touched]
+        return [
+            Mention(ref=one.ref, container=one.container, within=_of_its_repository(one.ref), updated_at=one.updated_at)
+            for one in touched
+        ]
 
     def concerns(self, mention: Mention, scope: Options) -> bool:
         """By the repository's name, as the scope gives it."""
@@ -81,3 +85,8 @@ class GithubReceiver:
         if field is None:
             raise BadRecord(self._context.name, "the delivery is a form without payload")
         return unquote_to_bytes(field[1].replace(b"+", b" "))
+
+
+def _of_its_repository(ref: Ref) -> str:
+    """What the ids of all begin with that its repository holds. The repository's own id is that without the slash."""
+    return f"{ref.id.partition('/')[0]}/"

@@ -17,6 +17,7 @@ from sync.store.members import (
     missing,
     restore,
     seen_before_sweep,
+    streams_within,
     tombstone,
 )
 from sync.store.mirror import load_slots, slots_of, update_slots
@@ -48,6 +49,7 @@ __all__ = [
     "save_pages",
     "seen_before_sweep",
     "slots_of",
+    "streams_within",
     "tombstone",
     "update_slots",
 ]

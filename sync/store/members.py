@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, func, select, tuple_, update
 
 from mappings.model import Ref
 from sync.store.by_ref import by_kind
@@ -85,6 +85,19 @@ def members_among(tx: Connection, keys: Iterable[StreamKey], refs: Iterable[Ref]
         )
         found.update(Ref(source, kind, ident) for ident in tx.execute(query).scalars())
     return found
+
+
+def streams_within(tx: Connection, source: str, kinds: Iterable[str], streams: Iterable[int], beginning: str) -> set[int]:
+    """Those of `streams`, by row number, that have a member of these kinds whose id begins so."""
+    behind = beginning[:-1] + chr(ord(beginning[-1]) + 1)
+    member = exists().where(
+        membership.c.stream == stream.c.id,
+        membership.c.source == source,
+        membership.c.kind.in_(sorted(kinds)),
+        membership.c.id >= beginning,
+        membership.c.id < behind,
+    )
+    return set(tx.execute(select(stream.c.id).where(stream.c.id.in_(sorted(streams)), member)).scalars())
 
 
 def buried(tx: Connection, refs: Iterable[Ref]) -> set[Ref]:

@@ -113,6 +113,29 @@ def test_a_new_issue_comes_into_the_scope(hub: Office) -> None:
     assert hub.labels(number) == {"bad", "ml/bad"}
 
 
+def test_what_is_new_in_a_repository_of_another_name_by_now_comes_into_the_scope(hub: Office) -> None:
+    """The project file still has the name that it had, by which GitHub finds it."""
+    hub.github.rename(REPO, "loyalty")
+    number = hub.github.add_issue("example/loyalty", "Another", labels=["bad"])
+    deliver(hub, issue(hub, number, "example/loyalty"), source="github", event="issues.opened")
+    deliver(hub, push(hub, "1" * 40, "main", "example/loyalty"), source="github", event="push")
+    taken = take(hub, "github")
+    assert (taken.done, taken.projects, taken.streams) == (2, ["churn"], ["commits"])
+    follow(hub)
+    assert hub.labels(number, "example/loyalty") == {"bad", "ml/bad"}
+
+
+def test_what_is_new_in_a_repository_that_no_pattern_names_any_more_stays_outside(hub: Office) -> None:
+    hub.projects = {"churn": {"scopes": {"github": {"repositories": ["example/ch*"]}}}}
+    hub.sync(initial=True)
+    hub.github.rename(REPO, "loyalty")
+    number = hub.github.add_issue("example/loyalty", "Another", labels=["bad"])
+    deliver(hub, issue(hub, number, "example/loyalty"), source="github", event="issues.opened")
+    assert take(hub, "github").projects == []
+    assert follow(hub) == []
+    assert hub.labels(number, "example/loyalty") == {"bad"}
+
+
 def test_our_own_writes_are_no_news(hub: Office) -> None:
     """Though the issue was updated by them."""
     event(hub)

@@ -47,10 +47,11 @@ def stored(database: Database) -> set[str]:
 
 
 def test_an_issue_of_a_renamed_repository_is_kept_and_a_strangers_is_not(door: Client, database: Database) -> None:
-    renamed, strange = issue_payload(1, "example/operations"), issue_payload(2, "example/elsewhere")
+    known, new = issue_payload(1, "example/operations"), issue_payload(2, "example/operations")
+    strange = issue_payload(2, "example/elsewhere").replace(b'"id":12', b'"id":123')
 
-    assert outcomes(door, "github", renamed, strange) == ["accepted", "uninteresting"]
-    assert stored(database) == {"d-0"}
+    assert outcomes(door, "github", known, new, strange) == ["accepted", "accepted", "uninteresting"]
+    assert stored(database) == {"d-0", "d-1"}
 
 
 def test_an_issue_of_a_project_with_another_key_is_kept_and_a_strangers_is_not(door: Client, database: Database) -> None:
