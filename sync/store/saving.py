@@ -179,6 +179,7 @@ def _save_group(
     replaced: dict[str, str] = {}
     mirrors: list[tuple[Any, ...]] = []
     back: list[tuple[Any, ...]] = []
+    confirmed: list[tuple[Any, ...]] = []
     members: list[tuple[Any, ...]] = []
     new: list[str] = []
     for row in rows:
@@ -198,6 +199,8 @@ def _save_group(
                 replaced[row.id] = row.key
         elif verdict == "mirror":
             mirrors.append((row.slots, now, source, kind, row.id))
+        elif verdict == "same" and place is not None and place.direct:
+            confirmed.append((now, source, kind, row.id))
         if place is not None:
             seen_by = place.seen_by(there, verdict)
             if there is None or (there.sweep, there.run_id) != (place.sweep, seen_by):
@@ -206,6 +209,7 @@ def _save_group(
     bulk(tx, _WRITE, writes)
     bulk(tx, _MIRROR, mirrors)
     bulk(tx, _BRING_BACK, back)
+    bulk(tx, _CONFIRM, confirmed)
     bulk(tx, _JOIN, members)
     if new:
         lookups.forget(tx, source, kind, new)
@@ -247,6 +251,8 @@ _WRITE = (
 )
 _MIRROR = "UPDATE entity SET slots = ?, changed_at = ? WHERE source = ? AND kind = ? AND id = ?"
 _BRING_BACK = "UPDATE entity SET deleted_at = NULL, missing_since = NULL, changed_at = ? WHERE source = ? AND kind = ? AND id = ?"
+# What was read by itself and found to be as it is stored: a page that a pull had read before may show what was there in between.
+_CONFIRM = "UPDATE entity SET changed_at = ? WHERE source = ? AND kind = ? AND id = ?"
 _JOIN = (
     "INSERT INTO membership (stream, source, kind, id, sweep, run_id) VALUES (?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (stream, source, kind, id) DO UPDATE SET sweep = excluded.sweep, run_id = excluded.run_id"

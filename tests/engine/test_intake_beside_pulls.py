@@ -84,6 +84,20 @@ def test_a_page_that_was_read_before_does_not_replace_what_was_taken_in(shelf: O
     assert missing(shelf) == set()
 
 
+def test_a_page_that_was_read_before_does_not_replace_what_was_taken_in_as_it_had_been(shelf: Office) -> None:
+    """The page shows it as it was for a moment alone."""
+
+    def change_back() -> None:
+        shelf.shelf.put(a_run("a", "finished"))
+        deliver(shelf, naming(run("a")))
+        assert take(shelf).done == 1
+
+    shelf.shelf.put(a_run("a", "failed"))
+    between_pages(shelf, 1, change_back)
+    shelf.pull()
+    assert statuses(shelf) == dict.fromkeys("abcdef", "finished")
+
+
 def test_what_was_found_gone_between_pages_is_not_there_again_by_an_older_page(shelf: Office) -> None:
     def delete() -> None:
         del shelf.shelf.things[run("a")], shelf.shelf.things[run("f")]
