@@ -19,8 +19,8 @@ _NO_CLOCK = 1 << 63
 
 
 class Stored(NamedTuple):
-    """What the store holds of one object: `changed_at` its row was written, or confirmed by a direct read; `sweep` and `run_id` of its
-    membership in the stream at hand, if it is a member."""
+    """What the store holds of one object: `changed_at` its row was written, or confirmed by a direct read; `sweep` and `run_id` of
+    its membership in the stream at hand, if it is a member."""
 
     hash: bytes
     updated_at: int | None
