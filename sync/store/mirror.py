@@ -46,7 +46,8 @@ def update_slots(tx: Connection, values: Mapping[Slot, Value]) -> None:
     by_target: dict[Ref, Held] = {}
     for slot, value in values.items():
         by_target.setdefault(slot.target, {})[slot.kind, slot.name] = erased.of_value(tx, value)
-    for ref, held in sorted(_held(tx, by_target).items(), key=itemgetter(0)):  # so that two who write wait in the same order
+    # Nobody changes the other slots before they are written along with these; who writes several waits in the order of all.
+    for ref, held in sorted(_held(tx, by_target, locked=True).items(), key=itemgetter(0)):
         document = slot_document({**held, **by_target[ref]})
         tx.execute(
             update(entity)
@@ -55,10 +56,12 @@ def update_slots(tx: Connection, values: Mapping[Slot, Value]) -> None:
         )
 
 
-def _held(tx: Connection, refs: Iterable[Ref]) -> dict[Ref, Held]:
+def _held(tx: Connection, refs: Iterable[Ref], *, locked: bool = False) -> dict[Ref, Held]:
     found: dict[Ref, Held] = {}
     for source, kind, some in by_kind(refs):
         query = select(entity.c.id, entity.c.slots).where(entity.c.source == source, entity.c.kind == kind, entity.c.id.in_(some))
+        if locked:
+            query = query.order_by(entity.c.id).with_for_update()
         found.update((Ref(source, kind, ident), read_slot_document(document)) for ident, document in tx.execute(query))
     return found
 

@@ -200,3 +200,20 @@ def test_whoever_holds_the_lease_commits_nothing_in_between(database: Database, 
         order.append("member")
     thread.join()
     assert order == ["member", "page"]
+
+
+def test_two_that_tell_of_slots_of_one_object_at_once_keep_each_others(database: Database, listed: StreamKey) -> None:
+    """As one who writes a label while another has just read what a person did to the next one."""
+    entity = loaded(database, listed)[0]
+
+    def tell(name: str) -> None:
+        with database.write() as tx:
+            entities.update_slots(tx, {Slot(entity.ref, "label", name): True})
+
+    thread = threading.Thread(target=tell, args=("ml/data",))
+    with database.write() as tx:
+        entities.update_slots(tx, {Slot(entity.ref, "label", LABEL): True})
+        thread.start()
+        thread.join(0.2)
+    thread.join()
+    assert labels(database, listed) == ["ml/data", LABEL]
