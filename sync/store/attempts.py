@@ -46,6 +46,12 @@ def ready_streams(tx: Connection, now: datetime) -> Sequence[tuple[str, str]]:
     return [(row.source, row.stream) for row in tx.execute(query)]
 
 
+def next_try(tx: Connection, now: datetime) -> datetime | None:
+    """When the first of what may not be tried yet may be; None where there is none."""
+    waiting = [select(func.min(table.c.retry_at)).where(table.c.retry_at > now).scalar_subquery() for table in (due, relist)]
+    return min((moment for moment in tx.execute(select(*waiting)).one() if moment is not None), default=None)
+
+
 def backoff(tries: int) -> timedelta:
     """How long to wait after so many failures in a row."""
     return min(FIRST * (1 << min(tries - 1, 10)), LONGEST)

@@ -16,7 +16,7 @@ from sync.store import outbox
 from sync.store.schema import executor, lease, run
 from sync.store.upsert import upsert
 
-SETTLING = timedelta(seconds=2)
+SETTLING = timedelta(seconds=1)
 LONGEST_SETTLING = timedelta(seconds=30)
 """What a dead process had sent may still be carried out. Nothing is compared with the remote side sooner than the one after it was
 proven dead, nor kept from it for longer than the other: a client that lives gives a request up by then, and sends it again."""
@@ -93,12 +93,12 @@ def _settling(tx: Connection, run_id: str, seen_at: datetime | None) -> timedelt
     """How long the last request of a dead run may be under way still; zero if it was sending nothing.
 
     Of a source that answers at once that is a moment. One that is slow, by its last answers or because it had let the dead run wait
-    for as long when that was last seen, is given the same time again.
+    when that was last seen, is given as long again, and twice its slowest answer.
     """
     longest = timedelta(0)
     for source, since in outbox.waiting_since(tx, run_id).items():
         waited = seen_at - since if seen_at is not None else timedelta(0)
-        longest = max(longest, SETTLING, min(LONGEST_SETTLING, max(waited, outbox.slowest_answer(tx, source))))
+        longest = max(longest, SETTLING, min(LONGEST_SETTLING, max(waited, 2 * outbox.slowest_answer(tx, source))))
     return longest
 
 

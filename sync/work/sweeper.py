@@ -41,11 +41,13 @@ class Sweeper:
         self._pulls = pulls
         self._news = news
         self._stop = stop
+        self._pause = EVERY
 
     def run(self) -> None:
         """Sweeps until it is told to stop. What fails is logged, and tried again."""
         while not self._stop.is_set():
             self._news.clear()
+            self._pause = EVERY
             try:
                 self.sweep()
             except StoreError as error:
@@ -53,7 +55,7 @@ class Sweeper:
             except Exception as error:  # whatever it was, without sweeps nothing would be done any more
                 log.error("sweep.failed", error=f"an unexpected {type(error).__name__}; this is a mistake of Milepost")
                 log.debug("sweep.mistake", exc_info=True)
-            self._news.wait(EVERY.total_seconds())
+            self._news.wait(self._pause.total_seconds())
 
     def sweep(self) -> int:
         """Asks for what is due and does not wait or run yet. Returns how many jobs that are. Raises `StoreError`."""
@@ -75,6 +77,8 @@ class Sweeper:
             late = set(verdicts.due_by_time(tx, self._projects, now))
             late = late and late - {mark.project for mark in due.marked(tx)}
             done = schedules.last_moments(tx)
+            if (next_try := attempts.next_try(tx, now)) is not None:
+                self._pause = min(EVERY, next_try - now)
         if late:  # without any news, facts grow old and results expire: what was said because of them must not outlive them
             with self._database.write() as tx:
                 due.mark(tx, late, now)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 
-from sync.store import due
+from sync.store import attempts, due
 from sync.store.connect import Database
 
 Later = Callable[[int], datetime]
@@ -106,3 +106,17 @@ def test_no_mark_is_lost_between_threads(database: Database, later: Later) -> No
     with database.read() as tx:
         assert due.marked(tx) == []
     assert seen == [marks] * 3
+
+
+def test_the_next_try_is_the_first_that_is_still_to_come(database: Database, later: Later) -> None:
+    with database.write() as tx:
+        assert attempts.next_try(tx, later(0)) is None
+        due.mark(tx, ["churn", "fraud"], later(0))
+        due.mark_streams(tx, "github", ["issues"], later(0))
+        assert attempts.next_try(tx, later(0)) is None
+        attempts.project_put_off(tx, "churn", 1, later(5))
+        attempts.project_put_off(tx, "fraud", 1, later(3))
+        attempts.stream_put_off(tx, "github", "issues", 1, later(4))
+        assert attempts.next_try(tx, later(0)) == later(3)
+        assert attempts.next_try(tx, later(3)) == later(4)
+        assert attempts.next_try(tx, later(5)) is None
