@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 
-_CLOCK = getattr(
-    time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC
-)  # on Linux the monotonic clock stands still in a sleep, elsewhere not
+# On Linux, unlike elsewhere, the monotonic clock stands still while the machine sleeps.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def uptime() -> float:

@@ -51,10 +51,11 @@ def obey_permissions() -> None:
 
 
 def sleep_long(seconds: float) -> None:
-    clock = time.monotonic
+    monotonic, gettime = time.monotonic, time.clock_gettime
 
     def wake(*_: object) -> None:
-        time.monotonic = lambda: clock() + seconds
+        time.monotonic = lambda: monotonic() + seconds
+        time.clock_gettime = lambda clock: gettime(clock) + seconds
 
     signal.signal(signal.SIGCONT, wake)
 
