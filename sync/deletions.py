@@ -61,13 +61,13 @@ class _Answers(msgspec.Struct, kw_only=True):
     unsure: list[Ref] = []
     all_asked: bool = True
 
-    def forget_seen(self, unseen: AbstractSet[Ref]) -> None:
-        """Of what was seen after all, since it was asked for, nothing follows."""
+    def keep(self, chosen: AbstractSet[Ref]) -> None:
+        """Of the others nothing follows: somebody has told of them since they were asked for."""
         self.gone, self.surplus, self.unsure = (
-            [ref for ref in refs if ref in unseen] for refs in (self.gone, self.surplus, self.unsure)
+            [ref for ref in refs if ref in chosen] for refs in (self.gone, self.surplus, self.unsure)
         )
         self.left, self.staying, self.hidden = (
-            [one for one in some if one.ref in unseen] for some in (self.left, self.staying, self.hidden)
+            [one for one in some if one.ref in chosen] for some in (self.left, self.staying, self.hidden)
         )
 
     @property
@@ -104,6 +104,7 @@ def confirm_deletions(
     Raises `SourceError`, `Cancelled`, `LeaseLost`.
     """
     with database.read() as tx:
+        asked_at = database.now(tx)
         candidates = entities.seen_before_sweep(tx, key)
         members = entities.count_members(tx, key)
         (state,) = streams.states(tx, [key])
@@ -119,7 +120,7 @@ def confirm_deletions(
     answers = _Questions(reader, key, scope, before, stop).ask(candidates, most)
     with database.write() as tx:
         now = leases.verify(tx, lease)
-        answers.forget_seen(frozenset(entities.seen_before_sweep(tx, key)))
+        answers.keep(frozenset(entities.seen_before_sweep(tx, key)) - entities.changed_between(tx, candidates, asked_at, now))
         too_many = answers.leaving > most
         entities.save_direct(tx, [*answers.staying, *answers.hidden], now=now)
         entities.leave_scope(tx, key, answers.surplus)

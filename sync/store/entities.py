@@ -5,6 +5,7 @@ from __future__ import annotations
 from sync.store.loading import find, get, load, looked_up_commits, page
 from sync.store.members import (
     buried,
+    changed_between,
     containers,
     count_members,
     in_other_streams,
@@ -26,6 +27,7 @@ from sync.store.saving import Saved, save_batch, save_direct, save_members, save
 __all__ = [
     "Saved",
     "buried",
+    "changed_between",
     "containers",
     "count_members",
     "find",

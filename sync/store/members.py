@@ -39,6 +39,16 @@ def containers(tx: Connection, refs: Iterable[Ref]) -> dict[Ref, str]:
     return found
 
 
+def changed_between(tx: Connection, refs: Iterable[Ref], after: datetime, until: datetime) -> set[Ref]:
+    """Those of `refs` that somebody stored, confirmed or found gone in that time."""
+    found: set[Ref] = set()
+    for source, kind, some in by_kind(refs):
+        changed = and_(entity.c.changed_at > after, entity.c.changed_at <= until)
+        query = select(entity.c.id).where(_among(source, kind, some), changed)
+        found.update(Ref(source, kind, ident) for ident in tx.execute(query).scalars())
+    return found
+
+
 def listed_containers(tx: Connection, key: StreamKey) -> set[str]:
     """The containers of what the present sweep has seen."""
     query = (

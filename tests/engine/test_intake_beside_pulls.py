@@ -9,6 +9,7 @@ import secrets
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -145,6 +146,21 @@ def test_what_was_taken_in_while_a_listing_asks_for_what_it_missed_is_neither_bu
     shelf.pull()
     assert statuses(shelf) == {**dict.fromkeys("cdef", "finished"), **dict.fromkeys("ab", "failed")}
     assert missing(shelf) == set()
+
+
+def test_what_was_found_gone_while_a_listing_asks_for_what_it_missed_is_not_there_again(shelf: Office) -> None:
+    """It was changed since the listing began, so it was not missed for good when it was asked for."""
+
+    def delete() -> None:
+        del shelf.shelf.things[run("a")]
+        deliver(shelf, naming(run("a")))
+        assert take(shelf).done == 1
+
+    shelf.shelf.put(a_run("a", "finished", updated_at=datetime.now(UTC) + timedelta(minutes=1)))
+    shelf.shelf.unlisted = {run("a")}
+    meanwhile(shelf, delete)
+    shelf.pull()
+    assert missing(shelf) == {"a"}
 
 
 def test_a_later_listing_wins_over_what_was_taken_in(shelf: Office) -> None:
