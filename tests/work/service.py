@@ -192,7 +192,12 @@ class Service:
     def why_not_done(self) -> object:
         with self.database.read() as tx:
             held = tx.execute(select(lease.c.name, lease.c.holder, lease.c.expires_at).where(lease.c.holder.is_not(None))).all()
-        return self.left(), self.wrong()[:5], held
+        return self.left(), self.wrong()[:5], held, self.lost()
+
+    def lost(self) -> list[tuple[str, str, str, float]]:
+        """The deliveries that GitHub counts as failed: it does not send them again by itself."""
+        sent = [one for hook in list(self.github.happenings.hooks) for one in self.github.deliveries(hook)]
+        return [(one.event, one.status, one.answer, round(one.duration, 1)) for one in sent if one.status not in ("OK", "pending")]
 
     def runs(self, worker: str, since: float = 0) -> list[tuple[str, str]]:
         """What a worker has begun: the runs' ids and commands."""
