@@ -169,7 +169,7 @@ class Settlement:
         alone = sorted(plan.alone)
         entities.save_direct(tx, [found[ref] for ref in alone], [one for ref in alone for one in slots.get(ref, ())], now=now)
         for (scope, stream), some in sorted(plan.leaves.items()):
-            self._leave(tx, self._key(scope, stream), some)
+            self._leave(tx, self._key(scope, stream), some, now)
         gone = [ref for ref, known in before.items() if ref not in found and known.streams and known.deleted_at is None]
         entities.mark_missing(tx, [ref for ref in gone if ref.kind != "commit"], now)
         listed = plan.listed
@@ -183,11 +183,12 @@ class Settlement:
             list_again(listed, rooms, stranger.kind, named[stranger])
         return listed
 
-    def _leave(self, tx: Connection, key: StreamKey, refs: Sequence[Ref]) -> None:
-        """Not more at once than a listing may take away: the next one is to tell of them."""
+    def _leave(self, tx: Connection, key: StreamKey, refs: Sequence[Ref], now: datetime) -> None:
+        """Not more at once than a listing may take away: until the next one tells of them, what rests on them is unknown."""
         members = entities.count_members(tx, key)
         if len(refs) > most_deletes(self.max_deletes, members):
             log.warning("intake.too_many_leave", source=key.source, stream=key.stream, leaving=len(refs), members=members)
+            entities.mark_missing(tx, refs, now)
             return
         entities.leave_scope(tx, key, refs)
 

@@ -17,7 +17,7 @@ from sync.store import inbox
 from sync.store.inbox import Kept
 from sync.store.schema import inbox as table
 from tests.engine.conftest import ShelfReader, a_run
-from tests.engine.deliveries import deliver, due_projects, due_streams, hear, hurry, naming, run, statuses, take, waiting
+from tests.engine.deliveries import deliver, due_projects, due_streams, hear, hurry, missing, naming, run, statuses, take, waiting
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Office
@@ -352,12 +352,18 @@ def test_few_questions_are_asked_of_a_scope_that_answers_none(shelf: Office, mon
 
 
 def test_not_more_leaves_at_once_than_a_listing_may_take_away(shelf: Office) -> None:
-    """What has left is told by the next listing, with everything that guards it."""
+    """What has left is told by the next listing, with everything that guards it; until then what rests on it is unknown."""
     shelf.shelf.unmatched = {run(name) for name in "abcdef"}
     shelf.shelf.put(*(msgspec.structs.replace(a_run(name, "failed"), experiment="elsewhere") for name in "abcdef"))
     deliver(shelf, *(naming(run(name)) for name in "abcdef"))
     assert take(shelf).done == 6
-    assert statuses(shelf).keys() == set("abcdef")
+    assert statuses(shelf).keys() == missing(shelf) == set("abcdef")
+    shelf.list_all_each_time()
+    shelf.pull()
+    assert statuses(shelf).keys() == missing(shelf) == set("abcdef")
+    shelf.top["safety"] = {"max_deletes": 1.0}
+    shelf.pull()
+    assert statuses(shelf) == {}
 
 
 def test_one_that_is_asked_to_stop_has_done_nothing(shelf: Office) -> None:
