@@ -9,7 +9,9 @@ from connectors.errors import AuthError, BadRecord, BadSignature, Conflict, NotF
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-Outcome: TypeAlias = Literal["accepted", "duplicate", "uninteresting", "unsigned", "malformed", "too_large", "unavailable"]
+Outcome: TypeAlias = Literal[
+    "accepted", "duplicate", "uninteresting", "unknown_source", "unsigned", "malformed", "too_large", "unavailable"
+]
 """What became of a delivery at the door."""
 
 UNKNOWN_SOURCE = "unknown"

@@ -17,21 +17,23 @@ PAUSE = 1.0
 
 
 class Refusals:
-    """Tells of each kind of refusal of each source at most once in `PAUSE`, with how many were not told meanwhile."""
+    """Tells of each kind of refusal of each source at most once in so many seconds, with how many were not told meanwhile."""
 
-    def __init__(self) -> None:
+    def __init__(self, pause: float = PAUSE) -> None:
+        self._pause = pause
         self._told: dict[tuple[str, str], float] = {}
         self._left_out: dict[tuple[str, str], int] = {}
 
-    def tell(self, what: str, status: int, client: str | None, error: Exception | None) -> None:
-        """A warning with the sender's address, and with what is wrong and its fix where that is known: never with what was sent."""
+    def tell(self, what: str, status: int, client: str | None, error: Exception | None = None, **about: str) -> None:
+        """A warning with the sender's address, what is told `about` it, and what is wrong and its fix where that is known: never with
+        what was sent."""
         key, now = (str(get_contextvars().get("source")), what), time.monotonic()
-        if now - self._told.get(key, -PAUSE) < PAUSE:
+        if now - self._told.get(key, -self._pause) < self._pause:
             self._left_out[key] = self._left_out.get(key, 0) + 1
             return
         self._told[key] = now
         more = self._left_out.pop(key, 0)
-        log.warning(what, status=status, client=client, **_in_words(error), **({"left_out": more} if more else {}))
+        log.warning(what, status=status, client=client, **about, **_in_words(error), **({"left_out": more} if more else {}))
 
 
 def _in_words(error: Exception | None) -> dict[str, str]:

@@ -36,10 +36,16 @@ QUICK = 128 * 1024
 
 _EVENT_GRID = re.compile(r"eventgrid\.azure\.[a-z]{2,6}", re.IGNORECASE)
 _LONGEST_ADDRESS = 64
+_LONGEST_NAME = 64
 _RATE = str(500 * 60)
 """Deliveries a minute that one process is known to take."""
 
 _NO_SOURCE = "there is no such source, or it sends no webhooks"
+
+STRANGERS_PAUSE = 60.0
+"""Seconds between two lines about deliveries to sources that are not there: whoever tries names must not fill the log."""
+
+_OTHERS = ("GET", "PUT", "PATCH", "DELETE")
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +73,7 @@ class Door:
         self._meters = meters
         self._reserve = Reserve()
         self._refusals = Refusals()
+        self._strangers = Refusals(STRANGERS_PAUSE)
         self._closed = False
 
     def close(self) -> None:
@@ -83,8 +90,7 @@ class Door:
         it may be sent again. What a sender can cause, and a store that is away, is an answer and no exception."""
         entrance = self._entrances.get(source)
         if entrance is None:
-            self._meters.delivery(UNKNOWN_SOURCE, "unsigned")
-            return _refused(404, None, _NO_SOURCE).response()
+            return self._unknown(source, request).response()
         bind_contextvars(source=source)
         answer = await self._answered(entrance, request)
         if answer.outcome is not None:
@@ -98,12 +104,24 @@ class Door:
         """
         entrance = self._entrances.get(source)
         if entrance is None:
-            return _refused(404, None, _NO_SOURCE).response()
+            return _nowhere().response()
         origin = headers.get("webhook-request-origin", "")
         if not entrance.asks_first or _EVENT_GRID.fullmatch(origin) is None:
-            return Response(b'{"detail":"Method Not Allowed"}', 405, {"allow": "POST"}, "application/json")
+            return _no_delivery()
         allowed = {"allow": "POST, OPTIONS", "webhook-allowed-origin": origin, "webhook-allowed-rate": _RATE}
         return Response(status_code=200, headers=allowed)
+
+    def turn_away(self, source: str) -> Response:
+        """Answers what is no delivery: one who looks whether an address is right learns whether there is such a source."""
+        return _no_delivery() if source in self._entrances else _nowhere().response()
+
+    def _unknown(self, source: str, request: Request) -> Answer:
+        """A webhook's address with a name that is not right, or a stranger who tries some."""
+        answer = _nowhere()
+        self._meters.delivery(UNKNOWN_SOURCE, "unknown_source")
+        asked = "".join(letter if letter.isprintable() else "\ufffd" for letter in source[:_LONGEST_NAME])
+        self._strangers.tell("delivery.unknown_source", answer.status, _client(request), asked=asked)
+        return answer
 
     async def _answered(self, entrance: Entrance, request: Request) -> Answer:
         if self._closed:
@@ -165,8 +183,7 @@ class Door:
 
     def _told(self, request: Request, answer: Answer, error: Exception | None = None) -> Answer:
         """The answer, once the log has it too: a source that sends for nothing is to be put right by a person."""
-        client = request.client.host[:_LONGEST_ADDRESS] if request.client is not None else None
-        self._refusals.tell(f"delivery.{answer.outcome}", answer.status, client, error)
+        self._refusals.tell(f"delivery.{answer.outcome}", answer.status, _client(request), error)
         return answer
 
 
@@ -180,9 +197,25 @@ def webhook_routes(door: Door) -> APIRouter:
     async def ask(request: Request) -> Response:
         return door.permit(request.path_params["source"], request.headers)
 
+    async def turn_away(request: Request) -> Response:
+        return door.turn_away(request.path_params["source"])
+
     router.add_route("/webhooks/{source}", deliver, methods=["POST"], include_in_schema=False)
     router.add_route("/webhooks/{source}", ask, methods=["OPTIONS"], include_in_schema=False)
+    router.add_route("/webhooks/{source}", turn_away, methods=_OTHERS, include_in_schema=False)
     return router
+
+
+def _client(request: Request) -> str | None:
+    return request.client.host[:_LONGEST_ADDRESS] if request.client is not None else None
+
+
+def _nowhere() -> Answer:
+    return _refused(404, "unknown_source", _NO_SOURCE)
+
+
+def _no_delivery() -> Response:
+    return Response(b'{"detail":"Method Not Allowed"}', 405, {"allow": "POST"}, "application/json")
 
 
 def _refused(status: int, outcome: Outcome | None, detail: str) -> Answer:

@@ -70,6 +70,8 @@ def test_an_unknown_source_is_not_there(served: Served) -> None:
     assert [answer.status_code for answer in answers] == [404] * 4
     assert served.deliver(issue_payload(5), "unknown-1", source="github/").status_code == 404
     assert served.client.post("/webhooks").status_code == 404
+    told = [line for line in served.lines() if line["event"] == "delivery.unknown_source"]
+    assert [(line["asked"], line["client"], line["level"]) for line in told] == [("gitlab", "127.0.0.1", "warning")]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"issues", b'{"action":1}', b"\xff\xfe", b"[" * 50_000, b'{"action":"\\u0000"}'])
@@ -135,6 +137,7 @@ def test_only_deliveries_are_taken(served: Served) -> None:
     methods = ("GET", "PUT", "PATCH", "DELETE")
 
     assert [served.client.request(method, "/webhooks/github").status_code for method in methods] == [405] * 4
+    assert [served.client.request(method, "/webhooks/githb").status_code for method in methods] == [404] * 4
     assert [served.client.get(path).status_code for path in ("/", "/docs", "/redoc", "/webhooks/")] == [404] * 4
 
 

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import httpx
 import msgspec
 import pytest
+import structlog
 
 from connectors.base import Delivery, Mention, Options
 from connectors.errors import BadRecord, BadSignature
@@ -21,8 +22,9 @@ from sync.store.inbox import Arrival
 from sync.web.app import build_app
 from sync.web.entrance import Entrance, entrances
 from sync.web.group_commit import GroupCommit
+from sync.web.refusals import Refusals
 from sync.web.storing import Candidate
-from sync.web.webhooks import Door, webhook_routes
+from sync.web.webhooks import STRANGERS_PAUSE, Door, webhook_routes
 
 MENTION = Mention(ref=Ref("github", "work_item", "12/7"), container="example/ops")
 
@@ -70,7 +72,8 @@ class Scene:
         self.stored.extend(one.arrival for one in candidates if one.matters)
         return ["accepted" if one.matters else "uninteresting" for one in candidates]
 
-    def deliver(self, path: str = "/webhooks/github", body: bytes = b"{}") -> httpx.Response:
+    def deliver(self, path: str = "/webhooks/github", body: bytes = b"{}", times: int = 1) -> httpx.Response:
+        """The last answer."""
         inbox = GroupCommit(self._store)
         inbox.start()
         entrance = Entrance(source="github", receiver=self._receiver, scopes=[Options()])
@@ -79,6 +82,8 @@ class Scene:
         async def delivered() -> httpx.Response:
             transport = httpx.ASGITransport(build_app([webhook_routes(door)]))
             async with httpx.AsyncClient(transport=transport, base_url="http://milepost.example.com") as client:
+                for _ in range(times - 1):
+                    await client.post(path, content=body)
                 return await client.post(path, content=body)
 
         try:
@@ -148,7 +153,33 @@ def test_what_strangers_call_a_source_is_no_name_to_count_by() -> None:
     scene = Scene(Word(GOOD))
 
     assert scene.deliver("/webhooks/no-such-source").status_code == 404
-    assert scene.meters.seen == [(UNKNOWN_SOURCE, "unsigned")]
+    assert scene.meters.seen == [(UNKNOWN_SOURCE, "unknown_source")]
+
+
+def test_a_source_that_is_not_there_is_told_once_however_many_names_a_stranger_tries() -> None:
+    scene = Scene(Word(GOOD))
+    with structlog.testing.capture_logs() as logged:
+        scene.deliver("/webhooks/git%0Ahub%1B" + "x" * 2_000, times=50)
+
+    assert scene.meters.seen == [(UNKNOWN_SOURCE, "unknown_source")] * 50
+    (line,) = logged
+    assert (line["event"], line["log_level"], line["status"], line["client"]) == (
+        "delivery.unknown_source",
+        "warning",
+        404,
+        "127.0.0.1",
+    )
+    assert line["asked"] == ("git\ufffdhub\ufffd" + "x" * 64)[:64]
+
+
+def test_the_next_line_about_sources_that_are_not_there_counts_those_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sync.web.refusals.time.monotonic", iter([100.0, 101.0, 102.0, 161.0]).__next__)
+    refusals = Refusals(STRANGERS_PAUSE)
+    with structlog.testing.capture_logs() as logged:
+        for name in ("githb", "a", "b", "c"):
+            refusals.tell("delivery.unknown_source", 404, None, asked=name)
+
+    assert [(line["asked"], line.get("left_out")) for line in logged] == [("githb", None), ("c", 2)]
 
 
 def test_a_type_that_sends_no_webhooks_has_no_entrance() -> None:
