@@ -25,8 +25,10 @@ class Refusals:
         self._left_out: dict[tuple[str, str], int] = {}
 
     def tell(self, what: str, status: int, client: str | None, error: Exception | None = None, **about: str) -> None:
-        """A warning with the sender's address, what is told `about` it, and what is wrong and its fix where that is known: never with
-        what was sent."""
+        """A warning with the sender's address, what is told `about` it, and what is wrong and its fix where that is known.
+
+        Never with what was sent.
+        """
         key, now = (str(get_contextvars().get("source")), what), time.monotonic()
         if now - self._told.get(key, -self._pause) < self._pause:
             self._left_out[key] = self._left_out.get(key, 0) + 1
