@@ -11,7 +11,7 @@ when they are stopped, or `LeaseLost`. A mistake of ours in `follow`, `relist` a
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
@@ -29,6 +29,7 @@ from sync.progress import StreamEvent
 from sync.pull import Pulled
 from sync.pull import lease_name as pull_lease
 from sync.redelivery import ask_again
+from sync.results import RunResult, summary
 from sync.retention import apply_daily
 from sync.store import attempts, due, leases, runs, schedules
 from sync.store.connect import Connection
@@ -95,7 +96,7 @@ def follow(workspace: Workspace, project: str, *, stop: threading.Event, executo
         return
     run = Run(workspace.at_once(), chosen, "follow", stop=stop, executor=executor)
     try:
-        with _recorded(run), span("follow", after=[mark.trace], project=project, run=run.id):
+        with _recorded(run, _tell_followed), span("follow", after=[mark.trace], project=project, run=run.id):
             run.follow()
     except LeaseHeld as held:
         with database.write() as tx:
@@ -135,7 +136,7 @@ def relist(workspace: Workspace, source: str, *, stop: threading.Event, executor
     run = Run(workspace.at_once().of_one_source(source, only=names), workspace.projects, "relist", stop=stop, executor=executor)
     try:
         with (
-            _recorded(run),
+            _recorded(run, _tell_pulled),
             # Marks are read and cleared under it, so that nobody clears one that was made anew in between.
             leases.held(database, f"relist:{source}", holder=run.id, ttl=LEASE, wait=timedelta(0), stop=stop) as lease,
         ):
@@ -178,7 +179,7 @@ def reconcile(
         return {}
     run = Run(workspace.of_one_source(source, wait=TURN), workspace.projects, "reconcile", stop=stop, executor=executor)
     try:
-        with _recorded(run):
+        with _recorded(run, _tell_pulled):
             run.pull()
     except LeaseHeld as held:
         log.info("reconcile.others_first", source=source, holder=held.holder)
@@ -220,8 +221,8 @@ def _pulls(workspace: Workspace, source: str) -> Sequence[str]:
 
 
 @contextmanager
-def _recorded(run: Run) -> Iterator[None]:
-    """The record of the run ends with the block, whatever happens in it."""
+def _recorded(run: Run, tell: Callable[[Run, RunResult], None]) -> Iterator[None]:
+    """The record of the run ends with the block, whatever happens in it. One that was not stopped is told of."""
     try:
         yield
     except LeaseHeld:
@@ -235,7 +236,23 @@ def _recorded(run: Run) -> Iterator[None]:
                 run.cut_off()
         raise
     else:
-        run.finish()
+        ended = run.finish()
+        if not run.stop.is_set():
+            tell(run, ended)
+
+
+def _tell_pulled(run: Run, ended: RunResult) -> None:
+    for pulled in ended.pulled.values():
+        run.workspace.pull_log.tell(pulled, run.id, run.command, ended.seconds)
+
+
+def _tell_followed(_: Run, ended: RunResult) -> None:
+    """Most runs find that all is as it should be, and are not told of."""
+    figures = summary((), ended.projects)
+    if figures["planned"]:
+        counts = {name: figures[name] for name in ("planned", "written", "failed", "conflicts")}
+        project, outcome = ended.projects[0].assessment.project.key, ended.exit_code.name.lower()
+        log.info("follow.ended", project=project, run=ended.id, outcome=outcome, seconds=ended.seconds, **counts)
 
 
 def _tell(what: str, error: Exception, tries: int, **about: str) -> None:

@@ -54,6 +54,10 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     projects: Sequence[ProjectRun]
     notices: Sequence[str] = ()
 
+    @property
+    def seconds(self) -> float:
+        return (self.finished_at - self.started_at).total_seconds()
+
 
 def codes(pulled: Iterable[Pulled], parts: Iterable[ProjectRun | Withdrawn]) -> Iterator[ExitCode]:
     """The exit codes that what was done asks for, none where all went well."""

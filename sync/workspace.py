@@ -11,6 +11,7 @@ from mappings.change import Limits
 from sync.listings import ScopedProject
 from sync.metering import UNMETERED, Meters
 from sync.pull import PullLimits
+from sync.pull_log import PullLog
 from sync.source import Source, require_secrets
 from sync.store.connect import Database
 
@@ -26,6 +27,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     safety: Limits
     wait: timedelta = timedelta(seconds=60)
     meters: Meters = UNMETERED
+    pull_log: PullLog = msgspec.field(default_factory=PullLog)
 
     def chosen(self, keys: Iterable[str]) -> Sequence[ScopedProject]:
         """The projects named by `keys`, all of them for none, in the file's order. Raises `KeyError` with the first unknown key."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -394,3 +395,72 @@ def test_a_scheduled_pull_asks_for_failed_deliveries(office: Office, stop: threa
         assert commands(office)[-1][:2] == ("reconcile", "done")
         assert is_due(office) == ["churn"]
     assert [len(scopes) for scopes in asked] == [1, 1]
+
+
+def told(logged: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    return [(line["event"], line["log_level"]) for line in logged if line["event"].startswith(("pull.", "follow."))]
+
+
+def test_a_source_that_is_away_is_told_once_and_when_it_is_there_again(office: Office, stop: threading.Event) -> None:
+    workspace = office.workspace()
+    office.github.faults.append(Fault(out_of_service(), times=1_000))
+    with structlog.testing.capture_logs() as logged:
+        for minute in range(3):
+            jobs.reconcile(workspace, "github", MOMENT + timedelta(minutes=minute), stop=stop)
+        mark_streams(office, "github", "commits")
+        jobs.relist(workspace, "github", stop=stop)
+        office.github.faults.clear()
+        let_time_pass(office)
+        jobs.relist(workspace, "github", stop=stop)
+        jobs.reconcile(workspace, "github", MOMENT + timedelta(hours=1), stop=stop)
+    assert told(logged) == [
+        ("pull.incomplete", "warning"),
+        *[("pull.incomplete", "debug")] * 3,
+        ("pull.done", "info"),
+        ("pull.recovered", "info"),
+        ("pull.done", "info"),
+    ]
+    first = next(line for line in logged if line["event"] == "pull.incomplete")
+    with office.database.read() as tx:
+        assert first["run"] in tx.execute(select(run.c.id).where(run.c.command == "reconcile")).scalars().all()
+    assert (first["source"], first["command"], len(first["why"])) == ("github", "reconcile", 1)
+    assert "503" in first["why"][0]
+
+
+def test_what_fails_otherwise_than_before_is_told_again_with_what_to_do(office: Office, stop: threading.Event) -> None:
+    workspace = office.workspace()
+    office.github.faults.append(Fault(out_of_service(), times=1_000))
+    with structlog.testing.capture_logs() as logged:
+        jobs.reconcile(workspace, "github", MOMENT, stop=stop)
+        office.github.faults[:] = [Fault(lambda *_: Reply(401, b'{"message":"Bad credentials"}'), times=1_000)]
+        for minute in (1, 2):
+            jobs.reconcile(workspace, "github", MOMENT + timedelta(minutes=minute), stop=stop)
+    warnings = [line for line in logged if line["log_level"] == "warning" and line["event"] == "pull.incomplete"]
+    assert len(warnings) == 2
+    assert "MILEPOST_GITHUB__TOKEN" in "".join(warnings[1]["fix"])
+
+
+def test_each_pull_and_what_was_written_is_one_line(office: Office, stop: threading.Event) -> None:
+    workspace = office.workspace()
+    office.ticket("good")
+    with structlog.testing.capture_logs() as logged:
+        jobs.reconcile(workspace, "jira", MOMENT, stop=stop)
+        jobs.follow(workspace, "churn", stop=stop)
+        mark(office, "churn")
+        jobs.follow(workspace, "churn", stop=stop)  # which has nothing to do
+    assert told(logged) == [("pull.done", "info"), ("follow.ended", "info")]
+    pulled, followed = (line for line in logged if line["event"] in ("pull.done", "follow.ended"))
+    assert (pulled["source"], pulled["changed"] >= 1, pulled["requests"] >= 1) == ("jira", True, True)
+    assert {name: followed[name] for name in ("project", "outcome", "written", "failed")} == {
+        "project": "churn",
+        "outcome": "done",
+        "written": followed["planned"],
+        "failed": 0,
+    }
+
+
+def test_a_pull_that_is_stopped_is_no_trouble(office: Office, stop: threading.Event) -> None:
+    stop.set()
+    with structlog.testing.capture_logs() as logged:
+        jobs.reconcile(office.workspace(), "jira", MOMENT, stop=stop)
+    assert told(logged) == [("pull.stopped", "info")]
