@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -10,11 +11,14 @@ from pydantic import BaseModel, ValidationError
 from config.explain import explain
 from config.problems import ConfigError, Problem, nearest, suggestion
 from config.settings import KNOWN_VARIABLES
-from config.variables import FILE_SUFFIX, prefix, read_variable, variable
+from config.variables import FILE_SUFFIX, lack, prefix, read_variable, variable
 
 _OURS = "MILEPOST_"
 _OF_ITS_SOURCE = "MILEPOST_<SOURCE>__"
 """How a connector's model, which does not know its source, names a variable in what it says about several secrets together."""
+
+_OF_A_SERVICE = re.compile(r"MILEPOST_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_\w+)?)")
+"""What Kubernetes puts into the environment for each Service of the namespace: one that is called milepost has such names."""
 
 _SHORTEST = 3
 """Shorter pieces hide nothing and would garble a message."""
@@ -25,7 +29,7 @@ def load_secrets(source_name: str, model: type[BaseModel], environ: Mapping[str,
 
     Raises `ConfigError` with every problem; its warnings alone do not raise, `check_secrets` returns them.
     """
-    secrets, problems = _read(source_name, model, environ, _unknown(source_name, model, environ))
+    secrets, problems = _read(source_name, model, environ, unknown_secrets(source_name, model, environ))
     if secrets is None:
         raise ConfigError(problems)
     return secrets
@@ -44,7 +48,18 @@ def load_some_secrets(source_name: str, model: type[BaseModel], environ: Mapping
 
 def check_secrets(source_name: str, model: type[BaseModel], environ: Mapping[str, str]) -> Sequence[Problem]:
     """All errors and warnings about the source's variables."""
-    return _read(source_name, model, environ, _unknown(source_name, model, environ))[1]
+    return _read(source_name, model, environ, unknown_secrets(source_name, model, environ))[1]
+
+
+def unknown_secrets(source_name: str, model: type[BaseModel], environ: Mapping[str, str]) -> Sequence[Problem]:
+    """Errors about variables that bear the source's name and are nothing that it knows: typing errors, mostly."""
+    known = [variable(source_name, field) for field in model.model_fields]
+    allowed = {*known, *(name + FILE_SUFFIX for name in known)}
+    return [
+        Problem(path=name, message=f"is nothing that {source_name} knows", fix=suggestion(name, known))
+        for name in sorted(environ)
+        if name.startswith(prefix(source_name)) and name not in allowed
+    ]
 
 
 def check_environment(sources: Mapping[str, type[BaseModel]], environ: Mapping[str, str]) -> Sequence[Problem]:
@@ -58,11 +73,17 @@ def check_environment(sources: Mapping[str, type[BaseModel]], environ: Mapping[s
         bare = name.removesuffix(FILE_SUFFIX)
         if not name.startswith(_OURS) or {name, bare} & known or any(name.startswith(prefix(one)) for one in sources):
             continue
+        if _is_of_a_service(name, environ[name]):
+            continue
         meant = _meant(bare, known)
-        if "__" in name or meant is not None:
-            fix = f"did you mean {meant}?" if meant is not None else "unset it, or add its source to the project file"
-            problems.append(Problem(path=name, message="belongs to no source and no setting", fix=fix, level="warning"))
+        unset = "unset it, or add its source to the project file" if "__" in name else "unset it"
+        fix = f"did you mean {meant}?" if meant is not None else unset
+        problems.append(Problem(path=name, message="belongs to no source and no setting", fix=fix, level="warning"))
     return problems
+
+
+def _is_of_a_service(name: str, value: str) -> bool:
+    return bool(_OF_A_SERVICE.fullmatch(name)) or (name.endswith("_PORT") and "://" in value)
 
 
 def _meant(name: str, known: Iterable[str]) -> str | None:
@@ -91,7 +112,7 @@ def _read(
     except ValidationError as error:
         details: list[Any] = error.errors(include_url=False, include_input=False)
         concerned = [variable(source, field) for field in _concerned(model, values)]
-        problems.extend(_invalid(source, model, detail, concerned, tuple(values.values())) for detail in details)
+        problems.extend(_invalid(source, model, detail, concerned, tuple(values.values()), environ) for detail in details)
     return secrets, problems
 
 
@@ -102,24 +123,21 @@ def _concerned(model: type[BaseModel], given: Container[str]) -> Sequence[str]:
     return [field for field in own if field in given] or own[:1]
 
 
-def _unknown(source: str, model: type[BaseModel], environ: Mapping[str, str]) -> list[Problem]:
-    known = [variable(source, field) for field in model.model_fields]
-    allowed = {*known, *(name + FILE_SUFFIX for name in known)}
-    return [
-        Problem(path=name, message=f"is nothing that {source} knows", fix=suggestion(name, known))
-        for name in sorted(environ)
-        if name.startswith(prefix(source)) and name not in allowed
-    ]
-
-
-def _invalid(source: str, model: type[BaseModel], detail: Any, concerned: Sequence[str], values: Sequence[str]) -> Problem:
+def _invalid(
+    source: str,
+    model: type[BaseModel],
+    detail: Any,
+    concerned: Sequence[str],
+    values: Sequence[str],
+    environ: Mapping[str, str],
+) -> Problem:
     if not detail["loc"]:
         explained = explain(detail, model, "…")
         message, fix = (text and text.replace(_OF_ITS_SOURCE, prefix(source)) for text in (explained.message, explained.fix))
         return Problem(path=", ".join(concerned), message=_without(message or "", values), fix=fix)
     name = variable(source, str(detail["loc"][0]))
     if detail["type"] == "missing":
-        return Problem(path=name, message="is not set", fix=f"set it, or {name}{FILE_SUFFIX} to a file that holds it")
+        return Problem(path=name, message=lack(name, environ), fix=f"set it, or {name}{FILE_SUFFIX} to a file that holds it")
     explained = explain(detail, model, "…")
     return Problem(path=name, message=_without(explained.message, values), fix="set it to a value of the right kind")
 

@@ -56,7 +56,9 @@ def render_template(answers: Answers = EXAMPLE) -> str:
     lines = [
         "# yaml-language-server: $schema=./milepost.schema.json",
         "# Secrets come from the environment, never from this file. Set:",
-        *(f"#   {name}" for name, _ in environment_variables(chosen)),
+        *(f"#   {name}" for name, _ in _credentials(chosen)),
+        "# And for milepost serve, the secrets of the webhooks:",
+        f"#   {', '.join(name for name, _ in _webhook_secrets(chosen))}",
         "# Amazon SageMaker and Azure Machine Learning sign in as AWS's and Azure's own tools do: see docs/connectors.md.",
         'store: {url: "sqlite:///milepost.db"}   # or postgresql+psycopg://…; with a password in MILEPOST_STORE__URL',
         'sources:                                # each by a name of your own; optional: rate: "4000/h", pull: "*/10 * * * *"',
@@ -88,6 +90,10 @@ def render_template(answers: Answers = EXAMPLE) -> str:
 def environment_variables(answers: Answers = EXAMPLE) -> Sequence[tuple[str, str]]:
     """The variables to set for that file, each with what it holds. Each may instead be given as `<name>_FILE`."""
     chosen = _with_a_system(answers)
+    return [*_credentials(chosen), *_webhook_secrets(chosen)]
+
+
+def _credentials(chosen: Answers) -> list[tuple[str, str]]:
     variables: list[tuple[str, str]] = []
     if chosen.jira_url:
         variables += [(variable("jira", "user"), "the account's e-mail address; not for a personal access token")]
@@ -97,6 +103,12 @@ def environment_variables(answers: Answers = EXAMPLE) -> Sequence[tuple[str, str
     if chosen.mlflow_url:
         variables += [(variable("mlflow", "token"), "a token of the tracking server, if it asks for one")]
     return variables
+
+
+def _webhook_secrets(chosen: Answers) -> list[tuple[str, str]]:
+    systems = {"jira": chosen.jira_url, "github": chosen.repositories, "mlflow": chosen.mlflow_url}
+    what = "the secret of its webhook, for milepost serve alone"
+    return [(variable(source, "webhook_secret"), what) for source, is_there in systems.items() if is_there]
 
 
 def _with_a_system(answers: Answers) -> Answers:

@@ -52,6 +52,11 @@ def read_variable(name: str, environ: Mapping[str, str]) -> Found:
     return Found(value or None, empty)
 
 
+def lack(name: str, environ: Mapping[str, str]) -> str:
+    """What is wrong with a variable that gives no value, in words that follow its name."""
+    return "is empty" if environ.get(name) == "" else "is not set"
+
+
 def read_secret_file(name: str, path: Path) -> Found:
     """The content of a file without its trailing line end. `name` is the variable that names it, which problems show.
 

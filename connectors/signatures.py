@@ -59,6 +59,11 @@ def prove_shared_secret(context: ReceiverContext, header: str, given: str | None
         raise _unproven(context, f"{header} does not hold the secret")
 
 
+def require_secret(context: ReceiverContext) -> None:
+    """Raises `BadSignature` when there is no secret to prove anything with: then nothing else that a delivery lacks matters."""
+    _secrets(context)
+
+
 def from_hex(text: str) -> bytes | None:
     """The digest that is written in hex, or None."""
     try:
@@ -111,6 +116,7 @@ def kept_of(source: str, body: bytes, decoder: msgspec.json.Decoder[Any] | None)
 
 
 def _present(context: ReceiverContext, header: str, given: str | None) -> str:
+    require_secret(context)
     if not given:
         raise _unproven(context, f"the delivery has no {header}")
     if len(given) > _LONGEST_PROOF:
@@ -124,7 +130,7 @@ def _secrets(context: ReceiverContext) -> Sequence[str]:
     if not secrets:
         raise BadSignature(
             context.name,
-            "no webhook secret is set, so no delivery can be proven",
+            f"{context.variable('webhook_secret')} is not set or empty, so no delivery can be proven",
             fix=f"set {context.variable('webhook_secret')}, and the same secret in the source's webhook",
         )
     return secrets

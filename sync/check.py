@@ -16,7 +16,7 @@ from mappings.model import WorkItem
 from sync.bearers import sole_bearers
 from sync.freshness import Freshness
 from sync.listings import ScopedProject, listings_of, stream_facts
-from sync.source import Gauge, Source, guarded, reading
+from sync.source import Gauge, Source, guarded, lacks_webhook_secret, reading
 from sync.store import entities, former_keys, quarantine, streams
 from sync.store.connect import Database
 from sync.unmatched import unmatched_settings
@@ -69,6 +69,19 @@ def stored_findings(database: Database, projects: Sequence[ScopedProject]) -> Ma
     for project in projects:
         for source, finding in (*_unread_watch_tickets(database, project), *_unmatched_settings(database, project)):
             found.setdefault(source, []).append(finding)
+    return found
+
+
+def webhook_findings(sources: Iterable[Source], environ: Mapping[str, str]) -> Mapping[str, Sequence[ScopedFinding]]:
+    """By source, that it could send webhooks and none could be proven. No fault: only `milepost serve` takes any."""
+    found: dict[str, Sequence[ScopedFinding]] = {}
+    for source in sources:
+        try:
+            lack = lacks_webhook_secret(source, environ)
+        except ConfigError:
+            continue  # asking the source tells of it
+        if lack is not None:
+            found[source.name] = [ScopedFinding(level="info", topic="webhooks", text=f"{lack}, so none are taken")]
     return found
 
 

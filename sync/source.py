@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from config.problems import ConfigError, Problem
-from config.variables import variable
+from config.variables import lack, variable
 from connectors.base import (
     Connection,
     Connector,
@@ -190,15 +190,15 @@ def receiving(source: Source) -> Receiver:
         return open_(ReceiverContext(name=source.name, options=source.options, secrets=secrets))
 
 
-def why_nothing_is_received(source: Source) -> str | None:
-    """Why every delivery of the source is refused, and the fix; None when it can be received. Raises `ConfigError`."""
-    if source.connection.receiver is None:
-        return f"{source.name}: a source of type {source.connection.name} sends no webhooks"
-    if not source.webhook_secrets().webhook_secrets():
-        return (
-            f"{source.name}: no webhook secret is set, so every delivery is refused; set {variable(source.name, 'webhook_secret')}"
-        )
-    return None
+def lacks_webhook_secret(source: Source, environ: Mapping[str, str]) -> str | None:
+    """Which variable is missing, so that no delivery of the source can be proven; None where one can, and where it sends none.
+
+    Raises `ConfigError` when a webhook secret cannot be read.
+    """
+    if source.connection.receiver is None or source.webhook_secrets().webhook_secrets():
+        return None
+    name = variable(source.name, "webhook_secret")
+    return f"{name} {lack(name, environ)}"
 
 
 @contextmanager

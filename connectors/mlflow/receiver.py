@@ -13,7 +13,7 @@ from connectors.base import Delivery, Mention, Options, ReceiverContext
 from connectors.errors import BadSignature
 from connectors.globs import matches
 from connectors.mlflow.options import MlflowScope
-from connectors.signatures import from_base64, kept_of, prove_hmac, read_body
+from connectors.signatures import from_base64, kept_of, prove_hmac, read_body, require_secret
 from mappings.mlflow_deliveries import EVENT, decoder_of, named
 
 _SIGNATURE, _DELIVERY, _TIMESTAMP = "X-MLflow-Signature", "X-MLflow-Delivery-Id", "X-MLflow-Timestamp"
@@ -34,6 +34,7 @@ class MlflowReceiver:
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> Delivery:
         """The signature covers the id and the moment too, so a recorded delivery can neither be renamed nor sent later."""
+        require_secret(self._context)
         ident = self._header(headers, _DELIVERY, _USABLE)
         sent = self._header(headers, _TIMESTAMP, _SECONDS)
         version, _, digest = self._header(headers, _SIGNATURE, _USABLE).partition(",")

@@ -13,6 +13,7 @@ from sync.cli.commandline import PlainCommand, PlainGroup
 from sync.cli.options import Globals, Output, merged, shaped, shared_parameters, takes_globals
 
 _TABLE_OR_JSON = (Output.TABLE, Output.JSON)
+_FOR_THE_WHOLE_FILE = (toplevel.serve, toplevel.worker, subcommands.create, subcommands.list_tokens, subcommands.revoke)
 
 
 def build_app() -> typer.Typer:
@@ -38,7 +39,7 @@ def build_app() -> typer.Typer:
     for panel, commands in panels:
         for name, command in commands.items():
             outputs = tuple(Output) if name == "plan" else _TABLE_OR_JSON
-            app.command(name, cls=PlainCommand, rich_help_panel=panel)(takes_globals(command, outputs))
+            app.command(name, cls=PlainCommand, rich_help_panel=panel)(_complete(command, outputs))
     groups: Sequence[tuple[str, str, Mapping[str, Callable[..., None]]]] = (
         (
             "rules",
@@ -79,8 +80,12 @@ def build_app() -> typer.Typer:
 def _group(name: str, text: str, commands: Mapping[str, Callable[..., None]]) -> typer.Typer:
     group = typer.Typer(name=name, cls=PlainGroup, help=text, no_args_is_help=True)
     for command, function in commands.items():
-        group.command(command, cls=PlainCommand)(takes_globals(function, _TABLE_OR_JSON))
+        group.command(command, cls=PlainCommand)(_complete(function, _TABLE_OR_JSON))
     return group
+
+
+def _complete(command: Callable[..., None], outputs: Sequence[Output]) -> Callable[..., None]:
+    return takes_globals(command, outputs, by_project=command not in _FOR_THE_WHOLE_FILE)
 
 
 def _main_callback() -> Any:

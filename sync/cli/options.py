@@ -37,8 +37,9 @@ Wait: TypeAlias = Annotated[str, typer.Option("--wait", help="How long to wait f
 _PANEL = "Options of every command"
 
 
-def _parameters(outputs: Sequence[Output]) -> Sequence[tuple[str, Any, Any, Any]]:
-    """Name, type, default and description of each option of every command; `outputs` are those that the command knows."""
+def _parameters(outputs: Sequence[Output], *, by_project: bool) -> Sequence[tuple[str, Any, Any, Any]]:
+    """Name, type, default and description of each option of every command; `outputs` are those that the command knows. The help of
+    one that does nothing `by_project` does not offer to choose any."""
     choices = [one.value for one in outputs]
 
     def option(*names: str, **details: Any) -> Any:
@@ -64,7 +65,12 @@ def _parameters(outputs: Sequence[Output]) -> Sequence[tuple[str, Any, Any, Any]
                 show_default=False,
             ),
         ),
-        ("project", list[str] | None, None, option("--project", metavar="KEY", help="Only this project; may be given again.")),
+        (
+            "project",
+            list[str] | None,
+            None,
+            option("--project", metavar="KEY", help="Only this project; may be given again.", hidden=not by_project),
+        ),
         ("verbose", int, 0, option("-v", count=True, help="Tell more; -vv shows an error's traceback.", show_default=False)),
         ("no_color", bool, False, option("--no-color", help="No colours; NO_COLOR does the same.")),
     )
@@ -104,11 +110,11 @@ def merged(before: Globals, given: Mapping[str, Any]) -> Globals:
     )
 
 
-def takes_globals(command: Callable[..., None], outputs: Sequence[Output]) -> Callable[..., None]:
+def takes_globals(command: Callable[..., None], outputs: Sequence[Output], *, by_project: bool = True) -> Callable[..., None]:
     """Lets a command that expects `globals_: Globals` first be called with the options of every command."""
     own = list(inspect.signature(command).parameters.values())[1:]
     hints = get_type_hints(command, include_extras=True)
-    shared = shared_parameters(outputs)
+    shared = shared_parameters(outputs, by_project=by_project)
     names = {parameter.name for parameter in shared}
 
     @functools.wraps(command)
@@ -125,11 +131,11 @@ def takes_globals(command: Callable[..., None], outputs: Sequence[Output]) -> Ca
     return shaped(wrapper, [context, *kept, *shared])
 
 
-def shared_parameters(outputs: Sequence[Output]) -> list[inspect.Parameter]:
+def shared_parameters(outputs: Sequence[Output], *, by_project: bool = True) -> list[inspect.Parameter]:
     """The options of every command as parameters of a function."""
     return [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
-        for name, kind, default, option in _parameters(outputs)
+        for name, kind, default, option in _parameters(outputs, by_project=by_project)
     ]
 
 

@@ -147,13 +147,19 @@ def serve(
         int, typer.Option("--port", parser=whole_number(0, 65_535), metavar="NUMBER", help="The port; 0 takes a free one.")
     ] = 8080,
     workers: Annotated[
-        int, typer.Option("--workers", parser=whole_number(0, 64), metavar="NUMBER", help="How many jobs to do at a time here.")
+        int,
+        typer.Option(
+            "--workers",
+            parser=whole_number(0, 64),
+            metavar="NUMBER",
+            help="How many jobs to do at a time here as well; needs the secrets of every source.",
+        ),
     ] = 0,
     forwarded_allow_ips: Annotated[
         str, typer.Option("--forwarded-allow-ips", help="The proxies that are believed who they forward for.")
     ] = "127.0.0.1",
 ) -> None:
-    """Take webhooks, and answer for the service's health."""
+    """Take webhooks, and serve the JSON API, health and metrics; with --workers, do what is due as well."""
     do("serve", globals_, host=host, port=port, workers=workers, forwarded_allow_ips=forwarded_allow_ips)
 
 

@@ -135,6 +135,8 @@ def test_both_the_value_and_the_file_is_an_error(secret_file: Path) -> None:
 
 def test_an_empty_variable_counts_as_not_set(secret_file: Path) -> None:
     (problem,) = errors_of({"MILEPOST_JIRA__TOKEN": ""})
+    assert (problem.path, problem.message) == ("MILEPOST_JIRA__TOKEN", "is empty")
+    (problem,) = errors_of({})
     assert (problem.path, problem.message) == ("MILEPOST_JIRA__TOKEN", "is not set")
     environ = {"MILEPOST_JIRA__TOKEN": "", "MILEPOST_JIRA__TOKEN_FILE": str(secret_file)}
     assert isinstance(load_secrets("jira", Secrets, environ), Secrets)
@@ -179,11 +181,18 @@ def test_variables_of_no_source_are_told_with_what_was_meant() -> None:
         "MILEPOST_JIRA__TOKN": "checked with its source",
         "MILEPOST_STORE__URL_FILE": "x",
         "MILEPOST_CONFIG": "x",
+        "MILEPOST_WOKRERS": "3",
         "MILEPOST_PORT": "tcp://10.0.0.1:80",
+        "MILEPOST_RECEIVER_SERVICE_HOST": "10.0.0.1",
+        "MILEPOST_RECEIVER_SERVICE_PORT_HTTP": "80",
+        "MILEPOST_RECEIVER_PORT_80_TCP_ADDR": "10.0.0.1",
         "OTHER__TOKEN": "x",
     }
     found = {problem.path: problem for problem in check_environment({"jira": Secrets}, environ)}
-    assert found.keys() == {"MILEPOST_JIRRA__TOKEN", "MILEPOST_LOGLEVEL", "MILEPOST_OTHER__THING_OF_ANOTHER_FILE"}
+    assert found.keys() == {
+        *("MILEPOST_JIRRA__TOKEN", "MILEPOST_LOGLEVEL", "MILEPOST_OTHER__THING_OF_ANOTHER_FILE", "MILEPOST_WOKRERS")
+    }
+    assert found["MILEPOST_WOKRERS"].fix == "unset it"
     assert found["MILEPOST_JIRRA__TOKEN"].fix == "did you mean MILEPOST_JIRA__TOKEN?"
     assert found["MILEPOST_LOGLEVEL"].fix == "did you mean MILEPOST_LOG_LEVEL?"
     assert {problem.level for problem in found.values()} == {"warning"}

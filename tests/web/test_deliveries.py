@@ -181,7 +181,9 @@ def test_it_is_alive_and_ready(served: Served) -> None:
     ready = served.client.get("/readyz")
 
     assert ready.status_code == 200
-    assert set(ready.json()["checks"].values()) == {"ok"}
+    assert ready.json()["checks"] == {"store": "ok", "webhooks": "github, jira, mlflow, aws, azure; no secret: silent"}
+    (listening,) = [line for line in served.lines() if line["event"] == "serve.listening"]
+    assert listening["sources"] == ["github", "jira", "mlflow", "aws", "azure"]
 
 
 def test_the_log_names_the_delivery_and_never_quotes_it(served: Served) -> None:

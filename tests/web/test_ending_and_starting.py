@@ -105,6 +105,18 @@ def test_what_cannot_work_is_said_before_it_starts(options: list[str], said: str
     assert (ended.code, ended.out) == (2, "")
     assert said.replace("{taken}", port) in ended.err
     assert "Traceback" not in ended.err
+    assert ended.err.count("127.0.0.1") <= 1
+    assert ("is a milepost serve running there already?" in ended.err) == ("{taken}" in options)
+
+
+def test_a_misspelt_secret_is_said_before_it_starts(sqlite_template: Path, folder: Path) -> None:
+    (folder / "milepost.db").write_bytes(sqlite_template.read_bytes())
+    desk = Desk(folder, {**SECRETS, "MILEPOST_GITHUB__WEBHOK_SECRET": "x"})
+    desk.config.write_text(PROJECT_FILE, encoding="utf-8")
+    ended = desk.call("serve", "--port", "0")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "did you mean MILEPOST_GITHUB__WEBHOOK_SECRET?" in ended.err
 
 
 def test_a_webhook_secret_that_cannot_be_read_is_said_before_it_starts(sqlite_template: Path, folder: Path) -> None:

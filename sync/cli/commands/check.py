@@ -9,7 +9,7 @@ import msgspec
 from rich.text import Text
 
 from config.secrets import check_environment, check_secrets
-from sync.check import Checked, ScopedFinding, check_sources, stored_findings
+from sync.check import Checked, ScopedFinding, check_sources, stored_findings, webhook_findings
 from sync.cli.asking import waiting_for
 from sync.cli.layout import columns, wrapped
 from sync.cli.options import Globals
@@ -31,12 +31,15 @@ def run(globals_: Globals) -> ExitCode:
     with stoppable() as stop, session.workspace() as workspace:
         store, sources = str(workspace.database), list(workspace.sources.values())
         known = stored_findings(workspace.database, workspace.projects)
+        unproven = webhook_findings(sources, os.environ)
         if not session.wants_json:
             session.show_all(_store_lines(store, session.width))
         answered: dict[str, Checked] = {}
         with waiting_for(session.err, sources) as waiting:
             for one in check_sources(sources, stop=stop, report=waiting.show):
-                answered[one.source] = msgspec.structs.replace(one, findings=[*one.findings, *known.get(one.source, ())])
+                answered[one.source] = msgspec.structs.replace(
+                    one, findings=[*one.findings, *(found for of in (known, unproven) for found in of.get(one.source, ()))]
+                )
                 with waiting.aside(one.source):
                     session.show_all([] if session.wants_json else _source_lines(answered[one.source], session.width))
     checked = [answered[source.name] for source in sources]

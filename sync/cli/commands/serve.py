@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,10 @@ import structlog
 
 from sync.cli.layout import show, wrapped
 from sync.cli.options import Globals
-from sync.cli.service import listen_on, opened, service_session
+from sync.cli.service import listen_on, opened, require_known_variables, service_session
 from sync.cli.session import Session
 from sync.outcome import ExitCode
-from sync.source import why_nothing_is_received
+from sync.source import lacks_webhook_secret
 from sync.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ _LONGEST = 9.0
 def run(globals_: Globals, *, host: str, port: int, workers: int, forwarded_allow_ips: str) -> ExitCode:
     """Takes webhook deliveries until it is told to end."""
     session = service_session(globals_, "serve")
+    require_known_variables(session)
     with opened(session) as (workspace, registry):
         stop = threading.Event()
         with listen_on(host, port) as listening, _working(session, workspace, workers, stop) as at_work:
@@ -80,14 +81,16 @@ def _serve(
     from sync.web.group_commit import GroupCommit
     from sync.web.health import Readiness, health_routes, store_probe
     from sync.web.metrics import metrics_routes
+    from sync.web.reception import Reception
     from sync.web.server import Server, address_of, allow_many_connections
     from sync.web.storing import storing
     from sync.web.webhooks import Door, webhook_routes
 
     doors = entrances(workspace.sources.values())
-    for source in doors:
-        if reason := why_nothing_is_received(workspace.sources[source]):
-            log.warning("serve.no_secret", error=reason)
+    lacks = {source: lack for source in doors if (lack := lacks_webhook_secret(workspace.sources[source], os.environ))}
+    for source, lack in lacks.items():
+        log.warning("serve.no_secret", source=source, error=f"{lack}, so every delivery of {source} is refused")
+    reception = Reception(taken=[source for source in doors if source not in lacks], refused=list(lacks))
 
     def wake() -> None:
         if at_work is not None:
@@ -98,7 +101,7 @@ def _serve(
     door = Door(doors, inbox, workspace.meters)
     probes = {
         "store": store_probe(workspace.database),
-        "webhooks": lambda: "shutting down" if door.is_closed else None,
+        "webhooks": lambda: "shutting down" if door.is_closed else reception.why_not_ready(works=at_work is not None),
         **({"workers": at_work.why_not_ready} if at_work is not None else {}),
     }
 
@@ -112,13 +115,13 @@ def _serve(
 
     authority = Authority(workspace.database)
     app = build_app(
-        [health_routes(Readiness(probes)), webhook_routes(door), metrics_routes(registry, authority)],
+        [health_routes(Readiness(probes, {"webhooks": str(reception)})), webhook_routes(door), metrics_routes(registry, authority)],
         {PLACE: build_api(workspace, authority, wake=wake)},
     )
     server = Server(
         app,
         forwarded_allow_ips=forwarded_allow_ips,
-        on_start=lambda: _tell(session, address_of(listening), list(doors)),
+        on_start=lambda: _tell(session, address_of(listening), reception.taken),
         on_stop=end,
     )
     if at_work is not None:
@@ -142,7 +145,7 @@ def _cut_off(told: threading.Event) -> None:
     os._exit(int(ExitCode.PARTIAL))
 
 
-def _tell(session: Session, address: str, sources: list[str]) -> None:
+def _tell(session: Session, address: str, sources: Sequence[str]) -> None:
     """Says where it listens, once, wherever its standard error goes."""
     if sys.stderr.isatty():
         taking = f"Listening on {address}, for webhooks of {', '.join(sources) or 'no source'}. Ctrl-C ends it."

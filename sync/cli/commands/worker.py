@@ -40,8 +40,8 @@ def run(globals_: Globals, *, jobs: int, host: str, port: int | None) -> ExitCod
         database = workspace.database
         if database.dialect == "sqlite":
             raise UsageProblem(
-                f"{database} serves one process that works",
-                "run milepost serve --workers, or name a PostgreSQL database in store.url",
+                f"milepost worker needs a PostgreSQL store, and {database} is none",
+                "on SQLite let milepost serve --workers do the work, or name a PostgreSQL database in store.url",
             )
         with (
             nullcontext() if port is None else listen_on(host, port) as listening,
