@@ -232,7 +232,10 @@ class Settlement:
             refs = told.keys()
             error = hints.failed.get(row.id) or next((answers.failed[ref] for ref in sorted(refs) if ref in answers.failed), None)
             if error is not None:
-                others = others.and_also(_fail(tx, row, str(error), now))
+                one = _fail(tx, row, str(error), now)
+                if one.failed:
+                    log.warning("intake.failed", **_named(row), why=str(error))
+                others = others.and_also(one)
             elif refs & answers.unasked:
                 postponed.append(row)
             elif row.tries < LOOKS and any(_is_behind(ref, at, answers, before) for ref, at in told.items()):
@@ -251,7 +254,15 @@ class Settlement:
 def _fail(tx: Connection, row: Waiting, why: str, now: datetime) -> Taken:
     retry_at = now + FIRST_RETRY * 4**row.tries if row.tries + 1 < TRIES else None
     inbox.fail(tx, row.id, why, retry_at, now)
-    return Taken(dead=1) if retry_at is None else Taken(failed=1)
+    if retry_at is not None:
+        return Taken(failed=1)
+    log.error("intake.dead", **_named(row), why=why, fix=f"milepost inbox show {row.id}")
+    return Taken(dead=1)
+
+
+def _named(row: Waiting) -> dict[str, str | int]:
+    """A delivery that has failed once more, as the log names it."""
+    return {"source": row.source, "id": row.id, "delivery": row.delivery, "kind": row.event, "tries": row.tries + 1}
 
 
 def _is_behind(ref: Ref, told: datetime | None, answers: Answers, before: Mapping[Ref, Snapshot]) -> bool:

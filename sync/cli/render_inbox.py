@@ -36,6 +36,9 @@ def listing(rows: Sequence[Kept], depth: Sequence[Depth], now: datetime, width: 
         )
     else:
         lines = [Text("No delivery is dead." if only_dead else "There is no delivery in the inbox.")]
+    dead = [one.id for one in rows if one.state == "dead"]
+    if dead:
+        lines += [Text(), *wrapped(_next_steps(dead[0]), width)]
     if depth:
         counts = [(one.source, one.state, f"{one.count:,}", ago(one.oldest, now)) for one in depth]
         lines += [Text(), *columns(counts, width, heads=("source", "state", ">deliveries", "oldest"))]
@@ -82,6 +85,13 @@ def document(row: Kept, body: bytes | None = None) -> dict[str, Any]:
         "trace": row.trace,
     }
     return fields if body is None else {**fields, "body": _text(body)}
+
+
+def _next_steps(ident: int) -> str:
+    return (
+        f"milepost inbox show {ident} shows what it said, milepost inbox retry {ident} takes it in again and "
+        f"milepost inbox drop {ident} lets go of it. retry --all and drop --all mean all that are dead."
+    )
 
 
 def _trouble(row: Kept, now: datetime) -> str:

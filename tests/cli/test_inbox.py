@@ -57,6 +57,9 @@ def test_what_is_dead_is_listed_and_all_on_request(desk: Desk) -> None:
     assert [line.split()[0] for line in every.out.splitlines() if "issue_updated" in line] == ["5", "4", "3", "2", "1"]
     assert "makes no sense" in dead.out
     assert "is away; again at" in every.out
+    for listed in (dead, every):
+        for step in ("show 2 ", "retry 2 ", "drop 2 "):
+            assert f"milepost inbox {step}" in " ".join(listed.out.split())
     document = desk.call("inbox", "list", "--all", "--limit", "2", "-o", "json").json()
     assert [one["id"] for one in document["deliveries"]] == [5, 4]
     assert {(one["state"], one["count"]) for one in document["depth"]} == {("dead", 2), ("done", 1), ("waiting", 2)}
@@ -78,7 +81,9 @@ def test_what_waits_for_a_source_that_left_the_file_is_told_and_dropped_in_time(
 
 def test_an_empty_inbox_is_told(desk: Desk) -> None:
     desk.call("inbox", "drop", "--all")
-    assert "No delivery is dead." in desk.call("inbox", "list").out
+    empty = desk.call("inbox", "list").out
+    assert "No delivery is dead." in empty
+    assert "milepost inbox" not in empty
 
 
 @pytest.mark.parametrize("form", [(), ("-o", "json")])

@@ -127,6 +127,32 @@ def test_what_waits_for_a_source_of_another_type_now_dies(shelf: Office) -> None
     assert (dead.state, dead.error) == ("dead", "shelf: a source of type shelf sends no webhooks")
 
 
+def test_each_failure_of_a_delivery_is_told_and_that_it_is_dead(shelf: Office) -> None:
+    deliver(shelf, b"no json")
+    with structlog.testing.capture_logs() as logged:
+        for _ in range(TRIES):
+            take(shelf)
+            hurry(shelf)
+    (dead,) = kept(shelf)
+    told = [line for line in logged if line["event"] in ("intake.failed", "intake.dead")]
+    assert [(line["log_level"], line["tries"]) for line in told] == [
+        ("warning", 1),
+        ("warning", 2),
+        ("warning", 3),
+        ("warning", 4),
+        ("error", 5),
+    ]
+    for line in told:
+        assert (line["source"], line["id"], line["delivery"], line["kind"], line["why"]) == (
+            "shelf",
+            dead.id,
+            dead.delivery,
+            "thing.changed",
+            dead.error,
+        )
+    assert told[-1]["fix"] == f"milepost inbox show {dead.id}"
+
+
 @pytest.mark.both_databases
 def test_a_record_that_nobody_can_bear_stands_alone_in_the_end(shelf: Office) -> None:
     """Whatever is taken in together with it comes through at once."""
