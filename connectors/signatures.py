@@ -25,6 +25,9 @@ HMAC_METHODS = frozenset({"sha256", "sha384", "sha512"})
 """What signs well enough, as signatures name it."""
 
 _LONGEST_PROOF = 4096
+_AT = re.compile(r"(?P<what>.*) - at `\$\.?(?P<path>[^`]*)`")
+_MISSING = re.compile(r"Object missing required field `([^`]{1,100})`")
+_OTHER_TYPE = re.compile(r"Expected `[^`]{1,50}`, got `[^`]{1,50}`")
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -90,8 +93,7 @@ def read_body(source: str, body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
         record = decoder.decode(body)
         holds_nul = b"\\u0000" in body and _NUL.search(msgspec.json.encode(record)) is not None
     except msgspec.ValidationError as error:
-        _, at, path = str(error).rpartition(" - at ")
-        raise BadRecord(source, "the delivery has an unexpected shape" + (f" at {path[:100]}" if at else "")) from error
+        raise BadRecord(source, f"the delivery has {_misshapen(str(error))}") from error
     except UnicodeError as error:
         raise BadRecord(source, "the delivery is not UTF-8") from error
     except RecursionError as error:
@@ -113,6 +115,16 @@ def kept_of(source: str, body: bytes, decoder: msgspec.json.Decoder[Any] | None)
         return msgspec.json.encode(read_body(source, body, decoder))
     except BadRecord:
         return body
+
+
+def _misshapen(error: str) -> str:
+    """What msgspec says is missing, or of another type. Its other words may quote what was sent."""
+    said = _AT.fullmatch(error)
+    what, path = (said["what"], said["path"]) if said is not None else (error, "")
+    if missing := _MISSING.fullmatch(what):
+        return f"no `{f'{path[:100]}.{missing[1]}'.removeprefix('.')}`"
+    shape = "an unexpected shape" + (f" at `{path[:100]}`" if path else "")
+    return f"{shape}: {what[0].lower()}{what[1:]}" if _OTHER_TYPE.fullmatch(what) else shape
 
 
 def _present(context: ReceiverContext, header: str, given: str | None) -> str:

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from typing import Annotated
 
 import msgspec
 import pytest
@@ -172,6 +173,40 @@ def test_every_other_body_is_a_bad_record(body: bytes) -> None:
         read_body("git-hub", body, RECORD)
     assert str(refused.value).startswith("git-hub: the delivery ")
     assert len(str(refused.value)) < 300
+
+
+class Numbered(msgspec.Struct):
+    id: Annotated[int, msgspec.Meta(ge=1)]
+
+
+class Kind(msgspec.Struct, tag="known"):
+    pass
+
+
+class Shape(msgspec.Struct):
+    repository: Numbered
+    several: list[Numbered] = []
+    by_name: dict[str, Numbered] = {}
+    kind: Kind | None = None
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"{}", "no `repository`"),
+        (b'{"repository": {}}', "no `repository.id`"),
+        (b'{"repository": {"id": 1}, "several": [{"id": 1}, {}]}', "no `several[1].id`"),
+        (b'{"repository": "seven"}', "an unexpected shape at `repository`: expected `object`, got `str`"),
+        (b'{"repository": {"id": 0}}', "an unexpected shape at `repository.id`"),
+        (b'{"repository": {"id": 1}, "by_name": {"private": {}}}', "no `by_name[...].id`"),
+        (b'{"repository": {"id": 1}, "kind": {"type": "private"}}', "an unexpected shape at `kind.type`"),
+        (b"[]", "an unexpected shape: expected `object`, got `array`"),
+    ],
+)
+def test_what_is_missing_is_named_and_nothing_that_was_sent(body: bytes, said: str) -> None:
+    with pytest.raises(BadRecord) as refused:
+        read_body("git-hub", body, msgspec.json.Decoder(Shape))
+    assert str(refused.value) == f"git-hub: the delivery has {said}"
 
 
 _json: st.SearchStrategy[object] = st.recursive(
