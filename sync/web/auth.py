@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -56,8 +56,8 @@ def shown(authorization: str | None) -> str:
 def _wrong() -> Refused:
     return Refused(
         401,
-        "a token is needed",
-        "this token is wrong, has expired or was revoked",
+        "the token is not valid",
+        "nobody made it, it has expired, or it was revoked",
         fix="make another with milepost token create",
         www_authenticate=f'{_CHALLENGE}, error="invalid_token"',
     )
@@ -69,8 +69,9 @@ class Authority:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def admit(self, text: str, needed: Scope) -> Token:
-        """The token that a text is. Raises `Refused` with 401 or 403, or 503 while the store cannot be asked."""
+    def admit(self, text: str, needed: Scope | None) -> Token:
+        """The token that a text is, with any scope where none is needed. Raises `Refused` with 401 or 403, or 503 while the store
+        cannot be asked."""
         try:
             with self._database.read() as tx:
                 now = self._database.now(tx)
@@ -79,7 +80,7 @@ class Authority:
             raise unavailable("the store does not answer", "try again in a little while") from None
         if found is None:
             raise _wrong()
-        if needed not in found.scopes:
+        if needed is not None and needed not in found.scopes:
             raise Refused(
                 403,
                 "the token may not do this",
@@ -101,16 +102,29 @@ class Authority:
             log.warning("token.use_not_noted", token=token.id, error=error.message)
 
 
+def by_method(request: Request) -> Scope | None:
+    """To look `read` is needed, else `operate`."""
+    return "read" if request["method"] in _LOOKS else "operate"
+
+
 class Guard:
-    """Lets only those requests through to an application that bring a token: to look one with `read`, else one with `operate`.
+    """Lets only those requests through to an application that bring a token with the scope that is `needed`: None is any.
 
     Also what is not there is told to nobody else. No more than `at_once` are inside at a time: whoever asks for much, with a token
     or without, leaves threads and connections to the store for others.
     """
 
-    def __init__(self, app: ASGIApp, authority: Authority, *, at_once: int = AT_ONCE) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        authority: Authority,
+        *,
+        needed: Callable[[Request], Scope | None] = by_method,
+        at_once: int = AT_ONCE,
+    ) -> None:
         self._app = app
         self._authority = authority
+        self._needed = needed
         self._places = at_once
 
     async def __call__(self, scope: Request, receive: Receive, send: Send) -> None:
@@ -126,8 +140,7 @@ class Guard:
         try:
             text = shown(Headers(scope=scope).get("authorization"))
             async with self._room():
-                needed: Scope = "read" if scope["method"] in _LOOKS else "operate"
-                token = await run_in_threadpool(self._authority.admit, text, needed)
+                token = await run_in_threadpool(self._authority.admit, text, self._needed(scope))
                 with structlog.contextvars.bound_contextvars(token=token.id):
                     await self._app(scope, receive, send_safely)
         except Refused as refused:

@@ -52,8 +52,8 @@ def signed(*lines: bytes, body: bytes = BODY, version: bytes = b"1.1", length: b
         (b"GET http://a:99999/ HTTP/1.1\r\n" + EMPTY, {400}),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {400}),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", {400}),
-        *((b"GET /%b HTTP/1.1\r\n" % path + EMPTY, {404}) for path in (b"docs", b"redoc", b"openapi.json", b"metrics/", b"api/v1")),
-        *((b"GET /%b HTTP/1.1\r\n" % path + EMPTY, {401}) for path in (b"metrics", b"api/v1/", b"api/v1/openapi.json")),
+        *((b"GET /%b HTTP/1.1\r\n" % path + EMPTY, {404}) for path in (b"docs", b"redoc", b"openapi.json", b"metrics/")),
+        *((b"GET /%b HTTP/1.1\r\n" % path + EMPTY, {401}) for path in (b"metrics", b"api/v1", b"api/v1/", b"api/v1/openapi.json")),
     ],
 )
 def test_whatever_is_sent_is_answered_and_told_nothing(served: Served, sent: bytes, status: set[int]) -> None:

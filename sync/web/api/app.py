@@ -11,17 +11,20 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp
+from starlette.routing import Match
+from starlette.types import ASGIApp, Scope
 
 from sync.store.errors import StoreError
+from sync.store.tokens import Scope as Allowed
 from sync.web.api.audit import audit_routes
 from sync.web.api.inbox import inbox_routes
+from sync.web.api.mistaken import wrong_method, wrong_parameter, wrong_path
 from sync.web.api.projects import project_routes
 from sync.web.api.runs import run_routes
 from sync.web.api.statuses import status_routes
 from sync.web.api.work_items import work_item_routes
-from sync.web.auth import Authority, Guard
-from sync.web.problems import MEDIA_TYPE, Problem, Refused, invalid, unavailable
+from sync.web.auth import Authority, Guard, by_method
+from sync.web.problems import MEDIA_TYPE, Problem, Refused, unavailable
 from sync.workspace import Workspace
 
 PLACE = "/api/v1"
@@ -53,7 +56,13 @@ def build_api(workspace: Workspace, authority: Authority, *, wake: Callable[[], 
     for kind, tell in _TOLD:
         app.add_exception_handler(kind, tell)
     app.openapi = partial(_described, app.openapi)  # type: ignore[method-assign]  # how FastAPI is told
-    return Guard(app, authority)
+    return Guard(app, authority, needed=partial(_needed, app))
+
+
+def _needed(app: FastAPI, request: Scope) -> Allowed | None:
+    """None for what no operation is: whoever has any token is told so, before another one is asked for."""
+    is_one = any(route.matches(request)[0] is Match.FULL for route in app.routes)
+    return by_method(request) if is_one else None
 
 
 async def _refused(_: Request, error: Exception) -> Response:
@@ -61,18 +70,19 @@ async def _refused(_: Request, error: Exception) -> Response:
     return error.response()
 
 
-async def _invalid(_: Request, error: Exception) -> Response:
+async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"][1:])
-    return invalid(f"{where}: {first['msg']}" if where else str(first["msg"]), f"see {PLACE}/openapi.json").response()
+    return wrong_parameter(request, error, PLACE).response()
 
 
-async def _http(_: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    refused = Refused(error.status_code, str(error.detail).lower(), fix=f"see {PLACE}/openapi.json")
-    refused.headers = error.headers or {}
-    return refused.response()
+    match error.status_code:
+        case 404:
+            return wrong_path(request, PLACE).response()
+        case 405:
+            return wrong_method(request, error).response()
+    return Refused(error.status_code, str(error.detail).lower(), fix=f"see {PLACE}/openapi.json").response()
 
 
 async def _store(_: Request, __: Exception) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from sync.documents import entry_document
 from sync.store import audit
@@ -13,6 +13,7 @@ from sync.store.audit import Kind
 from sync.web.api.answers import answer
 from sync.web.api.catalogue import Catalogue
 from sync.web.api.documents import AuditEntry
+from sync.web.api.moments import FORM, When, moment_of
 from sync.web.api.paging import Name, Number, Page, Window, begin_after, page_of
 from sync.workspace import Workspace
 
@@ -22,12 +23,12 @@ _LIST = "audit"
 class AuditWindow(Window):
     """Which entries."""
 
-    project: Name | None = Field(None, description="Also one that the project file no longer has.")
+    project: Name | None = Field(None, description="The key of a project, also of one that the project file no longer has.")
     subject: Name | None = Field(None, description="A ticket or pull request by its key in any case, or a ref.")
-    kind: Kind | None = None
-    run: Name | None = None
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = Field(None, description="Before this time.")
+    kind: Kind | None = Field(None, description="What the entry is about.")
+    run: Name | None = Field(None, description="The id of a run.")
+    since: When | None = Field(None, description=f"{FORM}: what happened then or later.")
+    until: When | None = Field(None, description=f"{FORM}: what happened before.")
 
 
 def audit_routes(workspace: Workspace) -> APIRouter:
@@ -43,8 +44,8 @@ def audit_routes(workspace: Workspace) -> APIRouter:
                 tx,
                 project=None if window.project is None else catalogue.memory_of(window.project),
                 before=before,
-                since=window.since,
-                until=window.until,
+                since=moment_of(window.since, catalogue.now),
+                until=moment_of(window.until, catalogue.now),
                 key=window.subject,
                 run=window.run,
                 kind=window.kind,

@@ -1,14 +1,15 @@
-"""The documents of the API, with their schemas. They use the words of the command line's JSON. Times are ISO 8601 in UTC."""
+"""The documents of the API, with their schemas. They use the words of the command line's JSON."""
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from typing import Any, Literal
+from datetime import date
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from sync.store.audit import Kind
 from sync.store.inbox import State
+from sync.web.api.moments import Moment, rewritten
 
 
 class Document(BaseModel):
@@ -31,7 +32,7 @@ class Stream(Document):
     source: str
     stream: str
     complete: bool = Field(description="A full listing was proven under the present scope.")
-    pulled_at: datetime | None = Field(description="The end of the last successful pull.")
+    pulled_at: Moment | None = Field(description="The end of the last successful pull.")
     failed: str | None = Field(description="What the last pull died of, if it did.")
     set_aside: int = Field(description="Records that were not understood.")
 
@@ -45,8 +46,8 @@ class Project(Document):
     timezone: str
     sources: list[str] = Field(description="The sources that it scopes.")
     published_to: list[str] = Field(description="The sources on which it shows its statuses.")
-    facts_as_of: datetime | None = Field(description="The oldest last pull of its streams; null where one was never pulled.")
-    due_since: datetime | None = Field(description="Since when something waits to be followed; null where nothing does.")
+    facts_as_of: Moment | None = Field(description="The oldest last pull of its streams; null where one was never pulled.")
+    due_since: Moment | None = Field(description="Since when something waits to be followed; null where nothing does.")
     statuses: dict[str, Counts] = Field(description="By rule, of how many subjects it is true, false or not known.")
 
 
@@ -62,9 +63,9 @@ class Evidence(Document):
     ref: str
     name: str
     fact: str
-    value: bool | float | str | None
+    value: Annotated[bool | float | str | None, AfterValidator(rewritten)]
     threshold: str | None
-    observed_at: datetime | None
+    observed_at: Moment | None
     url: str | None
     holds: bool | None
     words: str
@@ -88,13 +89,13 @@ class Status(Document):
     told_on: list[str] = Field(description="The tickets and pull requests that receive it, unless it is off.")
     shown_on: list[str] = Field(description="Those on which people see it now.")
     says: str
-    since: datetime = Field(description="When the present truth began: of what is true, its episode.")
-    unknown_since: datetime | None
+    since: Moment = Field(description="When the present truth began: of what is true, its episode.")
+    unknown_since: Moment | None
     missing: list[str] = Field(description="Of what is not known, what is missing.")
     missing_sources: list[str] = Field(description="The sources among it that were not read.")
     evidence: list[Evidence]
     rule_version: str
-    recheck_at: datetime | None = Field(description="When time alone may change it.")
+    recheck_at: Moment | None = Field(description="When time alone may change it.")
 
 
 class WorkItem(Document):
@@ -110,9 +111,9 @@ class WorkItem(Document):
     labels: list[str]
     components: list[str]
     due: date | None
-    created_at: datetime | None
-    updated_at: datetime | None
-    closed_at: datetime | None
+    created_at: Moment | None
+    updated_at: Moment | None
+    closed_at: Moment | None
     projects: list[str] = Field(description="The projects in whose scopes it is.")
 
 
@@ -128,18 +129,22 @@ class Run(Document):
     run: str
     command: str
     projects: list[str]
-    started_at: datetime
-    finished_at: datetime | None = Field(description="Null while it runs, and for good where it was killed.")
+    started_at: Moment
+    finished_at: Moment | None = Field(description="Null while it runs, and for good where it was killed.")
     outcome: str | None
     exit_code: int | None
     summary: dict[str, Any]
     executor: str | None = Field(description="The worker that it was part of.")
 
 
+def _rewritten(evidence: dict[str, Any]) -> dict[str, Any]:
+    return {key: rewritten(value) for key, value in evidence.items()}
+
+
 class AuditEntry(Document):
     """One line of the record: what was written, or why not, and what was remembered."""
 
-    at: datetime
+    at: Moment
     project: str
     run: str
     kind: Kind
@@ -151,7 +156,7 @@ class AuditEntry(Document):
     after: bool | str | list[str] | dict[str, Any] | None
     rules: list[str]
     reason: str
-    evidence: list[dict[str, Any]]
+    evidence: list[Annotated[dict[str, Any], AfterValidator(_rewritten)]]
     forced: bool
 
 
@@ -163,10 +168,10 @@ class Delivery(Document):
     delivery: str = Field(description="The source's own id of it.")
     event: str
     state: State
-    received_at: datetime
+    received_at: Moment
     tries: int
-    retry_at: datetime | None
-    finished_at: datetime | None
+    retry_at: Moment | None
+    finished_at: Moment | None
     error: str | None
 
 
@@ -175,4 +180,4 @@ class SyncAsked(Document):
 
     project: str
     sources: list[str]
-    asked_at: datetime
+    asked_at: Moment

@@ -18,14 +18,14 @@ from sync.workspace import Workspace
 
 _LIST = "inbox"
 
-Id = Annotated[int, Path(ge=1, lt=2**63, description="The id of a delivery, as the list has it.")]
+Id = Annotated[int, Path(ge=1, lt=2**63, description="A whole number: the id of a delivery, as the list has it.")]
 
 
 class InboxWindow(Window):
     """Which deliveries."""
 
     state: State | None = Field("dead", description="Without it, those that could not be taken in.")
-    source: Name | None = None
+    source: Name | None = Field(None, description="The name of a source.")
 
 
 def inbox_routes(workspace: Workspace, wake: Callable[[], None]) -> APIRouter:

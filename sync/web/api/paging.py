@@ -32,7 +32,7 @@ class Window(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    limit: int = Field(50, ge=1, le=MOST, description="At most so many items.")
+    limit: int = Field(50, ge=1, le=MOST, description=f"A whole number from 1 to {MOST}: at most so many items.")
     cursor: str | None = Field(
         None, min_length=1, max_length=_LONGEST, pattern=r"^[A-Za-z0-9_-]+$", description="`next` of the page before this one."
     )

@@ -21,6 +21,8 @@ from sync.workspace import Workspace
 
 _LIST = "projects"
 
+ProjectKey = Annotated[Name, Path(description="The key of a project, as the list has it.")]
+
 
 def project_routes(workspace: Workspace, wake: Callable[[], None]) -> APIRouter:
     """`wake` is told when there is something to do at once."""
@@ -38,7 +40,7 @@ def project_routes(workspace: Workspace, wake: Callable[[], None]) -> APIRouter:
         return answer(request, Page[Project](items=items, next=following))
 
     @router.get("/projects/{key}", summary="One project, with its streams.", response_model=ProjectInFull)
-    def show_project(request: Request, key: Annotated[Name, Path()]) -> Response:
+    def show_project(request: Request, key: ProjectKey) -> Response:
         with database.read() as tx:
             catalogue = Catalogue(tx, workspace.projects)
             (project,) = catalogue.chosen(key)
@@ -52,7 +54,7 @@ def project_routes(workspace: Workspace, wake: Callable[[], None]) -> APIRouter:
         status_code=202,
         response_model=SyncAsked,
     )
-    def ask_for_sync(key: Annotated[Name, Path()]) -> Response:
+    def ask_for_sync(key: ProjectKey) -> Response:
         with database.write() as tx, span("api.sync", kind="server", project=key):
             (project,) = Catalogue(tx, workspace.projects).chosen(key)
             now, trace = database.now(tx), traceparent()

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from sync.store import runs
 from sync.store.runs import Run as Stored
 from sync.web.api.answers import answer
 from sync.web.api.documents import Run
+from sync.web.api.moments import FORM, When, moment_of
 from sync.web.api.paging import Name, Page, Text, Window, begin_after, page_of
 from sync.web.problems import not_found
 from sync.workspace import Workspace
@@ -21,9 +22,9 @@ _LIST = "runs"
 class RunWindow(Window):
     """Which runs."""
 
-    command: Name | None = None
-    outcome: Name | None = Field(None, description="How it ended, such as done or partial.")
-    since: AwareDatetime | None = Field(None, description="That began then or later.")
+    command: Name | None = Field(None, description="The name of a command, such as sync.")
+    outcome: Name | None = Field(None, description="The word for how it ended, such as done or partial.")
+    since: When | None = Field(None, description=f"{FORM}: those that began then or later.")
 
 
 def run_routes(workspace: Workspace) -> APIRouter:
@@ -39,14 +40,14 @@ def run_routes(workspace: Workspace) -> APIRouter:
                 before=before,
                 command=window.command,
                 outcome=window.outcome,
-                since=window.since,
+                since=moment_of(window.since, database.now(tx)),
                 limit=window.limit + 1,
             )
         some, following = page_of(found, window, _LIST, lambda one: one.id)
         return answer(request, Page[Run](items=[_document(one) for one in some], next=following))
 
     @router.get("/runs/{run}", summary="One run.", response_model=Run)
-    def show_run(request: Request, run: Annotated[Name, Path()]) -> Response:
+    def show_run(request: Request, run: Annotated[Name, Path(description="The id of a run, as the list has it.")]) -> Response:
         with database.read() as tx:
             found = runs.find(tx, run)
         if found is None:

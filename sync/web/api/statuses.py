@@ -23,10 +23,10 @@ _TRUTHS: dict[str, Truth] = {"true": True, "false": False, "unknown": None}
 class StatusWindow(Window):
     """Which statuses."""
 
-    project: Name | None = None
-    rule: Name | None = None
+    project: Name | None = Field(None, description="The key of a project.")
+    rule: Name | None = Field(None, description="The id of a rule, such as model-ready.")
     subject: Name | None = Field(None, description="A ref: source:kind:id.")
-    truth: Literal["true", "false", "unknown"] | None = None
+    truth: Literal["true", "false", "unknown"] | None = Field(None, description="What the rule says.")
 
 
 def status_routes(workspace: Workspace) -> APIRouter:

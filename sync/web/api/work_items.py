@@ -25,8 +25,8 @@ _MANY = 10
 class WorkItemWindow(Window):
     """Which tickets."""
 
-    project: Name | None = None
-    source: Name | None = None
+    project: Name | None = Field(None, description="The key of a project.")
+    source: Name | None = Field(None, description="The name of a source.")
     key: Name | None = Field(None, description="A key in any case, such as CHURN-42 or example/churn#12.")
 
 

@@ -25,6 +25,7 @@ from sync.store.inbox import Arrival
 from sync.store.tokens import Scope
 from sync.truth import Truth
 from sync.web.api.app import PLACE, build_api
+from sync.web.app import build_app
 from sync.web.auth import Authority
 from sync.workspace import Workspace
 
@@ -86,7 +87,15 @@ class World:
                 runs.finish(tx, ident, outcome="done", exit_code=0, summary=summary or {"written": 1}, now=self.database.now(tx))
         return ident
 
-    def wrote(self, key: str, *, minutes: int = 0, project: str = "churn", kind: audit.Kind = "write") -> None:
+    def wrote(
+        self,
+        key: str,
+        *,
+        minutes: int = 0,
+        project: str = "churn",
+        kind: audit.Kind = "write",
+        evidence: tuple[dict[str, Any], ...] = ({"ref": "mlflow:run:r1", "fact": "val_auc"},),
+    ) -> None:
         change = Change(
             id="c1",
             project=project,
@@ -98,7 +107,7 @@ class World:
             container="CHURN",
             rules=("model-ready",),
             reason="its model is ready",
-            evidence=({"ref": "mlflow:run:r1", "fact": "val_auc"},),
+            evidence=evidence,
         )
         with self.database.write() as tx:
             audit.append(tx, audit.of_change(change, kind=kind, run_id="run-1", at=NOON + timedelta(minutes=minutes)))
@@ -192,9 +201,7 @@ def world(workspace: Workspace) -> World:
 @pytest.fixture
 def app(world: World) -> FastAPI:
     """As `milepost serve` mounts it."""
-    app = FastAPI(openapi_url=None, redirect_slashes=False)
-    app.mount(PLACE, build_api(world.workspace, Authority(world.database), wake=world.wake))
-    return app
+    return build_app([], {PLACE: build_api(world.workspace, Authority(world.database), wake=world.wake)})
 
 
 Ask = Callable[..., Response]

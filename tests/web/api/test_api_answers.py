@@ -10,6 +10,7 @@ import msgspec
 from mappings.change import Slot
 from mappings.model import Ref
 from sync.store import due, entities, inbox, verdicts
+from sync.web.api.app import PLACE
 from tests.web.api.conftest import BODY, EMAIL, NOON, Ask, World, standing, ticket
 
 
@@ -33,7 +34,7 @@ def test_projects_tell_their_statuses_and_how_fresh_they_are(ask: Ask) -> None:
 
     whole = ask("/projects/churn").json()
     issues = next(one for one in whole["streams"] if (one["source"], one["stream"]) == ("jira", "issues"))
-    assert (issues["complete"], issues["pulled_at"], issues["failed"]) == (True, "2026-03-02T12:00:00Z", None)
+    assert (issues["complete"], issues["pulled_at"], issues["failed"]) == (True, "2026-03-02T12:00:00.000000Z", None)
     assert {key: value for key, value in whole.items() if key != "streams"} == churn
 
 
@@ -54,7 +55,7 @@ def test_statuses_come_with_evidence_and_for_unknown_ones_what_is_missing(ask: A
         "holds": True,
         "words": "",
     }
-    assert (known[0]["truth"], known[0]["since"]) == (True, "2026-03-02T12:00:00Z")
+    assert (known[0]["truth"], known[0]["since"]) == (True, "2026-03-02T12:00:00.000000Z")
     assert (unknown["truth"], unknown["missing_sources"]) == (None, ["github"])
     assert unknown["missing"] == ["github/pull_requests (the last read failed)", "a result of psi"]
 
@@ -134,7 +135,7 @@ def test_work_items_are_those_of_the_projects_scopes(ask: Ask, world: World) -> 
         "components": [],
         "due": None,
         "created_at": None,
-        "updated_at": "2026-03-02T12:00:00Z",
+        "updated_at": "2026-03-02T12:00:00.000000Z",
         "closed_at": None,
         "projects": ["churn"],
     }
@@ -264,6 +265,8 @@ def test_a_wrong_method_names_the_right_one(ask: Ask) -> None:
     answered = ask("/projects", "DELETE")
 
     assert (answered.status_code, answered.headers["allow"]) == (405, "GET")
+    assert answered.json()["detail"] == f"'{PLACE}/projects' does not take 'DELETE'"
+    assert answered.json()["fix"] == "use GET"
     assert answered.headers["content-type"] == "application/problem+json"
 
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from sync.store import tokens
 from tests.web.api.conftest import Ask, World
 
-PATHS = ("/projects", "/statuses?limit=0", "/openapi.json", "/nothing-here", "/")
+PATHS = ("/projects", "/statuses?limit=0", "/openapi.json", "/nothing-here", "/", "")
 NO_TOKENS: Sequence[Mapping[str, str | bytes]] = (
     {},
     {"authorization": ""},
@@ -43,6 +43,8 @@ def test_a_wrong_truncated_expired_or_revoked_token_is_told_apart_from_none(ask:
         answered = ask("/projects", token=token)
         assert answered.status_code == 401
         assert 'error="invalid_token"' in answered.headers["www-authenticate"]
+        assert answered.json()["title"] == "the token is not valid"
+    assert ask("/projects", token=None).json()["title"] == "a token is needed"
 
 
 def test_each_scope_allows_its_own_alone(ask: Ask, world: World) -> None:
@@ -52,7 +54,6 @@ def test_each_scope_allows_its_own_alone(ask: Ask, world: World) -> None:
     assert ask("/projects/churn/sync", "POST", token=operate).status_code == 202
     for path, method, token, needed in (
         ("/projects/churn/sync", "POST", read, "operate"),
-        ("/nothing-here", "DELETE", read, "operate"),
         ("/projects", "GET", operate, "read"),
     ):
         answered = ask(path, method, token=token)
@@ -60,6 +61,15 @@ def test_each_scope_allows_its_own_alone(ask: Ask, world: World) -> None:
         assert f'scope="{needed}"' in answered.headers["www-authenticate"]
         assert f"--scope {needed}" in answered.json()["fix"]
     assert world.woken == 1
+
+
+def test_what_no_operation_is_is_told_before_a_scope_is_asked_for(ask: Ask, world: World) -> None:
+    read, operate = world.token("read", name="r"), world.token("operate", name="o")
+
+    for token in (read, operate):
+        assert ask("/projects", "DELETE", token=token).status_code == 405
+        assert ask("/projects/churn/sync", token=token).status_code == 405
+        assert ask("/nothing-here", "POST", token=token).status_code == 404
 
 
 def test_use_is_noted_once_a_minute(ask: Ask, world: World) -> None:
