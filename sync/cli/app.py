@@ -10,7 +10,7 @@ import typer
 
 from sync.cli import subcommands, toplevel
 from sync.cli.commandline import PlainCommand, PlainGroup
-from sync.cli.options import Globals, Output, merged, shaped, shared_parameters, takes_globals
+from sync.cli.options import Globals, Output, merged, shaped, shared_parameters, takes_globals, version_parameter
 
 _TABLE_OR_JSON = (Output.TABLE, Output.JSON)
 _FOR_THE_WHOLE_FILE = (toplevel.serve, toplevel.worker, subcommands.create, subcommands.list_tokens, subcommands.revoke)
@@ -95,4 +95,4 @@ def _main_callback() -> Any:
         ctx.obj = merged(Globals(), given)
 
     context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
-    return shaped(main, [context, *shared_parameters(tuple(Output))])
+    return shaped(main, [context, version_parameter(), *shared_parameters(tuple(Output))])

@@ -76,6 +76,20 @@ def _parameters(outputs: Sequence[Output], *, by_project: bool) -> Sequence[tupl
     )
 
 
+def version_parameter() -> inspect.Parameter:
+    """The option that many look for before they find the command: it goes before everything else that was said."""
+
+    def show(wanted: bool) -> None:
+        if wanted:
+            from sync.cli.commands.version import own_version
+
+            typer.echo(own_version())
+            raise typer.Exit
+
+    option = typer.Option("--version", is_eager=True, callback=show, help="Show the version of Milepost.", show_default=False)
+    return inspect.Parameter("version", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Annotated[bool, option])
+
+
 def one_of(choices: Sequence[str]) -> Callable[[str], str]:
     """Reads one of a few words. Typer would quote the checking library's own words instead."""
 

@@ -152,7 +152,8 @@ def duration(option: str, text: str) -> timedelta:
     try:
         return parse_duration(text)
     except ValueError as error:
-        raise UsageProblem(f"{option}: {error}", _meant_duration(option, text)) from None
+        what = str(error).partition(": write ")[0]  # how to write it is the fix's to say
+        raise UsageProblem(f"{option}: {what}", _meant_duration(option, text)) from None
 
 
 _UNITS = {
@@ -171,4 +172,6 @@ def _meant_duration(option: str, text: str) -> str:
     if number and not word:
         return f"say the unit: {option} {number}s for seconds, {number}m for minutes, {number}h for hours, {number}d for days"
     unit = next((unit for unit, words in _UNITS.items() if word == unit or word in words), None)
+    if text == f"{number}{unit}":
+        return "give a shorter one"
     return f"write it as {option} {number}{unit}" if unit else "write a whole number with one unit: s, m, h, d or w"

@@ -72,7 +72,10 @@ def create(
             "--scope", parser=one_of(("read", "operate")), metavar="read|operate", help="What it may do; may be given again."
         ),
     ] = ["read"],  # noqa: B006 - typer reads it and changes nothing
-    expires: Annotated[str | None, typer.Option("--expires", help="How long it holds; else until it is revoked.")] = None,
+    expires: Annotated[
+        str | None,
+        typer.Option("--expires", metavar="DURATION", help="How long it holds, such as 90d; else until it is revoked."),
+    ] = None,
 ) -> None:
     """Make a token and show it, this once."""
     do("token", globals_, "create", token=name, scopes=scope, expires=expires)

@@ -46,3 +46,12 @@ def test_the_environment_may_name_the_project_file(tmp_path: Path) -> None:
     answer = Desk(tmp_path).call("init", "-o", "json", MILEPOST_CONFIG="other.yaml").json()
 
     assert answer["config"] == "other.yaml"
+
+
+def test_the_version_is_an_option_as_well(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    asked, among_others, command = desk.call("--version"), desk.call("-o", "json", "--version", "plan"), desk.call("version")
+
+    assert (asked.code, asked.err, among_others.code) == (0, "", 0)
+    assert asked.out.splitlines() == among_others.out.splitlines() == command.out.splitlines()[:1]
+    assert asked.out.startswith("milepost ")

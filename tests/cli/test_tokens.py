@@ -61,8 +61,11 @@ def test_a_token_for_people_stands_alone_on_a_line(desk: Desk) -> None:
         (("create", ""), "no name for a token"),
         (("create", "x", "--scope", "write"), "is not one of read, operate"),
         (("create", "x", "--expires", "0s"), "over at once"),
-        (("create", "x", "--expires", "soon"), "--expires"),
+        (("create", "x", "--expires", "soon"), "--expires: 'soon' is no duration\n  fix: write a whole number with one unit"),
+        (("create", "x", "--expires", "99999d"), "fix: give a shorter one"),
+        (("create", "x", "--expires", "3"), "3d for days"),
         (("revoke", "nobody"), "there is no token 'nobody'"),
+        (("revoke", "nobody"), "fix: milepost token list shows them"),
     ],
 )
 def test_what_cannot_be_is_told_with_a_fix(desk: Desk, arguments: tuple[str, ...], said: str) -> None:
@@ -72,6 +75,24 @@ def test_what_cannot_be_is_told_with_a_fix(desk: Desk, arguments: tuple[str, ...
     assert said in ended.err
     assert "Traceback" not in ended.err
     assert ended.out == ""
+
+
+def test_a_token_that_is_not_known_is_told_with_the_nearest_alone(desk: Desk) -> None:
+    for name in ("ci-dashboard", "laptop"):
+        assert desk.call("token", "create", name).code == 0
+    near, far = desk.call("token", "revoke", "ci-dashbord"), desk.call("token", "revoke", "nope")
+
+    assert (near.code, far.code) == (2, 2)
+    assert "did you mean ci-dashboard? milepost token list shows them" in near.err
+    assert "laptop" not in near.err + far.err
+    assert "milepost token list shows them" in far.err
+
+
+def test_help_shows_how_a_duration_is_written(desk: Desk) -> None:
+    shown = " ".join(desk.call("token", "create", "--help").out.split())
+
+    assert "--expires DURATION" in shown
+    assert "such as 90d" in shown
 
 
 def test_a_valid_name_is_not_given_twice_and_a_pasted_token_is_not_repeated(desk: Desk) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from config.problems import quoted, suggestion
+from config.problems import nearest, quoted
 from sync.cli.errors import UsageProblem
 from sync.cli.layout import columns
 from sync.cli.options import Globals
@@ -76,7 +76,7 @@ def _revoke(session: Session, wanted: str) -> ExitCode:
             ended = tokens.revoke(tx, wanted, now)
         except KeyError:
             known = {word for one in tokens.every(tx) if one.is_valid(now) for word in (one.id, one.name)}
-            raise UsageProblem(f"there is no token {quoted(wanted)}", suggestion(wanted, known)) from None
+            raise UsageProblem(f"there is no token {quoted(wanted)}", _meant(wanted, known)) from None
     if session.wants_json:
         session.answer({"revoked": [_document(one, now) for one in ended]})
     elif ended:
@@ -84,6 +84,11 @@ def _revoke(session: Session, wanted: str) -> ExitCode:
     else:
         session.show(f"Token {wanted} was over already.")
     return ExitCode.DONE
+
+
+def _meant(wanted: str, known: Iterable[str]) -> str:
+    near = nearest(wanted, known)
+    return f"did you mean {near}? milepost token list shows them" if near else "milepost token list shows them"
 
 
 def _lasting(expires: str | None) -> timedelta | None:

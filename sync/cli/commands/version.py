@@ -13,6 +13,11 @@ from sync.outcome import ExitCode
 _LIBRARIES = ("httpx", "jira", "pygithub", "mlflow-skinny", "boto3", "azure-ai-ml", "sqlalchemy", "msgspec", "typer")
 
 
+def own_version() -> str:
+    """The first line of the answer, which is also that of `milepost --version`."""
+    return f"milepost    {_version('milepost')}"
+
+
 def run(globals_: Globals) -> ExitCode:
     """Shows what is installed. Needs neither a project file nor a store."""
     connectors = sorted(point.name for point in entry_points(group="milepost.connectors"))
@@ -27,7 +32,7 @@ def run(globals_: Globals) -> ExitCode:
         write_out(json.dumps(facts, indent=2).encode() + b"\n")
         return ExitCode.DONE
     lines = [
-        f"milepost    {facts['milepost']}",
+        own_version(),
         f"Python      {facts['python']}",
         f"connectors  {', '.join(connectors)}",
         *(f"  {name:<13}  {found or 'is not installed'}" for name, found in libraries.items() if globals_.verbose),
