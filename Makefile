@@ -24,6 +24,8 @@ help: ## List the targets
 setup: $(STAMP) ## Make .venv with everything that the lock file names
 
 $(STAMP): pyproject.toml uv.lock
+	@test -e "$(STAMP)" && echo "Bringing $(VENV) up to date …" >&2 || \
+		echo "Setting up $(VENV) (about 1.7 GB), once: this takes a minute or more …" >&2
 	@test -x "$(BIN)/python" || "$(PYTHON)" -m venv "$(VENV)"
 	@command -v uv >/dev/null 2>&1 || test -x "$(BIN)/uv" || { "$(BIN)/python" -m ensurepip >/dev/null && \
 		"$(BIN)/python" -m pip install --quiet --disable-pip-version-check uv; }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -70,8 +71,8 @@ def running(folder: Path) -> Iterator[Sandbox]:
         story.with_mlflow(cast)
         config = folder / "milepost.yaml"
         config.write_text(project_file(cast), encoding="utf-8")
-        secrets = {"MILEPOST_JIRA__USER": jira.user, "MILEPOST_JIRA__TOKEN": jira.token, "MILEPOST_GITHUB__TOKEN": DEFAULT_TOKEN}
-        yield Sandbox(cast, config, {**secrets, **clouds})
+        accounts = {"MILEPOST_JIRA__USER": jira.user, "MILEPOST_JIRA__TOKEN": jira.token, "MILEPOST_GITHUB__TOKEN": DEFAULT_TOKEN}
+        yield Sandbox(cast, config, {**accounts, **_webhook_secrets(), **clouds})
 
 
 @contextmanager
@@ -98,6 +99,12 @@ def claimed(folder: Path) -> Iterator[None]:
             elif child != mark:
                 child.unlink()
         yield
+
+
+def _webhook_secrets() -> Mapping[str, str]:
+    """For whoever lets `milepost serve` take deliveries in the sandbox: one for each source, of this demo alone."""
+    sources = ("JIRA", "GITHUB", "MLFLOW", "AWS_EU", "AWS_US", "AZURE_ML")
+    return {f"MILEPOST_{source}__WEBHOOK_SECRET": secrets.token_hex(16) for source in sources}
 
 
 def _aws_account(file: Path) -> Mapping[str, str]:

@@ -66,7 +66,7 @@ def held_demo() -> Iterator[HeldDemo]:
             (folder / name).write_text("of an earlier demo\n", encoding="utf-8")
         with Desk(Path(outside)).start("demo", "--hold", "-o", "json", "--folder", str(folder)) as process:
             answer = _read_until(process.stdout, r"\}\n")
-            told = _read_until(process.stderr, r"  .* explain LOAN-2\n")
+            told = _read_until(process.stderr, r"  .* serve --workers 2\n")
             variables = (folder / "environment.sh").read_text(encoding="utf-8").splitlines()
             exports = [shlex.split(line)[1] for line in variables if line.startswith("export ")]
             yield HeldDemo(json.loads(answer), folder, dict(one.split("=", 1) for one in exports), told)

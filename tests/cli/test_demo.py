@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import stat
@@ -10,6 +11,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import httpx
 import pytest
 
 from config.statuses import shipped_statuses
@@ -97,7 +99,8 @@ def test_every_source_was_read_without_a_failure(held_demo: HeldDemo) -> None:
 
 
 def test_the_commands_that_it_tells_run_from_a_second_terminal_as_they_are(held_demo: HeldDemo, tmp_path: Path) -> None:
-    told = [line.strip() for line in held_demo.told.splitlines() if line.startswith("  ")]
+    *told, last = [line.strip() for line in held_demo.told.splitlines() if line.startswith("  ")]
+    assert last.endswith(" serve --workers 2"), "which goes on: see the next test"
     script = "\n".join(["set -e", *told])
     ended = subprocess.run(["/bin/sh", "-c", script], cwd=tmp_path, env={"HOME": str(tmp_path)}, capture_output=True, check=False)
 
@@ -108,13 +111,30 @@ def test_the_commands_that_it_tells_run_from_a_second_terminal_as_they_are(held_
     assert list(tmp_path.iterdir()) == []
 
 
+def test_it_can_be_kept_in_step_by_what_is_always_on(held_demo: HeldDemo, tmp_path: Path) -> None:
+    """On a copy of its store, with the environment that it wrote, to the last source."""
+    desk = held_demo.desk(tmp_path)
+    with desk.start("serve", "--workers", "2", "--port", "0") as process:
+        assert process.stderr is not None
+        told: dict[str, object] = {}
+        while told.get("event") != "serve.listening":
+            told = json.loads(process.stderr.readline())
+            assert told["event"] != "serve.no_secret"
+        ready = httpx.get(f"{told['address']}/readyz", trust_env=False)
+        ended = end(process, signal.SIGTERM)
+
+    assert told["sources"] == ["jira", "github", "mlflow", "aws-eu", "aws-us", "azure-ml"]
+    assert (ready.status_code, ended.code in (0, 3)) == (200, True)
+
+
 def test_the_environment_of_the_sandbox_is_its_own_and_for_no_other_eyes(held_demo: HeldDemo) -> None:
     file = held_demo.folder / "environment.sh"
 
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert {"MILEPOST_JIRA__USER", "MILEPOST_JIRA__TOKEN", "MILEPOST_GITHUB__TOKEN"} == {
-        name for name in held_demo.environ if name.startswith("MILEPOST_")
-    }
+    ours = {name for name in held_demo.environ if name.startswith("MILEPOST_")}
+    webhooks = {name for name in ours if name.endswith("__WEBHOOK_SECRET")}
+    assert ours - webhooks == {"MILEPOST_JIRA__USER", "MILEPOST_JIRA__TOKEN", "MILEPOST_GITHUB__TOKEN"}
+    assert len({held_demo.environ[name] for name in webhooks}) == len(webhooks) == 6
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
         assert Path(held_demo.environ[name]).parent == held_demo.folder
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.deploy.commandline import accepted
@@ -30,6 +31,17 @@ def test_each_role_runs_a_command_that_exists(services: Mapping[str, Any]) -> No
         assert accepted(services[name]["command"]) == command
         assert services[name]["build"] == {"context": "..", "dockerfile": "deploy/Dockerfile"}
     assert (PATH.parent / ".." / "deploy" / "Dockerfile").is_file()
+
+
+def test_the_database_is_of_the_version_that_the_tests_run(services: Mapping[str, Any], postgresql_server: str) -> None:
+    with psycopg.connect(postgresql_server) as connection:
+        version = connection.info.server_version // 10_000
+    page = (DEPLOY.parent / "docs" / "deployment.md").read_text(encoding="utf-8")
+
+    assert services["database"]["image"].startswith(f"postgres:{version}.")
+    assert version >= 18, "whose image keeps its data below this folder, one for each version"
+    assert services["database"]["volumes"] == ["database:/var/lib/postgresql"]
+    assert re.findall(r"tested\s+with\s+version\s+(\d+)", page) == [str(version)]
 
 
 def test_every_container_is_hardened(services: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.commandline import accepted
-from tests.deploy.conftest import DEPLOY
+from tests.deploy.conftest import DEPLOY, ROOT
 
 UNITS = DEPLOY / "systemd"
 SERVICES = {"milepost.service": "milepost serve", "milepost-sync.service": "milepost sync"}
@@ -50,6 +50,12 @@ def test_each_service_knows_its_variables_and_holds_no_secret(name: str, known_v
     assert said["EnvironmentFile"] == ["/etc/milepost/environment"]
     (state,) = said["StateDirectory"]
     assert variables["MILEPOST_STORE__URL"].startswith(f"sqlite:////var/lib/{state}/")
+
+
+def test_the_way_to_install_has_all_that_the_services_need() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^uv sync .*$", page, flags=re.MULTILINE)
+    assert {"jira", "github", "mlflow", "serve"} == set(re.findall(r"--extra (\S+)", command))
 
 
 def test_the_timer_starts_what_is_there_every_quarter_of_an_hour() -> None:

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from sync.cli.errors import UsageProblem
-from sync.cli.installed import require_extra
+from sync.cli.options import Globals
+from sync.cli.service import service_session
 from tests.cli.process import PATIENCE, Desk
 from tests.web.serving import Served, eventually, serving, stored_in
 from tests.web.signing import PROJECT_FILE, SECRETS, github_headers, issue_payload
@@ -132,7 +133,7 @@ def test_a_webhook_secret_that_cannot_be_read_is_said_before_it_starts(sqlite_te
 def test_an_extra_that_is_not_installed_is_named_with_the_way_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     from importlib import metadata
 
-    require_extra("serve", "milepost serve needs", "pip install 'milepost[serve]'")
+    service_session(Globals(), "serve")
 
     def without_fastapi(name: str) -> metadata.Distribution:
         if name == "fastapi":
@@ -140,5 +141,8 @@ def test_an_extra_that_is_not_installed_is_named_with_the_way_to_install_it(monk
         return metadata.Distribution.from_name(name)
 
     monkeypatch.setattr(metadata, "distribution", without_fastapi)
-    with pytest.raises(UsageProblem, match=r"milepost serve needs the package fastapi.*pip install 'milepost\[serve\]'"):
-        require_extra("serve", "milepost serve needs", "pip install 'milepost[serve]'")
+    with pytest.raises(UsageProblem, match=r"milepost serve needs the package fastapi") as told:
+        service_session(Globals(), "serve")
+    assert told.value.fix is not None
+    assert "uv sync again with --extra serve" in told.value.fix
+    assert "pip install 'milepost[serve]'" in told.value.fix

@@ -208,6 +208,7 @@ def _hold(sandbox: Sandbox) -> None:
     sys.stderr.write(
         "\nThe sandbox runs until Ctrl-C, and AWS has let Milepost in again. In a second terminal:\n\n"
         f"  . {shlex.quote(str(variables))}\n  {milepost} status\n  {milepost} sync\n{explains}\n"
+        f"Always on, until Ctrl-C in there as well:\n\n  {milepost} serve --workers 2\n\n"
     )
     sys.stderr.flush()
     try:
