@@ -39,6 +39,12 @@ def stop() -> threading.Event:
     return threading.Event()
 
 
+@pytest.fixture(autouse=True)
+def log_as_it_comes() -> None:
+    """Whatever level a command that ran here before has set."""
+    structlog.reset_defaults()
+
+
 @pytest.fixture
 def office(office: Office) -> Office:
     """Synced once, with one ticket that shows nothing."""
