@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.office import Office
 from tests.cli.process import Desk
 
 
@@ -22,3 +23,11 @@ def test_serve_says_all_that_it_serves_and_what_workers_need(tmp_path: Path) -> 
 
     assert "JSON API, health and metrics" in said
     assert "needs the secrets of every source" in said
+
+
+def test_a_worker_says_what_does_the_work_on_sqlite(office: Office) -> None:
+    ended = office.desk.call("worker")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "milepost worker needs a PostgreSQL store" in ended.err
+    assert "milepost serve --workers" in ended.err

@@ -104,9 +104,10 @@ def test_who_is_let_in_nowhere_learns_how_to_sign_in(clouds: Clouds, monkeypatch
     monkeypatch.setenv("IDENTITY_HEADER", "wrong")
     monkeypatch.setenv("PATH", "")
     code, said = clouds.told()
-    (aws,), (azure,) = said["aws"], said["azure-ml"]
+    (aws, *others), (azure, *_) = said["aws"], said["azure-ml"]
 
     assert code == 3
     assert (aws["level"], azure["level"]) == ("error", "error")
+    assert [one["topic"] for one in others] == ["webhooks"]
     assert "allow sts:AssumeRole" in aws["fix"]
     assert "az login" in azure["fix"]
