@@ -139,6 +139,7 @@ def test_the_environment_of_the_sandbox_is_its_own_and_for_no_other_eyes(held_de
         assert Path(held_demo.environ[name]).parent == held_demo.folder
 
 
+@pytest.mark.soak  # another demo takes as long as some hundred tests; all that it shows is held to the one that is kept
 def test_a_first_look_at_it_is_a_screen_or_two_and_names_the_figures(tmp_path: Path) -> None:
     ended = Desk(tmp_path).run("demo", COLUMNS="100", HOME=str(tmp_path), AWS_PROFILE="of-somebody-else", AZURE_CLIENT_ID="of-hers")
     lines = ended.out.splitlines()

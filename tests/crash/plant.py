@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import delete, select, update
 
 from sandbox.faults import Answer, Fault
@@ -45,6 +46,9 @@ WRITES = 12
 """So many requests write that: four fields, four properties, three labels and what the label looks like."""
 
 LONGEST_LEASE = timedelta(seconds=180)
+
+MOSTLY_SQLITE = pytest.mark.parametrize("dialect", ["sqlite", pytest.param("postgresql", marks=pytest.mark.soak)])
+"""For what is about processes and sources more than about storage: on PostgreSQL it is among the long proofs."""
 
 
 @dataclass(frozen=True)

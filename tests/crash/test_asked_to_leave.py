@@ -25,7 +25,7 @@ from sync.store.connect import Database
 from sync.store.schema import lease, run
 from tests.cli.gate import Gate
 from tests.cli.process import PATIENCE, Ended, end
-from tests.crash.plant import Plant
+from tests.crash.plant import MOSTLY_SQLITE, Plant
 
 SOON = 10.0
 
@@ -65,6 +65,7 @@ def assert_the_next_run_ends_it_at_once(plant: Plant) -> None:
     plant.assert_done()
 
 
+@MOSTLY_SQLITE
 def test_while_a_source_never_answers(plant: Plant, gate: Gate, number: signal.Signals) -> None:
     plant.github.faults.append(Fault(gate, path="*/commits"))
     with plant.office.desk.start("sync") as process:
@@ -85,6 +86,7 @@ def test_at_once_at_a_second_ctrl_c(plant: Plant, gate: Gate) -> None:
     assert_the_next_run_ends_it_at_once(plant)
 
 
+@MOSTLY_SQLITE
 def test_while_it_waits_for_a_rate_limit(plant: Plant, number: signal.Signals) -> None:
     asked = threading.Event()
 
@@ -151,6 +153,7 @@ class LastWord:
         raise ConnectionDropped
 
 
+@MOSTLY_SQLITE
 @pytest.mark.parametrize("carried_out", [True, False], ids=["carried-out", "lost"])
 def test_while_a_write_is_not_answered(plant: Plant, gate: Gate, carried_out: bool, number: signal.Signals) -> None:
     plant.jira.faults.append(Fault(LastWord(gate, carried_out=carried_out), method="PUT", after=2))

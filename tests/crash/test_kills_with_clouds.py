@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.connectors.clouds import Cloud
-from tests.crash.plant import DONE, REPO, Plant
+from tests.crash.plant import DONE, MOSTLY_SQLITE, REPO, Plant
 from tests.crash.test_kills_of_the_process import Assassin, Point, outcome
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def kill_and_compare(works: Works, luck: random.Random, most: int) -> int:
     return codes.count(-9)
 
 
+@MOSTLY_SQLITE
 def test_killed_at_random_commits(new_plant: NewPlant, database_url: str, clouds: Sequence[Cloud], dialect: str) -> None:
     luck = random.Random({"sqlite": 3, "postgresql": 4}[dialect])
     assert kill_and_compare(Works(new_plant, database_url, clouds), luck, 2) > 0

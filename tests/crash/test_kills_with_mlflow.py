@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from sandbox.mlflow.server import RunningServer
-from tests.crash.plant import Plant
+from tests.crash.plant import MOSTLY_SQLITE, Plant
 from tests.crash.test_kills_of_the_process import Assassin, Point, outcome
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def add_mlflow(plant: Plant, server: RunningServer) -> None:
     plant.add_source("mlflow", {"type": "mlflow", "url": server.url}, {"experiments": [EXPERIMENT], "models": [EXPERIMENT]})
 
 
+@MOSTLY_SQLITE
 def test_killed_at_random_commits(new_plant: NewPlant, database_url: str, trained: RunningServer) -> None:
     luck = random.Random(7)
     with new_plant(database_url) as undisturbed:

@@ -10,7 +10,7 @@ from pathlib import Path
 from sync.store import verdicts
 from tests.cli.process import Desk, Ended
 from tests.connectors.clouds import Cloud
-from tests.crash.plant import DONE, Plant
+from tests.crash.plant import DONE, MOSTLY_SQLITE, Plant
 
 HINDERED = str(Path(__file__).with_name("hindered.py"))
 TICKETS = ("OPS-1", "OPS-3")
@@ -29,6 +29,7 @@ def not_known(plant: Plant) -> set[str]:
         return {ticket for ticket in TICKETS if str(plant.jira.get(ticket)["id"]) in subjects}
 
 
+@MOSTLY_SQLITE
 def test_both_clouds_are_lost_in_the_middle_of_a_pull(plant: Plant, clouds: Sequence[Cloud]) -> None:
     for cloud, ticket in zip(clouds, TICKETS, strict=True):
         plant.add_source(cloud.name, cloud.source, cloud.scope)

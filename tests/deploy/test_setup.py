@@ -22,7 +22,8 @@ def made(folder: Path) -> str:
         program.write_text("#!/bin/sh\n", encoding="utf-8")
         program.chmod(0o755)
     command = ["make", "--no-print-directory", "setup", f"VENV={folder}", f"UV={folder / 'bin' / 'uv'}"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    alone = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    done = subprocess.run(command, cwd=ROOT, env=alone, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout in ("", "make: Nothing to be done for 'setup'.\n")
     return done.stderr
 

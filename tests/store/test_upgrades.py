@@ -122,6 +122,7 @@ def test_threads_that_upgrade_at_once_do_it_once(old: Database) -> None:
     assert states == ["current"] * 3
 
 
+@pytest.mark.parametrize("old_url", REVISIONS[:1], indirect=True)
 def test_processes_that_upgrade_at_once_do_it_once(old: Database, old_url: str) -> None:
     program = (
         "import sys; from sync.store import migrate; from sync.store.connect import open_database;"

@@ -72,6 +72,7 @@ def _attributes(span: Span) -> Mapping[str, Any]:
     return {one.key: one.value.string_value or one.value.int_value for one in span.attributes}
 
 
+@pytest.mark.parametrize("dialect", ["sqlite", pytest.param("postgresql", marks=pytest.mark.soak)])
 def test_one_trace_leads_from_a_delivery_to_the_write(one: Service, collector: Collector) -> None:
     _label_shown(one)
     wanted = ("delivery", "take_in", "follow", "apply", "write")
@@ -105,6 +106,7 @@ def _figures(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     return {(one.name, tuple(sorted(one.labels.items()))): one.value for family in families for one in family.samples}
 
 
+@pytest.mark.parametrize("dialect", ["postgresql", pytest.param("sqlite", marks=pytest.mark.soak)])
 def test_figures_and_api_tell_what_was_done_and_no_secret(one: Service) -> None:
     token = _token(one)
     received, worked = _label_shown(one)
