@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from rich.console import Console
 from sqlalchemy import select
 
 from bench.figures import Figure, show
+from bench.good import GOOD
 from bench.project import ACCESS, Project, made_project
 from bench.serving import SECRET, receiving, serving
 from sandbox.github import DEFAULT_TOKEN, GitHub
@@ -38,16 +38,6 @@ EVENTS = 15
 PATIENCE = 60.0
 REPOSITORY = "example/ops"
 FIELD = "ML Status"
-GOOD: Mapping[str, Any] = {
-    "id": "good",
-    "title": "Good",
-    "kind": "favourable",
-    "rank": 20,
-    "says": "somebody labelled it good",
-    "for": "work_item",
-    "when": {"any": [{"subject": {"label": "good"}}]},
-    "label": "good",
-}
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, select, tuple_, update
 
 from mappings.model import Ref
 from sync.store.by_ref import by_kind
 from sync.store.schema import entity, membership, stream
-from sync.store.streams import StreamKey, ids, is_stream
+from sync.store.streams import IS_NAMED, StreamKey, ids, is_stream
 
 
 def count_members(tx: Connection, key: StreamKey) -> int:
@@ -175,9 +175,5 @@ _UNSEEN = (
     select(membership.c.source, membership.c.kind, membership.c.id)
     .join(stream, stream.c.id == membership.c.stream)
     .join(entity, _same())
-    .where(
-        *(stream.c[name] == bindparam(name) for name in StreamKey.__struct_fields__),
-        membership.c.sweep < stream.c.sweep,
-        entity.c.deleted_at.is_(None),
-    )
+    .where(IS_NAMED, membership.c.sweep < stream.c.sweep, entity.c.deleted_at.is_(None))
 )

@@ -202,6 +202,8 @@ def _named(key: StreamKey) -> Mapping[str, Any]:
 
 
 # Asked for every page or pull, so they are put together once.
-_BY_KEY = select(stream).where(*(stream.c[name] == bindparam(name) for name in StreamKey.__struct_fields__))
+IS_NAMED = and_(*(stream.c[name] == bindparam(name) for name in StreamKey.__struct_fields__))
+"""Whether a row is the stream's whose key the parameters are."""
+_BY_KEY = select(stream).where(IS_NAMED)
 _OF_STREAM = select(stream).where(stream.c.source == bindparam("source"), stream.c.stream == bindparam("stream"))
 _CHANGE = update(stream).where(*(stream.c[name] == bindparam(f"of_{name}") for name in StreamKey.__struct_fields__))

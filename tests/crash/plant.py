@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select, update
 
+from bench.good import GOOD
 from sandbox.faults import Answer, Fault
 from sandbox.github import GitHub
 from sandbox.jira import JiraCloud
@@ -23,16 +24,6 @@ from sync.store.schema import audit, entity, episode, lease, membership, metadat
 from tests.cli.office import FIELD, Office, furnish
 
 REPO = "example/ops"
-GOOD = {
-    "id": "good",
-    "title": "Good",
-    "kind": "favourable",
-    "rank": 20,
-    "says": "somebody labelled it good",
-    "for": "work_item",
-    "when": {"any": [{"subject": {"label": "good"}}]},
-    "label": "good",
-}
 DONE: Mapping[str, Any] = {
     "OPS-1": (None, []),
     "OPS-2": ("Data blocked", ["data-blocked"]),

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.x509.oid import NameOID
 
+from bench.good import GOOD
 from config.project import ProjectFile
 from connectors.base import Batch, Connection, Connector, Finding, Options, SourceContext
 from connectors.errors import Unavailable
@@ -47,16 +48,7 @@ PROPERTY = "milepost.status"
 REPO = "example/churn"
 
 STATUSES: Sequence[Mapping[str, Any]] = (
-    {
-        "id": "good",
-        "title": "Good",
-        "kind": "favourable",
-        "rank": 20,
-        "says": "somebody labelled it good",
-        "for": "work_item",
-        "when": {"any": [{"subject": {"label": "good"}}]},
-        "label": "good",
-    },
+    GOOD,
     {
         "id": "bad",
         "title": "Bad",

@@ -7,7 +7,7 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from bench.good import GOOD
 from sandbox.github import DEFAULT_TOKEN, GitHub
 from sync.store import schedules
 from sync.store.connect import Database, open_database
@@ -26,16 +27,6 @@ from tests.cli.process import MILEPOST, PATIENCE, Desk
 
 SECRET = "example-webhook-secret-7d2b"
 SHOWN = "ml/good"
-GOOD: Mapping[str, Any] = {
-    "id": "good",
-    "title": "Good",
-    "kind": "favourable",
-    "rank": 20,
-    "says": "somebody labelled it good",
-    "for": "work_item",
-    "when": {"any": [{"subject": {"label": "good"}}]},
-    "label": "good",
-}
 
 
 def until(
