@@ -19,12 +19,16 @@ DRAWN = 20
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """One stored object: its document, what our slots on it hold, and to which of certain streams, by row number, it belongs."""
+    """One stored object: its document, what our slots on it hold, and to which of certain streams, by row number, it belongs.
+
+    `changed_at` it was stored, or confirmed by a direct read: what was changed and changed back is not what it was.
+    """
 
     hash: bytes
     doc: bytes
     slots: bytes | None
     container: str
+    changed_at: datetime
     deleted_at: datetime | None
     missing_since: datetime | None
     streams: frozenset[int]
@@ -82,7 +86,7 @@ def is_news(before: Snapshot | None, after: Snapshot | None, *, timeless: bool) 
     """Whether anything but a time of change is another now; that too, unless `timeless`."""
     if before is None or after is None:
         return before is not after
-    if msgspec.structs.replace(before, hash=after.hash, doc=after.doc) != after:
+    if msgspec.structs.replace(before, hash=after.hash, doc=after.doc, changed_at=after.changed_at) != after:
         return True
     if before.hash == after.hash:
         return False

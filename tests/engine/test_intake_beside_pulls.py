@@ -185,6 +185,21 @@ def test_what_another_stored_since_it_was_asked_for_is_asked_for_again(shelf: Of
     assert shelf.shelf.reads == [run("a"), run("b"), run("a")]
 
 
+def test_what_was_changed_and_changed_back_by_another_is_asked_for_again(shelf: Office) -> None:
+    """The store holds what it held: what was read in between is older all the same."""
+
+    def changed_back() -> None:
+        shelf.shelf.put(a_run("a", "finished"))
+        deliver(shelf, naming(run("a")))
+        assert take(shelf).done == 2
+
+    shelf.shelf.put(a_run("a", "failed"))
+    meanwhile(shelf, changed_back)
+    deliver(shelf, naming(run("a")))
+    take(shelf)
+    assert statuses(shelf)["a"] == "finished"
+
+
 def test_what_is_stored_again_and_again_waits_for_the_next_batch_and_costs_no_try(shelf: Office) -> None:
     def pulled(status: RunStatus) -> Callable[[], None]:
         def pull() -> None:
