@@ -20,8 +20,9 @@ from connectors.base import Publisher
 from connectors.errors import Cancelled, SourceError
 from mappings.change import Change, Memory, Plan, Slot, Value, Written, reduced
 from sync.ownership import reaching
+from sync.reread import mirror
 from sync.source import Source, each, guarded, publishing_on
-from sync.store import audit, entities, leases, outbox, publishing
+from sync.store import audit, leases, outbox, publishing
 from sync.store.bulk import chunks
 from sync.store.connect import Connection, Database
 from sync.store.leases import Lease
@@ -90,8 +91,8 @@ def recover(
     with database.read() as tx:
         left = outbox.unfinished(tx, project)
     with database.write() as tx:
-        now = leases.verify(tx, lease)
-        outbox.abandon(tx, project, [row.id for row in left if row.state == "planned"], now)
+        since = leases.verify(tx, lease)
+        outbox.abandon(tx, project, [row.id for row in left if row.state == "planned"], since)
     begun = [row for row in left if row.state == "sending"]
     blocked: dict[str, str] = {}
     for name in sorted({row.change.slot.target.source for row in begun}):
@@ -99,7 +100,7 @@ def recover(
         try:
             if name not in sources:
                 raise SourceError(name, "is no longer in the project file, and a run was stopped while it wrote there")
-            _settle_begun(database, rows, _read_now(sources[name], rows, stop), lease)
+            _settle_begun(database, rows, _read_now(sources[name], rows, stop), lease, since)
         except SourceError as error:
             blocked[name] = str(error)
     if left:
@@ -115,20 +116,22 @@ def _read_now(source: Source, rows: Sequence[outbox.Row], stop: threading.Event)
     return found
 
 
-def _settle_begun(database: Database, rows: Sequence[outbox.Row], found: Mapping[Slot, Value], lease: Lease) -> None:
+def _settle_begun(
+    database: Database, rows: Sequence[outbox.Row], found: Mapping[Slot, Value], lease: Lease, since: datetime
+) -> None:
     with database.write() as tx:
         now = leases.verify(tx, lease)
         for row in rows:
             change, slot = row.change, row.change.slot
             if slot in found and found[slot] == change.after:
                 outbox.settle(tx, row.id, "done", "found to be made", now)
-                _commit_value(tx, change, kind="write", run_id=row.run_id, now=now)
+                _commit_value(tx, change, kind="write", run_id=row.run_id, since=since, now=now)
                 continue
             outbox.settle(tx, row.id, "failed", "the run ended before it was made", now)
             if slot in found and slot.kind == "field" and change.before != found[slot] == reduced(change).after:
-                _commit_value(tx, reduced(change), kind="write", run_id=row.run_id, now=now)
+                _commit_value(tx, reduced(change), kind="write", run_id=row.run_id, since=since, now=now)
             elif slot in found:
-                entities.update_slots(tx, {slot: found[slot]})
+                mirror(tx, change.project, {slot: found[slot]}, since=since, now=now)
 
 
 def apply_plan(
@@ -143,7 +146,7 @@ def apply_plan(
         for memory in plan.memories:
             _remember(tx, plan.project, memory, run_id=run_id, now=now)
         ids = outbox.plan_changes(tx, run_id, plan.project, plan.changes, now)
-    one = _Apply(database, plan.project, lease, run_id=run_id, stop=stop)
+    one = _Apply(database, plan.project, lease, now, run_id=run_id, stop=stop)
     numbered = [Numbered(number, change) for number, change in zip(ids, plan.changes, strict=True)]
     results: list[Result] = []
     for name in sorted({change.slot.target.source for change in plan.changes}):
@@ -170,10 +173,13 @@ class _Over(threading.Event):
 class _Apply:
     """One plan being made true under one lease."""
 
-    def __init__(self, database: Database, project: str, lease: Lease, *, run_id: str, stop: threading.Event) -> None:
+    def __init__(
+        self, database: Database, project: str, lease: Lease, now: datetime, *, run_id: str, stop: threading.Event
+    ) -> None:
         self.database = database
         self.project = project
         self.lease = lease
+        self.now = now  # by the store's clock, as far as it was asked
         self.run_id = run_id
         self.stop = stop
         self.away: dict[str, SourceError] = {}
@@ -210,6 +216,7 @@ class _Apply:
         self, publisher: Publisher, name: str, rows: Sequence[Numbered], results: dict[int, Result], *, former: bool
     ) -> None:
         """Adds to `results` one by one, so that what is done is known when the next one fails."""
+        since = self.now
         with guarded(name, "reading what is there now"):
             found = publisher.read_slots([row.change.slot for row in rows])
         to_send: list[Numbered] = []
@@ -218,14 +225,14 @@ class _Apply:
             if result is None:
                 to_send.append(row)
             else:
-                results[row.number] = self._commit(row.number, result)
+                results[row.number] = self._commit(row.number, result, since)
         if to_send:
             self._send(publisher, name, to_send, results)
 
     def _send(self, publisher: Publisher, name: str, rows: Sequence[Numbered], results: dict[int, Result]) -> None:
         with self.database.write() as tx:
-            now = self.database.now(tx)
-            outbox.mark_sending(tx, [row.number for row in rows], self.lease, now, lasting=LONGEST_REQUEST)
+            since = self.database.now(tx)
+            outbox.mark_sending(tx, [row.number for row in rows], self.lease, since, lasting=LONGEST_REQUEST)
         by_id = {row.change.id: row for row in rows}
         with (
             span("write", source=name, project=self.project, changes=len(rows)),
@@ -236,7 +243,7 @@ class _Apply:
                 if row is None:
                     log.warning("apply.unasked_answer", source=name, change=written.change)
                     continue
-                results[row.number] = self._commit(row.number, _result(row.change, written))
+                results[row.number] = self._commit(row.number, _result(row.change, written), since)
                 if by_id:
                     self._leave_if_stopped()
         # Rows without an answer stay `sending`: they may have been made.
@@ -247,21 +254,22 @@ class _Apply:
         if self.stop.is_set():
             raise Cancelled
 
-    def _commit(self, number: int, result: Result) -> Result:
-        """The result in one transaction: outbox, mirror, memory and audit."""
+    def _commit(self, number: int, result: Result, since: datetime) -> Result:
+        """The result in one transaction: outbox, mirror, memory and audit. It was found, or made, after `since`."""
         change = result.change
         with self.database.write() as tx:
-            now = leases.verify(tx, self.lease)
+            self.now = now = leases.verify(tx, self.lease)
             if result.state == "done":
                 outbox.settle(tx, number, "done", result.why, now)
-                _commit_value(tx, change, kind="adopted" if result.why == ALREADY else "write", run_id=self.run_id, now=now)
+                kind: audit.Kind = "adopted" if result.why == ALREADY else "write"
+                _commit_value(tx, change, kind=kind, run_id=self.run_id, since=since, now=now)
             elif result.state != "unsent":
                 outbox.settle(tx, number, result.state, result.why, now)
                 audit.append(tx, audit.of_change(change, kind=result.state, run_id=self.run_id, at=now, why=result.why))
                 if result.reduced:
-                    _commit_value(tx, reduced(change), kind="write", run_id=self.run_id, now=now)
+                    _commit_value(tx, reduced(change), kind="write", run_id=self.run_id, since=since, now=now)
                 if result.state == "conflict":
-                    entities.update_slots(tx, {change.slot: result.found})
+                    mirror(tx, self.project, {change.slot: result.found}, since=since, now=now)
         return result
 
 
@@ -284,8 +292,8 @@ def _result(change: Change, written: Written) -> Result:
     return Result(change=change, state=written.state, why=written.why, found=written.found, reduced=written.reduced)
 
 
-def _commit_value(tx: Connection, change: Change, *, kind: audit.Kind, run_id: str, now: datetime) -> None:
-    entities.update_slots(tx, {change.slot: change.after})
+def _commit_value(tx: Connection, change: Change, *, kind: audit.Kind, run_id: str, since: datetime, now: datetime) -> None:
+    mirror(tx, change.project, {change.slot: change.after}, since=since, now=now)
     publishing.save_published(
         tx,
         change.slot,

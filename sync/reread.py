@@ -12,7 +12,7 @@ from connectors.errors import SourceError
 from mappings.change import Slot, Value
 from sync.ownership import reaching
 from sync.source import Source, guarded, publishing_on
-from sync.store import entities, publishing
+from sync.store import due, entities, publishing
 from sync.store.bulk import chunks
 from sync.store.connect import Connection, Database
 from sync.store.publishing import Published
@@ -40,7 +40,8 @@ def read_again(database: Database, project: str, sources: Mapping[str, Source], 
     """
     with database.read() as tx:
         there = {name: source for name, source in sources.items() if source.away is None}
-        slots = sorted(_doubtful_of(tx, project, there, database.now(tx)))[:MOST]
+        since = database.now(tx)
+        slots = sorted(_doubtful_of(tx, project, there, since))[:MOST]
     found: dict[Slot, Value] = {}
     for name in sorted({slot.target.source for slot in slots}):
         try:
@@ -49,8 +50,15 @@ def read_again(database: Database, project: str, sources: Mapping[str, Source], 
             log.warning("reread.source_failed", source=name, error=str(error))
     if found:
         with database.write() as tx:
-            entities.update_slots(tx, found)
+            mirror(tx, project, found, since=since, now=database.now(tx))
     return found
+
+
+def mirror(tx: Connection, project: str, values: Mapping[Slot, Value], *, since: datetime, now: datetime) -> None:
+    """These slots of a project were found or made to be so after `since`. Where another has told otherwise meanwhile, that stays,
+    and the project is due: what we wrote lately is read again then."""
+    if not entities.update_slots(tx, values, since):
+        due.mark(tx, [project], now)
 
 
 def _doubtful_of(tx: Connection, project: str, sources: Mapping[str, Source], now: datetime) -> Iterable[Slot]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from operator import itemgetter
 
 from sqlalchemy import Connection, select, tuple_, update
@@ -33,36 +34,43 @@ def load_slots(tx: Connection, keys: Sequence[StreamKey]) -> dict[Slot, Value]:
 def slots_of(tx: Connection, refs: Iterable[Ref]) -> dict[Slot, Value]:
     """Every slot of ours that holds something on these objects."""
     found: dict[Slot, Value] = {}
-    for ref, held in _held(tx, refs).items():
+    for ref, (held, _) in _held(tx, refs).items():
         found.update(_slots(ref, held))
     return found
 
 
-def update_slots(tx: Connection, values: Mapping[Slot, Value]) -> None:
-    """These slots hold these values now, as a write or a fresh read has shown; the other slots of their targets stay.
+def update_slots(tx: Connection, values: Mapping[Slot, Value], since: datetime) -> bool:
+    """These slots hold these values, as a write or a fresh read after `since` has shown; the other slots of their targets stay.
 
-    A target that is not stored has no mirror, and is passed over.
+    False where another value was stored, or confirmed, since then: which of the two came later nobody knows, and that one stays
+    until somebody asks again. A target that is not stored has no mirror, and is passed over.
     """
     by_target: dict[Ref, Held] = {}
     for slot, value in values.items():
         by_target.setdefault(slot.target, {})[slot.kind, slot.name] = erased.of_value(tx, value)
+    are_all = True
     # Nobody changes the other slots before they are written along with these; who writes several waits in the order of all.
-    for ref, held in sorted(_held(tx, by_target, locked=True).items(), key=itemgetter(0)):
-        document = slot_document({**held, **by_target[ref]})
+    for ref, (held, changed_at) in sorted(_held(tx, by_target, locked=True).items(), key=itemgetter(0)):
+        if changed_at > since and any(held.get(slot) != value for slot, value in by_target[ref].items()):
+            are_all = False
+            continue
         tx.execute(
             update(entity)
             .where(entity.c.source == ref.source, entity.c.kind == ref.kind, entity.c.id == ref.id)
-            .values(slots=document)
+            .values(slots=slot_document({**held, **by_target[ref]}))
         )
+    return are_all
 
 
-def _held(tx: Connection, refs: Iterable[Ref], *, locked: bool = False) -> dict[Ref, Held]:
-    found: dict[Ref, Held] = {}
+def _held(tx: Connection, refs: Iterable[Ref], *, locked: bool = False) -> dict[Ref, tuple[Held, datetime]]:
+    found: dict[Ref, tuple[Held, datetime]] = {}
     for source, kind, some in by_kind(refs):
-        query = select(entity.c.id, entity.c.slots).where(entity.c.source == source, entity.c.kind == kind, entity.c.id.in_(some))
+        its = (entity.c.source == source, entity.c.kind == kind, entity.c.id.in_(some))
+        query = select(entity.c.id, entity.c.slots, entity.c.changed_at).where(*its)
         if locked:
             query = query.order_by(entity.c.id).with_for_update()
-        found.update((Ref(source, kind, ident), read_slot_document(document)) for ident, document in tx.execute(query))
+        for ident, document, changed_at in tx.execute(query):
+            found[Ref(source, kind, ident)] = (read_slot_document(document), changed_at)
     return found
 
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mappings.model import Commit, Ref
-from sandbox.faults import Fault, answers
+from sandbox.faults import Answer, Fault, answers
+from sandbox.messages import Reply, Request
 from sync.store import entities, lookups
 from sync.store.connect import open_database
 from tests.engine.conftest import REPO
@@ -152,6 +153,27 @@ def test_what_a_person_does_to_our_label_is_news(hub: Office) -> None:
     assert take(hub, "github").projects == ["churn"]
     follow(hub)
     assert hub.labels(1) == {"good", "ml/good"}
+
+
+def test_what_a_person_does_to_our_label_before_our_write_is_noted_is_found(hub: Office) -> None:
+    """It was taken in by then, when the store held the same as after it: no news, had nothing been under way."""
+
+    def taken_away(_: Request, answer: Answer) -> Reply:
+        reply = answer()
+        hub.github.remove_label(REPO, number, "ml/good")
+        event(hub, number)
+        assert take(hub, "github").projects == []
+        return reply
+
+    number = hub.github.add_issue(REPO, "Another", labels=["good"])
+    hub.github.faults.append(Fault(taken_away, method="POST", path=f"*/issues/{number}/labels"))
+    event(hub, number)
+    assert take(hub, "github").projects == ["churn"]
+    follow(hub)
+    assert hub.labels(number) == {"good"}
+    assert [one.key for one in follow(hub)] == ["churn"]
+    assert hub.labels(number) == {"good", "ml/good"}
+    assert follow(hub) == []
 
 
 def test_a_push_to_the_default_branch_is_left_to_its_listing(hub: Office) -> None:

@@ -184,7 +184,7 @@ def test_not_a_byte_names_whoever_was_erased_also_after_the_next_pull(database: 
     assert pull(database, "run-2") == [Saved(same=2, rejected=2), Saved(same=3)]
     with database.write() as tx:
         said = "Zora Quillfeather says yes"
-        entities.update_slots(tx, {SLOT: said})
+        entities.update_slots(tx, {SLOT: said}, database.now(tx))
         audit.append(tx, audit.of_release(SLOT, said, project="churn", run_id="run-3", at=NOON))
         publishing.hold(tx, SLOT, project="churn", kind="override", value=said, rule=None, episode=None, now=NOON)
         publishing.save_published(tx, SLOT, project="churn", value=said, rules=[], episode=None, run_id="run-3", now=NOON)

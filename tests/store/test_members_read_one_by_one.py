@@ -208,11 +208,11 @@ def test_two_that_tell_of_slots_of_one_object_at_once_keep_each_others(database:
 
     def tell(name: str) -> None:
         with database.write() as tx:
-            entities.update_slots(tx, {Slot(entity.ref, "label", name): True})
+            entities.update_slots(tx, {Slot(entity.ref, "label", name): True}, database.now(tx))
 
     thread = threading.Thread(target=tell, args=("ml/data",))
     with database.write() as tx:
-        entities.update_slots(tx, {Slot(entity.ref, "label", LABEL): True})
+        entities.update_slots(tx, {Slot(entity.ref, "label", LABEL): True}, database.now(tx))
         thread.start()
         thread.join(0.2)
     thread.join()

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from connectors.base import Batch
-from mappings.change import Reading, Slot
+from mappings.change import Reading, Slot, Value
 from mappings.model import AnyEntity, Commit, Entity, Observation, Ref, Rejected, WorkItem
 from sync.store import entities, lookups, quarantine, streams
 from sync.store.connect import Database
@@ -159,14 +159,30 @@ def test_our_own_write_changes_one_slot_and_is_no_news(database: Database, key: 
     save(database, key, first, slots=[Reading(slot=label, value=True)])
     with database.write() as tx:
         changed_at = tx.execute(select(entity_table.c.changed_at)).scalar_one()
-        entities.update_slots(
-            tx, {prop: {"statuses": [{"id": "drift-alert", "since": None}]}, Slot(Ref("x", "y", "z"), "label", "n"): True}
-        )
+        found: dict[Slot, Value] = {
+            prop: {"statuses": [{"id": "drift-alert", "since": None}]},
+            Slot(Ref("x", "y", "z"), "label", "n"): True,
+        }
+        assert entities.update_slots(tx, found, database.now(tx))
     with database.write() as tx:
         assert entities.slots_of(tx, [first.ref]) == {label: True, prop: {"statuses": [{"id": "drift-alert", "since": None}]}}
-        entities.update_slots(tx, {label: None, prop: None})
+        assert entities.update_slots(tx, {label: None, prop: None}, database.now(tx))
         assert entities.slots_of(tx, [first.ref]) == {}
         assert tx.execute(select(entity_table.c.changed_at)).scalar_one() == changed_at
+
+
+def test_what_another_has_told_since_a_slot_was_read_stays(database: Database, key: StreamKey) -> None:
+    first, second = item(key, 1), item(key, 2)
+    ours, its = Slot(first.ref, "label", "ml/drift-alert"), Slot(second.ref, "label", "ml/drift-alert")
+    save(database, key, first, second, slots=[Reading(slot=ours, value=True)])
+    before = NOON - timedelta(seconds=1)
+    with database.write() as tx:
+        assert not entities.update_slots(tx, {ours: None, its: None}, before)
+        assert not entities.update_slots(tx, {ours: True, its: True}, before)
+        assert entities.slots_of(tx, [first.ref, second.ref]) == {ours: True}
+        assert entities.update_slots(tx, {ours: True, its: None}, before)  # it says the same
+        assert entities.update_slots(tx, {ours: None, its: True}, NOON)
+        assert entities.slots_of(tx, [first.ref, second.ref]) == {its: True}
 
 
 def test_a_direct_read_leaves_the_mirror_unless_it_read_the_slots(database: Database, key: StreamKey) -> None:

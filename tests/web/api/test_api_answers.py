@@ -73,7 +73,7 @@ def test_statuses_tell_what_people_are_told_and_where_they_see_it(ask: Ask, worl
         ],
     )
     with world.database.write() as tx:
-        entities.update_slots(tx, {Slot(first.ref, "field", "ML Status"): "Model ready"})
+        entities.update_slots(tx, {Slot(first.ref, "field", "ML Status"): "Model ready"}, world.database.now(tx))
     found = {(one["rule"], one["name"]): one for one in _items(ask, "/statuses?project=churn")}
     told = {key: (one["state"], one["told_on"], one["shown_on"]) for key, one in found.items()}
 
