@@ -85,9 +85,11 @@ def new_guid() -> str:
 
 
 class Courier:
-    """Sends deliveries one by one in the background. `stop` ends it; what is still waiting is not sent then."""
+    """Sends deliveries one by one in the background, and waits `patience` seconds for each answer. `stop` ends it; what is still
+    waiting is not sent then."""
 
     def __init__(self, record: Callable[[Sent, str, int, float, str], None]) -> None:
+        self.patience = PATIENCE
         self._record = record
         self._waiting: queue.SimpleQueue[tuple[Hook, Sent] | None] = queue.SimpleQueue()
         self._under_way = 0
@@ -115,12 +117,12 @@ class Courier:
         while not self._waiting.empty():
             self._waiting.get_nowait()
         self._waiting.put(None)
-        self._thread.join(timeout=PATIENCE + 5)
+        self._thread.join(timeout=self.patience + 5)
         with self._idle:
             self._thread, self._under_way = None, 0
 
     def _work(self) -> None:
-        with httpx.Client(timeout=PATIENCE, trust_env=False) as client:
+        with httpx.Client(timeout=self.patience, trust_env=False) as client:
             while work := self._waiting.get():
                 hook, sent = work
                 self._record(sent, *_outcome(client, hook, sent))

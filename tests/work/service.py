@@ -236,6 +236,7 @@ def _end(popen: subprocess.Popen[bytes]) -> None:
 def service(folder: Path, url: str, projects: int) -> Iterator[Service]:
     """One GitHub with so many repositories, each a project of its own. Nothing is pulled again on schedule while it lasts."""
     with ExitStack() as stack, GitHub() as github, closing(open_database(url)) as database:
+        github.courier.patience = PATIENCE  # what a crowded machine is late with is not lost for good
         github.add_token(DEFAULT_TOKEN, role="write", hourly_limit=1_000_000)  # an hour's work is done in a minute
         for number in range(1, projects + 1):
             github.add_repository(f"example/p{number}")
