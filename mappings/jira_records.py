@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import msgspec
@@ -121,7 +122,8 @@ class SystemFields(_Record):
     archiveddate: Any = None
 
 
-def issue_shape(extra: Iterable[str]) -> type[msgspec.Struct]:
+@lru_cache(maxsize=64)
+def issue_shape(extra: tuple[str, ...]) -> type[msgspec.Struct]:
     """The record's type with the extra fields typed in: one pass of the decoder reads all that is asked for, and skips the rest."""
     fields = msgspec.defstruct("_IssueFields", [(ident, Any, None) for ident in extra], bases=(SystemFields,), gc=False)
     return msgspec.defstruct(

@@ -31,7 +31,6 @@ CONNECTIONS = 32
 """So many transactions one process has open at a time; further ones wait for `PATIENCE`."""
 
 _KEPT_OPEN = 8
-_WRITES = "milepost_writes"
 
 
 class Database:
@@ -43,8 +42,7 @@ class Database:
         self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if self._engine.dialect.name == "sqlite" else "postgresql"
         self._turn = turn or (_Turn() if self.dialect == "sqlite" else nullcontext())
         one_moment = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if self.dialect == "postgresql" else {}
-        self._reading = self._engine.execution_options(**{_WRITES: False}, **one_moment)
-        self._writing = self._engine.execution_options(**{_WRITES: True})
+        self._reading = self._engine.execution_options(**one_moment)
 
     def __str__(self) -> str:
         return place(self._engine.url)
@@ -62,13 +60,17 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one moment and cannot write."""
         with self._explaining(), self._reading.begin() as tx:
+            if self.dialect == "sqlite":
+                _begin_reading(tx)
             yield tx
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that is durable once the block ends, and undone when it raises. Don't nest it in one thread."""
         # Whose turn it is has a connection already: nobody waits for one who waits for another.
-        with self._explaining(), self._writing.connect() as tx, self._turn, tx.begin():
+        with self._explaining(), self._engine.connect() as tx, self._turn, tx.begin():
+            if self.dialect == "sqlite":
+                _begin_writing(tx)
             yield tx
 
     def now(self, tx: Connection) -> datetime:
@@ -80,9 +82,7 @@ class Database:
 
         Raises `StoreError` where another process keeps it open, so that something may be left.
         """
-        options: dict[str, Any] = {_WRITES: None}
-        if self.dialect == "postgresql":
-            options |= {"isolation_level": "AUTOCOMMIT"}
+        options = {"isolation_level": "AUTOCOMMIT"} if self.dialect == "postgresql" else {}
         with self._explaining(), self._engine.execution_options(**options).connect() as tx, self._turn, tx.begin():
             if self.dialect == "postgresql":
                 for table in metadata.sorted_tables:
@@ -176,7 +176,7 @@ def _open_sqlite(address: URL, patience: timedelta, connections: int) -> Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # transactions begin below, not at the driver's guess
+        connection.isolation_level = None  # transactions begin when we say so, not at the driver's guess
         cursor = connection.cursor()
         cursor.execute("PRAGMA page_size = 16384")  # documents of some kilobytes fit a page: half the cost of a write
         cursor.execute("PRAGMA journal_mode = WAL")
@@ -185,21 +185,18 @@ def _open_sqlite(address: URL, patience: timedelta, connections: int) -> Engine:
         cursor.execute("PRAGMA cache_size = -16000")
         cursor.close()
 
-    @event.listens_for(engine, "begin")
-    def begin(tx: Connection) -> None:
-        writes = tx.get_execution_options()[_WRITES]
-        if writes is None:
-            return  # to write a database anew is no transaction
-        # By the driver alone, as neither of the two looks at the file: SQLAlchemy would make them cost as much as a search does.
-        cursor = tx.connection.cursor()
-        cursor.execute(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
-        if writes:
-            _begin_writing(tx)
-        else:
-            cursor.execute("BEGIN")
-        cursor.close()
-
     return engine
+
+
+# By the driver alone, as what begins a transaction does not look at the file: SQLAlchemy would make it cost as much as a search
+# does. Nor as a listener of its event "begin": an engine that has one asks for those of every event, and that costs more.
+
+
+def _begin_reading(tx: Connection) -> None:
+    cursor = tx.connection.cursor()
+    cursor.execute("PRAGMA query_only = ON")
+    cursor.execute("BEGIN")
+    cursor.close()
 
 
 def _begin_writing(tx: Connection) -> None:
@@ -208,6 +205,7 @@ def _begin_writing(tx: Connection) -> None:
     SQLite's own waiting sleeps up to a tenth of a second at a time, so it misses the moments between another's transactions.
     """
     cursor = tx.connection.cursor()
+    cursor.execute("PRAGMA query_only = OFF")
     (patience,) = cursor.execute("PRAGMA busy_timeout").fetchone()  # milliseconds
     cursor.execute("PRAGMA busy_timeout = 0")
     began = time.monotonic()

@@ -9,40 +9,33 @@ import os
 import signal
 import sys
 import threading
-from typing import Any
-
-from sqlalchemy import Connection, Engine, event
-from sqlalchemy.engine.default import DefaultDialect
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from sync.cli.main import main
+from sync.store.connect import Connection, Database
 
 
 def die_at(number: int, moment: str) -> None:
-    """Counts the commits of every thread; reads are not counted."""
+    """Counts the transactions of every thread that are to be committed; reads are not counted."""
     lock = threading.Lock()
     commits = 0
-    doomed = False
+    transaction = Database.write
 
-    def before(tx: Connection) -> None:
-        nonlocal commits, doomed
-        if not tx.get_execution_options().get("milepost_writes"):
-            return
-        with lock:
-            commits += 1
-            if commits == number:
-                if moment == "before":
-                    os.kill(os.getpid(), signal.SIGKILL)
-                doomed = True
-
-    commit = DefaultDialect.do_commit
-
-    def after(dialect: DefaultDialect, connection: Any) -> None:
-        commit(dialect, connection)  # type: ignore[no-untyped-call]  # SQLAlchemy does not say
-        if doomed:
+    @contextmanager
+    def write(self: Database) -> Iterator[Connection]:
+        nonlocal commits
+        with transaction(self) as tx:
+            yield tx
+            with lock:
+                commits += 1
+                is_last = commits == number
+            if is_last and moment == "before":
+                os.kill(os.getpid(), signal.SIGKILL)
+        if is_last:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    event.listen(Engine, "commit", before)
-    DefaultDialect.do_commit = after  # type: ignore[method-assign]  # SQLAlchemy has no event after a commit
+    Database.write = write  # type: ignore[method-assign]  # there is no other way in
 
 
 if __name__ == "__main__":
