@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select, tuple_, update
 
 from mappings.change import Slot, Value
 from mappings.model import Ref
-from sync.store import erased
+from sync.store import clock, erased
 from sync.store.by_ref import by_kind
 from sync.store.rows import Held, read_slot_document, slot_document
 from sync.store.schema import entity, membership
@@ -43,15 +43,18 @@ def update_slots(tx: Connection, values: Mapping[Slot, Value], since: datetime) 
     """These slots hold these values, as a write or a fresh read after `since` has shown; the other slots of their targets stay.
 
     False where another value was stored, or confirmed, since then: which of the two came later nobody knows, and that one stays
-    until somebody asks again. A target that is not stored has no mirror, and is passed over.
+    until somebody asks again. What was stored at a time to come, while the clock was ahead, counts as stored before. A target that
+    is not stored has no mirror, and is passed over.
     """
     by_target: dict[Ref, Held] = {}
     for slot, value in values.items():
         by_target.setdefault(slot.target, {})[slot.kind, slot.name] = erased.of_value(tx, value)
-    are_all = True
     # Nobody changes the other slots before they are written along with these; who writes several waits in the order of all.
-    for ref, (held, changed_at) in sorted(_held(tx, by_target, locked=True).items(), key=itemgetter(0)):
-        if changed_at > since and any(held.get(slot) != value for slot, value in by_target[ref].items()):
+    stored = sorted(_held(tx, by_target, locked=True).items(), key=itemgetter(0))
+    now = clock.now(tx)
+    are_all = True
+    for ref, (held, changed_at) in stored:
+        if since < changed_at <= now and any(held.get(slot) != value for slot, value in by_target[ref].items()):
             are_all = False
             continue
         tx.execute(

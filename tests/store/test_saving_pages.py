@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from connectors.base import Batch
 from mappings.change import Reading, Slot, Value
@@ -183,6 +183,19 @@ def test_what_another_has_told_since_a_slot_was_read_stays(database: Database, k
         assert entities.update_slots(tx, {ours: True, its: None}, before)  # it says the same
         assert entities.update_slots(tx, {ours: None, its: True}, NOON)
         assert entities.slots_of(tx, [first.ref, second.ref]) == {its: True}
+
+
+def test_what_was_stored_while_the_clock_was_ahead_is_older_than_what_a_slot_was_found_to_hold(
+    database: Database, key: StreamKey
+) -> None:
+    first = item(key, 1)
+    ours = Slot(first.ref, "label", "ml/drift-alert")
+    save(database, key, first)
+    with database.write() as tx:
+        now = database.now(tx)
+        tx.execute(update(entity_table).values(changed_at=now + timedelta(days=1)))
+        assert entities.update_slots(tx, {ours: True}, now)
+        assert entities.slots_of(tx, [first.ref]) == {ours: True}
 
 
 def test_a_direct_read_leaves_the_mirror_unless_it_read_the_slots(database: Database, key: StreamKey) -> None:
