@@ -244,7 +244,7 @@ class Run:
         if not self.pulled or self.stop.is_set():
             return {}
         try:
-            return read_again(self.workspace.database, project.memory, self.sources, stop=self.stop)
+            return read_again(self.workspace.database, project.memory, self.sources, stop=self.stop).found
         except Cancelled:
             return {}
 
@@ -259,8 +259,9 @@ class Run:
                 reason = self._reason(project.key)
                 blocked = recover(database, project.key, sources, lease, run_id=self.id, stop=self.stop)
                 assessment = self._assess(project, under=lease)
-                just_read = read_again(database, project.key, sources, stop=self.stop)
-                plan = without(blocked, self._plan_of(assessment, permission, just_read))
+                reread = read_again(database, project.key, sources, stop=self.stop)
+                left = {**reread.away, **blocked}
+                plan = without(blocked, self._plan_of(assessment, permission, reread.found))
                 conflicts: Sequence[Result] = ()
                 if saved is not None:
                     plan, conflicts = self._only_saved(plan, saved)
@@ -272,13 +273,13 @@ class Run:
                 self._leave_alone(applied.away)
                 if refused is None:
                     settle(database, assessment)
-                if reason is not None and refused is None and saved is None and not (blocked or applied.is_partial):
+                if reason is not None and refused is None and saved is None and not (left or applied.is_partial):
                     self._followed(reason, lease)
             except (LeaseLost, Cancelled) as error:
                 why = str(error) or "the run was stopped"
                 return ProjectRun(assessment=self._assess(project), failed=why)
         applied = msgspec.structs.replace(applied, results=(*applied.results, *conflicts))
-        failed = "; ".join(blocked.values()) or None
+        failed = "; ".join(left.values()) or None
         return ProjectRun(assessment=assessment, plan=plan, refused=refused, applied=applied, failed=failed)
 
     def _reason(self, project: str) -> DueProject | None:

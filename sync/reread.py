@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
+import msgspec
 import structlog
 
 from connectors.errors import SourceError
@@ -33,25 +34,31 @@ def doubtful(rows: Iterable[Published], mirrored: Mapping[Slot, Value], now: dat
     return {row.slot: row.value for row in rows if now - row.written_at < SETTLING and mirrored.get(row.slot) != row.value}
 
 
-def read_again(database: Database, project: str, sources: Mapping[str, Source], *, stop: threading.Event) -> Mapping[Slot, Value]:
-    """What the doubtful slots of a project hold now; their mirror holds the same from now on.
+class Reread(msgspec.Struct, frozen=True, kw_only=True):
+    """What doubtful slots were `found` to hold, and by source, why those of one could not be read."""
 
-    A source that cannot be asked is left out. Raises `Cancelled`.
-    """
+    found: Mapping[Slot, Value] = {}
+    away: Mapping[str, str] = {}
+
+
+def read_again(database: Database, project: str, sources: Mapping[str, Source], *, stop: threading.Event) -> Reread:
+    """What the doubtful slots of a project hold now; their mirror holds the same from now on. Raises `Cancelled`."""
     with database.read() as tx:
-        there = {name: source for name, source in sources.items() if source.away is None}
         since = database.now(tx)
-        slots = sorted(_doubtful_of(tx, project, there, since))[:MOST]
+        slots = sorted(_doubtful_of(tx, project, sources, since))[:MOST]
     found: dict[Slot, Value] = {}
+    away: dict[str, str] = {}
     for name in sorted({slot.target.source for slot in slots}):
         try:
             found.update(_read(sources[name], [slot for slot in slots if slot.target.source == name], stop))
         except SourceError as error:
-            log.warning("reread.source_failed", source=name, error=str(error))
+            if sources[name].away is None:
+                log.warning("reread.source_failed", source=name, error=str(error))
+            away[name] = str(error)
     if found:
         with database.write() as tx:
             mirror(tx, project, found, since=since, now=database.now(tx))
-    return found
+    return Reread(found=found, away=away)
 
 
 def mirror(tx: Connection, project: str, values: Mapping[Slot, Value], *, since: datetime, now: datetime) -> None:

@@ -17,10 +17,11 @@ import pytest
 from mappings.model import Commit, Ref
 from sandbox.faults import Answer, Fault, answers
 from sandbox.messages import Reply, Request
+from sync.outcome import ExitCode
 from sync.store import entities, lookups
 from sync.store.connect import open_database
 from tests.engine.conftest import REPO
-from tests.engine.deliveries import deliver, due_streams, follow, hurry, issue, pull_request, push, take
+from tests.engine.deliveries import deliver, due_projects, due_streams, follow, hurry, issue, pull_request, push, take
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Office
@@ -153,6 +154,21 @@ def test_what_a_person_does_to_our_label_is_news(hub: Office) -> None:
     assert take(hub, "github").projects == ["churn"]
     follow(hub)
     assert hub.labels(1) == {"good", "ml/good"}
+
+
+def test_what_a_person_does_to_our_label_stays_due_until_it_could_be_looked_at(hub: Office) -> None:
+    """We wrote it a moment ago: that it is gone may come from before that."""
+    hub.github.remove_label(REPO, 1, "ml/good")
+    event(hub)
+    assert take(hub, "github").projects == ["churn"]
+    hub.github.faults.append(Fault(answers(401, {"message": "Bad credentials"}), times=1_000))
+    assert hub.apply().exit_code is ExitCode.PARTIAL
+    assert (due_projects(hub), hub.labels(1)) == (["churn"], {"good"})
+    assert hub.sync().exit_code is ExitCode.PARTIAL
+    assert (due_projects(hub), hub.labels(1)) == (["churn"], {"good"})
+    hub.github.faults.clear()
+    assert hub.sync().exit_code is ExitCode.DONE
+    assert (due_projects(hub), hub.labels(1)) == ([], {"good", "ml/good"})
 
 
 def test_what_a_person_does_to_our_label_before_our_write_is_noted_is_found(hub: Office) -> None:
