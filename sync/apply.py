@@ -100,7 +100,7 @@ def recover(
         try:
             if name not in sources:
                 raise SourceError(name, "is no longer in the project file, and a run was stopped while it wrote there")
-            _settle_begun(database, rows, _read_now(sources[name], rows, stop), lease, since)
+            _settle_begun(database, project, rows, _read_now(sources[name], rows, stop), lease, since)
         except SourceError as error:
             blocked[name] = str(error)
     if left:
@@ -117,21 +117,21 @@ def _read_now(source: Source, rows: Sequence[outbox.Row], stop: threading.Event)
 
 
 def _settle_begun(
-    database: Database, rows: Sequence[outbox.Row], found: Mapping[Slot, Value], lease: Lease, since: datetime
+    database: Database, project: str, rows: Sequence[outbox.Row], found: Mapping[Slot, Value], lease: Lease, since: datetime
 ) -> None:
     with database.write() as tx:
         now = leases.verify(tx, lease)
+        # All at once: who told of one object, and that the project is due, must not wait then for whoever has the next object.
+        mirror(tx, project, found, since=since, now=now)
         for row in rows:
             change, slot = row.change, row.change.slot
             if slot in found and found[slot] == change.after:
                 outbox.settle(tx, row.id, "done", "found to be made", now)
-                _commit_value(tx, change, kind="write", run_id=row.run_id, since=since, now=now)
+                _note_value(tx, change, kind="write", run_id=row.run_id, now=now)
                 continue
             outbox.settle(tx, row.id, "failed", "the run ended before it was made", now)
             if slot in found and slot.kind == "field" and change.before != found[slot] == reduced(change).after:
-                _commit_value(tx, reduced(change), kind="write", run_id=row.run_id, since=since, now=now)
-            elif slot in found:
-                mirror(tx, change.project, {slot: found[slot]}, since=since, now=now)
+                _note_value(tx, reduced(change), kind="write", run_id=row.run_id, now=now)
 
 
 def apply_plan(
@@ -294,6 +294,10 @@ def _result(change: Change, written: Written) -> Result:
 
 def _commit_value(tx: Connection, change: Change, *, kind: audit.Kind, run_id: str, since: datetime, now: datetime) -> None:
     mirror(tx, change.project, {change.slot: change.after}, since=since, now=now)
+    _note_value(tx, change, kind=kind, run_id=run_id, now=now)
+
+
+def _note_value(tx: Connection, change: Change, *, kind: audit.Kind, run_id: str, now: datetime) -> None:
     publishing.save_published(
         tx,
         change.slot,

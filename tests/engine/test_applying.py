@@ -6,23 +6,25 @@ A board stands for the remote side: a real publisher whose every step a test can
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from connectors.base import Connection, Connector, Options, SourceContext
 from connectors.errors import AuthError, Unavailable
 from connectors.http import TIMEOUT
-from mappings.change import Change, Owned, Plan, Slot, Value, Written
+from mappings.change import Change, Owned, Plan, Reading, Slot, Value, Written
 from mappings.model import Ref, WorkItem
 from sync.apply import LONGEST_REQUEST, Applied, apply_plan, lease_name, recover
 from sync.source import Source
-from sync.store import audit, entities, leases, outbox, publishing
+from sync.store import audit, due, entities, leases, outbox, publishing, snapshots
 from sync.store.connect import Database
+from sync.store.errors import StoreError
 from sync.store.leases import Lease, LeaseLost
 from sync.store.schema import lease as lease_table
 from sync.store.schema import outbox as outbox_table
@@ -359,3 +361,51 @@ def test_rows_that_never_began_are_given_up_by_the_next_run(desk: Desk, board: B
     assert desk.recover() == {}
     assert desk.states() == ["failed"]
     assert board.writes == []
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_a_recovery_and_whoever_stores_what_it_looks_at_do_not_wait_for_each_other(desk: Desk, board: Board) -> None:
+    """Both tell of objects first, and then that the project is due."""
+    locked, failures = threading.Event(), list[StoreError]()
+
+    def store() -> None:
+        try:
+            with desk.database.write() as tx:
+                snapshots.take_locked(tx, [slot(2).target], [])
+                locked.set()
+                until_somebody_waits(desk.database)
+                due.mark(tx, ["churn"], desk.database.now(tx))
+        except StoreError as error:
+            failures.append(error)
+
+    def told_otherwise() -> None:
+        board.before_read = lambda: None
+        with desk.database.write() as tx:
+            thing = WorkItem(ref=slot(1).target, key="ML-1", container="ML")
+            entities.save_direct(tx, [thing], [Reading(slot=slot(1), value=True)], now=desk.database.now(tx))
+        thread.start()
+        assert locked.wait(30)
+
+    thread = threading.Thread(target=store)
+    board.before_write = raise_at(0, Unavailable("board", "fell over"))
+    desk.apply(change(1), change(2))
+    board.before_read = told_otherwise
+    assert desk.recover() == {}
+    thread.join()
+    assert failures == []
+    assert desk.states() == ["failed", "failed"]
+    with desk.database.read() as tx:
+        assert entities.slots_of(tx, [slot(1).target]) == {slot(1): True}
+        assert [mark.project for mark in due.marked(tx)] == ["churn"]
+
+
+def until_somebody_waits(database: Database) -> None:
+    """For a lock that another transaction has."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with database.read() as tx:
+            waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
+            if tx.execute(waiting).scalar_one():
+                return
+        time.sleep(0.01)
+    raise AssertionError("nobody waits")
