@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from sync.web.server import configuration
 
@@ -17,7 +17,7 @@ _GRACE = 1
 
 
 @contextmanager
-def answering(app: FastAPI, listening: socket.socket) -> Iterator[None]:
+def answering(app: ASGIApp, listening: socket.socket) -> Iterator[None]:
     """Answers what comes in on a socket as long as the block lasts."""
     server = uvicorn.Server(configuration(app, timeout_graceful_shutdown=_GRACE))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="answering", daemon=True)

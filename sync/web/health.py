@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias
 
 import msgspec
 import structlog
-from fastapi import APIRouter, Response
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from sync.store.connect import Database
 from sync.store.errors import StoreError
@@ -77,22 +79,19 @@ def store_probe(database: Database) -> Probe:
     return ask
 
 
-def health_routes(readiness: Readiness) -> APIRouter:
+def health_routes(readiness: Readiness) -> Sequence[Route]:
     """`/healthz`, which is 200 as long as the process lives, and `/readyz`, which is 503 unless every probe is well."""
-    router = APIRouter(tags=["health"])
 
-    @router.get("/healthz", summary="The process is alive.")
-    async def healthz() -> Response:
+    async def healthz(_: Request) -> Response:
         return _answer(200, {"status": "alive"})
 
-    @router.get("/readyz", summary="The process can do its work.", responses={503: {"description": "It cannot, and why."}})
-    async def readyz() -> Response:
+    async def readyz(_: Request) -> Response:
         found = await readiness.look()
         ready = all(reason is None for reason in found.values())
         checks = {name: reason or readiness.says.get(name, "ok") for name, reason in found.items()}
         return _answer(200 if ready else 503, {"status": "ready" if ready else "not ready", "checks": checks})
 
-    return router
+    return [Route("/healthz", healthz, methods=["GET"]), Route("/readyz", readyz, methods=["GET"])]
 
 
 def _answer(status_code: int, document: Any) -> Response:

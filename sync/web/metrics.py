@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from fastapi import APIRouter, Response
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
@@ -12,6 +11,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -105,7 +105,7 @@ def _statuses(tx: Connection) -> Metric:
 _TRUTHS = {True: "true", False: "false", None: "unknown"}
 
 
-def metrics_routes(registry: CollectorRegistry, authority: Authority) -> APIRouter:
+def metrics_routes(registry: CollectorRegistry, authority: Authority) -> Sequence[Route]:
     """`/metrics`, for tokens that may `read`."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -116,7 +116,7 @@ def metrics_routes(registry: CollectorRegistry, authority: Authority) -> APIRout
             answered = unavailable("the store does not answer", "try again in a little while").response()
         await answered(scope, receive, send)
 
-    return APIRouter(routes=[Route("/metrics", Guard(answer, authority, at_once=AT_ONCE), methods=["GET"])])
+    return [Route("/metrics", Guard(answer, authority, at_once=AT_ONCE), methods=["GET"])]
 
 
 def _figures(registry: CollectorRegistry, accepted: str) -> Response:

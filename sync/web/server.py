@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from sync.web.protocol import MOST_CONNECTIONS, ImpatientProtocol
 
@@ -26,7 +26,7 @@ _BACKLOG = 2_048
 _FILES = 65_536
 
 
-def configuration(app: FastAPI, **further: Any) -> uvicorn.Config:
+def configuration(app: ASGIApp, **further: Any) -> uvicorn.Config:
     """How every server of ours answers: impatiently, and silently."""
     return uvicorn.Config(
         app,
@@ -47,7 +47,7 @@ class Server(uvicorn.Server):
     has to end after it."""
 
     def __init__(
-        self, app: FastAPI, *, forwarded_allow_ips: str, on_start: Callable[[], None], on_stop: Callable[[], None]
+        self, app: ASGIApp, *, forwarded_allow_ips: str, on_start: Callable[[], None], on_stop: Callable[[], None]
     ) -> None:
         super().__init__(
             configuration(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import structlog
-from fastapi import APIRouter, Request, Response
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
 from structlog.contextvars import bind_contextvars
 
 from connectors.base import Delivery
@@ -187,9 +188,8 @@ class Door:
         return answer
 
 
-def webhook_routes(door: Door) -> APIRouter:
-    """`/webhooks/{source}`, as plain routes: what FastAPI does for a handler's parameters costs more than proving a delivery."""
-    router = APIRouter()
+def webhook_routes(door: Door) -> Sequence[Route]:
+    """`/webhooks/{source}`."""
 
     async def deliver(request: Request) -> Response:
         return await door.take(request.path_params["source"], request)
@@ -200,10 +200,12 @@ def webhook_routes(door: Door) -> APIRouter:
     async def turn_away(request: Request) -> Response:
         return door.turn_away(request.path_params["source"])
 
-    router.add_route("/webhooks/{source}", deliver, methods=["POST"], include_in_schema=False)
-    router.add_route("/webhooks/{source}", ask, methods=["OPTIONS"], include_in_schema=False)
-    router.add_route("/webhooks/{source}", turn_away, methods=_OTHERS, include_in_schema=False)
-    return router
+    path = "/webhooks/{source}"
+    return [
+        Route(path, deliver, methods=["POST"]),
+        Route(path, ask, methods=["OPTIONS"]),
+        Route(path, turn_away, methods=_OTHERS),
+    ]
 
 
 def _client(request: Request) -> str | None:

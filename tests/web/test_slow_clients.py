@@ -10,10 +10,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 from uvicorn.server import ServerState
 
 from sync.web import body as bodies
@@ -54,13 +54,13 @@ Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 Dial = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 
 
-def closed_door() -> FastAPI:
+def closed_door() -> ASGIApp:
     """Nothing gets through it."""
     entrance = Entrance(source="github", receiver=_Refusing(), scopes=[])  # type: ignore[arg-type]  # it is never asked more
     return build_app([webhook_routes(Door({"github": entrance}, GroupCommit(lambda items: ["accepted"] * len(items))))])
 
 
-def beside_a_server(body: Callable[[Dial, ServerState], Awaitable[None]], app: FastAPI | None = None) -> None:
+def beside_a_server(body: Callable[[Dial, ServerState], Awaitable[None]], app: ASGIApp | None = None) -> None:
     """Opens connections to a server of our protocol, with a closed door unless another application is named."""
 
     async def run() -> None:
@@ -297,7 +297,7 @@ def test_a_body_that_gives_way_is_refused_at_once() -> None:
 def test_who_does_not_read_what_was_asked_for_does_not_keep_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "ANSWER_PATIENCE", 0.1)
     much = 50_000_000
-    app = build_app([APIRouter(routes=[Route("/", lambda _: Response(b"x" * much))])])
+    app = build_app([[Route("/", lambda _: Response(b"x" * much))]])
 
     async def body(dial: Dial, state: ServerState) -> None:
         reader, writer = await dial()

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
+from starlette.applications import Starlette
 
 from config.project import ProjectFile
 from connectors.base import Batch
@@ -199,7 +199,7 @@ def world(workspace: Workspace) -> World:
 
 
 @pytest.fixture
-def app(world: World) -> FastAPI:
+def app(world: World) -> Starlette:
     """As `milepost serve` mounts it."""
     return build_app([], {PLACE: build_api(world.workspace, Authority(world.database), wake=world.wake)})
 
@@ -208,7 +208,7 @@ Ask = Callable[..., Response]
 
 
 @pytest.fixture
-def ask(app: FastAPI, world: World) -> Iterator[Ask]:
+def ask(app: Starlette, world: World) -> Iterator[Ask]:
     """Asks for a path of the API with a token that may do everything, or with another, or with None."""
     every = world.token()
     with asyncio.Runner() as runner:

@@ -9,13 +9,13 @@ from typing import Any, TypeAlias
 
 import pytest
 import schemathesis
-from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import APIOperation, GenerationMode
 from schemathesis import Case as AnyCase
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
+from starlette.applications import Starlette
 
 from sync.web.api.app import PLACE
 from tests.web.api.conftest import Ask, World
@@ -29,7 +29,7 @@ Send: TypeAlias = Callable[[Case, str | None], Response]
 
 
 @pytest.fixture
-def send(app: FastAPI) -> Iterator[Send]:
+def send(app: Starlette) -> Iterator[Send]:
     """Sends what was made up, in one event loop."""
     transport = ASGITransport(app, raise_app_exceptions=False)
     with asyncio.Runner() as runner:
