@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from sync.store.rows import PageRows
 
-ENOUGH = 1_000
-"""How many records make a group, as many as one statement writes: more would save little, and cost memory."""
+ENOUGH = 500
+"""How many records make a group: more would save little, cost memory, and keep deliveries waiting that others store meanwhile."""
 
 LONGEST = 1.0
 """Seconds of reading that may be lost to a kill, apart from the page under way. They are read again, which is harmless."""

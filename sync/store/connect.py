@@ -32,6 +32,12 @@ CONNECTIONS = 32
 
 _KEPT_OPEN = 8
 
+_LOOK = 0.0003
+"""Seconds between two looks at whether SQLite's write lock is free."""
+
+_LONG, _MOMENT = 0.005, 0.001
+"""Seconds of a transaction that others may have waited for, and for which the lock is left free then."""
+
 
 class Database:
     """One database, for any number of threads; each transaction has a connection of its own."""
@@ -110,19 +116,27 @@ class Database:
 
 
 class _Turn(AbstractContextManager[None]):
-    """Lets the writers of one process queue for SQLite's only write lock, instead of polling for it."""
+    """Lets the writers of one process queue for SQLite's only write lock, instead of polling for it.
+
+    After a long transaction the next one waits a moment, in which the lock is free: else the writers of other processes, who have
+    to poll for it, would have to be lucky.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._owner: int | None = None
+        self._began = 0.0
 
     def __enter__(self) -> None:
         if self._owner == threading.get_ident():
             raise RuntimeError("a write transaction is open in this thread already")
         self._lock.acquire()
         self._owner = threading.get_ident()
+        self._began = time.monotonic()
 
     def __exit__(self, *_: object) -> None:
+        if time.monotonic() - self._began > _LONG:
+            time.sleep(_MOMENT)
         self._owner = None
         self._lock.release()
 
@@ -217,7 +231,7 @@ def _begin_writing(tx: Connection) -> None:
             except sqlite3.Error as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                     break
-            time.sleep(0.0003 if waited < 1.0 else 0.01)
+            time.sleep(_LOOK if waited < 1.0 else 0.01)
         tx.exec_driver_sql("BEGIN IMMEDIATE")  # raises in SQLAlchemy's words what keeps it
     finally:
         cursor.execute(f"PRAGMA busy_timeout = {patience}")
