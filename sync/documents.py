@@ -1,7 +1,11 @@
-"""What every face says in JSON of the same things: plain documents with keys that stay. Refs are `source:kind:id`."""
+"""What every face says in JSON of the same things: plain documents with keys that stay. Refs are `source:kind:id`, and all
+times have one form. Only what a slot holds or held is told as it was written."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from mappings.model import Entity
@@ -12,6 +16,39 @@ from sync.names import name_of, place
 from sync.store.audit import Entry
 
 Document: TypeAlias = dict[str, Any]
+
+_WRITTEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?(Z|\+00:00)")
+
+
+def written(time: datetime) -> str:
+    """A time by RFC 3339 in UTC, always with six digits and Z: as texts, times sort as they came."""
+    return time.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+
+
+def rewritten(value: Any) -> Any:
+    """What was stored as it was looked at, a time among it in the form that all times have here."""
+    if not (isinstance(value, str) and _WRITTEN.fullmatch(value)):
+        return value
+    try:
+        return written(datetime.fromisoformat(value))
+    except ValueError:  # the 31st of February, as somebody's tag has it
+        return value
+
+
+def with_times_written(document: Any) -> Any:
+    """The document with each time in it as a text."""
+    if isinstance(document, datetime):
+        return written(document)
+    if isinstance(document, dict):
+        return {key: with_times_written(value) for key, value in document.items()}
+    if isinstance(document, list | tuple):
+        return [with_times_written(value) for value in document]
+    return document
+
+
+def stored_evidence(stored: Iterable[Mapping[str, Any]]) -> list[Document]:
+    """Evidence as it was stored with a change."""
+    return [{key: rewritten(value) for key, value in evidence.items()} for evidence in stored]
 
 
 def standing_document(standing: Standing, subject: Entity | None) -> Document:
@@ -34,7 +71,7 @@ def evidence_document(evidence: Evidence) -> Document:
         "ref": str(evidence.ref),
         "name": evidence.name,
         "fact": evidence.fact,
-        "value": evidence.value,
+        "value": rewritten(evidence.value),
         "threshold": evidence.threshold,
         "observed_at": evidence.observed_at,
         "url": evidence.url,
@@ -70,6 +107,6 @@ def entry_document(entry: Entry) -> Document:
         "after": entry.after,
         "rules": entry.rules,
         "reason": entry.reason,
-        "evidence": entry.evidence,
+        "evidence": stored_evidence(entry.evidence),
         "forced": entry.forced,
     }

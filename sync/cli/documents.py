@@ -1,4 +1,4 @@
-"""What `-o json` answers: plain documents with keys that stay. Times are ISO 8601 in UTC, refs `source:kind:id`."""
+"""What `-o json` answers: plain documents with keys that stay."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sync.apply import Applied
 from sync.assess import unmatched_in
 from sync.cli.age import never_pulled
 from sync.cli.render_plan import summary
-from sync.documents import Document
+from sync.documents import Document, stored_evidence
 from sync.names import place
 from sync.progress import StreamEvent
 from sync.pull import Pulled
@@ -109,7 +109,7 @@ def change_document(change: Change) -> Document:
         "after": change.after,
         "rules": change.rules,
         "reason": change.reason,
-        "evidence": change.evidence,
+        "evidence": stored_evidence(change.evidence),
         "forced": change.forced,
     }
 

@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from sync.cli.installed import require_extras
 from sync.cli.layout import clean, show, wrapped
 from sync.cli.options import Globals, Output
 from sync.cli.style import plural
+from sync.documents import with_times_written
 from sync.listings import ScopedProject
 from sync.logging import configure_logging
 from sync.pull import PullLimits
@@ -69,7 +70,8 @@ class Session:
 
     def answer(self, document: object) -> None:
         """Writes `document` as JSON in UTF-8, alone, to standard output."""
-        write_out(msgspec.json.format(msgspec.json.encode(document, enc_hook=str), indent=2) + b"\n")
+        plain = with_times_written(msgspec.to_builtins(document, builtin_types=(datetime,), enc_hook=str))
+        write_out(msgspec.json.format(msgspec.json.encode(plain), indent=2) + b"\n")
 
     @property
     def path(self) -> Path:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from sync.store.audit import Kind
 from sync.store.inbox import State
-from sync.web.api.moments import Moment, rewritten
+from sync.web.api.moments import Moment
 
 
 class Document(BaseModel):
@@ -63,7 +63,7 @@ class Evidence(Document):
     ref: str
     name: str
     fact: str
-    value: Annotated[bool | float | str | None, AfterValidator(rewritten)]
+    value: bool | float | str | None
     threshold: str | None
     observed_at: Moment | None
     url: str | None
@@ -137,10 +137,6 @@ class Run(Document):
     executor: str | None = Field(description="The worker that it was part of.")
 
 
-def _rewritten(evidence: dict[str, Any]) -> dict[str, Any]:
-    return {key: rewritten(value) for key, value in evidence.items()}
-
-
 class AuditEntry(Document):
     """One line of the record: what was written, or why not, and what was remembered."""
 
@@ -156,7 +152,7 @@ class AuditEntry(Document):
     after: bool | str | list[str] | dict[str, Any] | None
     rules: list[str]
     reason: str
-    evidence: list[Annotated[dict[str, Any], AfterValidator(_rewritten)]]
+    evidence: list[dict[str, Any]]
     forced: bool
 
 

@@ -1,35 +1,18 @@
-"""Times in the API: all answers write them in one form, and filters take them as such or as how far back."""
+"""Times in the API: answers write them as all faces do, and filters take them as such or as how far back."""
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, TypeAlias
+from datetime import datetime, timedelta
+from typing import Annotated, TypeAlias
 
 from pydantic import AwareDatetime, PlainSerializer, PlainValidator, TypeAdapter, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from mappings.conditions import parse_duration
+from sync.documents import written
 
 _DATE_TIME = {"type": "string", "format": "date-time"}
 _AWARE = TypeAdapter(AwareDatetime)
-_WRITTEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?(Z|\+00:00)")
-
-
-def written(time: datetime) -> str:
-    """A time by RFC 3339 in UTC, always with six digits and Z: as texts, times sort as they came."""
-    return time.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
-
-
-def rewritten(value: Any) -> Any:
-    """What was stored as it was looked at, a time among it in the form that all times have here."""
-    if not (isinstance(value, str) and _WRITTEN.fullmatch(value)):
-        return value
-    try:
-        return written(datetime.fromisoformat(value))
-    except ValueError:  # the 31st of February, as somebody's tag has it
-        return value
-
 
 Moment: TypeAlias = Annotated[
     datetime, PlainSerializer(written, return_type=str, when_used="json"), WithJsonSchema(_DATE_TIME, mode="serialization")

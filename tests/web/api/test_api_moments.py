@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mappings.model import Ref
+from sync.documents import rewritten, written
 from sync.evidence import Evidence
-from sync.web.api.moments import rewritten, written
 from tests.web.api.conftest import NOON, Ask, World, standing
 
 FORM = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
