@@ -13,7 +13,11 @@ from sync.cli.commandline import PlainCommand, PlainGroup
 from sync.cli.options import Globals, Output, merged, shaped, shared_parameters, takes_globals, version_parameter
 
 _TABLE_OR_JSON = (Output.TABLE, Output.JSON)
-_FOR_THE_WHOLE_FILE = (toplevel.serve, toplevel.worker, subcommands.create, subcommands.list_tokens, subcommands.revoke)
+_BY_PROJECT = (
+    *(toplevel.pull, toplevel.plan, toplevel.apply, toplevel.sync, toplevel.status, toplevel.explain, toplevel.log),
+    *(toplevel.release, toplevel.unpublish, subcommands.replay),
+)
+"""The others work for the whole project file."""
 
 
 def build_app() -> typer.Typer:
@@ -85,7 +89,7 @@ def _group(name: str, text: str, commands: Mapping[str, Callable[..., None]]) ->
 
 
 def _complete(command: Callable[..., None], outputs: Sequence[Output]) -> Callable[..., None]:
-    return takes_globals(command, outputs, by_project=command not in _FOR_THE_WHOLE_FILE)
+    return takes_globals(command, outputs, by_project=command in _BY_PROJECT)
 
 
 def _main_callback() -> Any:

@@ -39,7 +39,7 @@ _PANEL = "Options of every command"
 
 def _parameters(outputs: Sequence[Output], *, by_project: bool) -> Sequence[tuple[str, Any, Any, Any]]:
     """Name, type, default and description of each option of every command; `outputs` are those that the command knows. The help of
-    one that does nothing `by_project` does not offer to choose any."""
+    one that does nothing `by_project` does not offer to choose any, as to do so is an error."""
     choices = [one.value for one in outputs]
 
     def option(*names: str, **details: Any) -> Any:
@@ -138,6 +138,8 @@ def takes_globals(command: Callable[..., None], outputs: Sequence[Output], *, by
         if globals_.output not in outputs:
             known = ", ".join(one.value for one in outputs)
             raise typer.BadParameter(f"{globals_.output.value!r} is not one of {known} for this command.", param_hint="-o")
+        if globals_.projects and not by_project:
+            raise typer.BadParameter("this command works for the whole project file: leave it out.", param_hint="--project")
         command(globals_, **{name: value for name, value in given.items() if name not in names})
 
     context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)

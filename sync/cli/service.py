@@ -26,14 +26,12 @@ if TYPE_CHECKING:
 
 
 def service_session(globals_: Globals, command: str) -> Session:
-    """The session of such a command. Raises `UsageProblem` where it cannot be what it is to be."""
+    """The session of such a command. Raises `UsageProblem` where what it needs is not installed."""
     require_extra(
         "serve",
         f"milepost {command} needs",
         "run uv sync again with --extra serve beside the others, or pip install 'milepost[serve]'",
     )
-    if globals_.projects:
-        raise UsageProblem(f"--project: milepost {command} works for the whole project file", "leave it out")
     return Session(globals_)
 
 

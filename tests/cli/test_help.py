@@ -12,7 +12,8 @@ COMMANDS = (
     *("demo", "init", "check", "pull", "plan", "apply", "sync", "status", "explain", "release", "unpublish", "log", "version"),
     *("rules lint", "rules schema", "rules replay", "db upgrade", "db status"),
 )
-EVERYWHERE = ("--config", "--output", "--project", "-v", "--no-color")
+EVERYWHERE = ("--config", "--output", "-v", "--no-color")
+BY_PROJECT = ("pull", "plan", "apply", "sync", "status", "explain", "release", "unpublish", "log", "rules replay")
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
@@ -21,6 +22,7 @@ def test_help_fits_a_terminal_and_names_the_common_options(tmp_path: Path, comma
 
     assert (ended.code, ended.err) == (0, "")
     assert [option for option in EVERYWHERE if option not in ended.out] == []
+    assert ("--project" in ended.out) == (command in ("", *BY_PROJECT))
     assert max(len(line.rstrip()) for line in ended.out.splitlines()) <= 80
     assert "None" not in ended.out
     assert "<bool>" not in ended.out
@@ -30,6 +32,17 @@ def test_the_first_help_lists_every_command(tmp_path: Path) -> None:
     out = Desk(tmp_path).call("--help").out
 
     assert [name for name in {command.split()[0] for command in COMMANDS} if f"│ {name} " not in out] == []
+
+
+@pytest.mark.parametrize(
+    "arguments", ["check --project ops", "--project ops db erase-person Ada --yes", "token list --project ops"]
+)
+def test_no_project_can_be_chosen_where_that_would_narrow_nothing(tmp_path: Path, arguments: str) -> None:
+    ended = Desk(tmp_path).call(*arguments.split())
+
+    assert (ended.code, ended.out) == (2, "")
+    said = " ".join(ended.err.replace("│", " ").split())
+    assert "Invalid value for --project: this command works for the whole project file: leave it out." in said
 
 
 def test_options_before_and_after_the_name_mean_the_same(tmp_path: Path) -> None:
