@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 import structlog
 
@@ -274,8 +275,13 @@ def _soon(expires_at: datetime, now: datetime) -> datetime:
 
 
 def _stream_marks(workspace: Workspace, source: str, names: frozenset[str]) -> Sequence[DueStream]:
+    """In the order in which everybody changes several (see `due`)."""
     with workspace.database.read() as tx:
-        return [mark for mark in due.marked_streams(tx) if mark.source == source and mark.stream in names]
+        return [mark for mark in _marks_of(tx, source) if mark.stream in names]
+
+
+def _marks_of(tx: Connection, source: str) -> Sequence[DueStream]:
+    return sorted((mark for mark in due.marked_streams(tx) if mark.source == source), key=attrgetter("stream"))
 
 
 def _is_to_be_read(tx: Connection, projects: Sequence[ScopedProject]) -> bool:
@@ -288,10 +294,10 @@ def _leave_streams(workspace: Workspace, source: str) -> None:
     """The project file does not have the source."""
     with workspace.database.write() as tx:
         now = workspace.database.now(tx)
-        for mark in due.marked_streams(tx):
-            if mark.source == source and _is_nobodys(mark.since, now):
+        for mark in _marks_of(tx, source):
+            if _is_nobodys(mark.since, now):
                 due.clear_stream(tx, source, mark.stream, mark.revision)
-            elif mark.source == source:
+            else:
                 attempts.stream_put_off(tx, source, mark.stream, mark.revision, now + attempts.LONGEST)
 
 

@@ -6,14 +6,13 @@ A board stands for the remote side: a real publisher whose every step a test can
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import select, update
 
 from connectors.base import Connection, Connector, Options, SourceContext
 from connectors.errors import AuthError, Unavailable
@@ -28,6 +27,7 @@ from sync.store.errors import StoreError
 from sync.store.leases import Lease, LeaseLost
 from sync.store.schema import lease as lease_table
 from sync.store.schema import outbox as outbox_table
+from tests.engine.locks import until_somebody_waits
 
 pytestmark = pytest.mark.both_databases
 
@@ -397,15 +397,3 @@ def test_a_recovery_and_whoever_stores_what_it_looks_at_do_not_wait_for_each_oth
     with desk.database.read() as tx:
         assert entities.slots_of(tx, [slot(1).target]) == {slot(1): True}
         assert [mark.project for mark in due.marked(tx)] == ["churn"]
-
-
-def until_somebody_waits(database: Database) -> None:
-    """For a lock that another transaction has."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        with database.read() as tx:
-            waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
-            if tx.execute(waiting).scalar_one():
-                return
-        time.sleep(0.01)
-    raise AssertionError("nobody waits")
