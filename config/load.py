@@ -85,7 +85,7 @@ def _check_links(data: Mapping[str, Any], parts: TypedParts, report: Report) -> 
         for index, link in enumerate(links if isinstance(links, list) else []):
             for end in ("source", "target"):
                 text = mapping(link).get(end)
-                if isinstance(text, str) and ":" in text and (name := text.partition(":")[0]) not in parts.known:
+                if isinstance(text, str) and ":" in text and parts.lacks(name := text.partition(":")[0]):
                     path = ("projects", key, "links", index, end)
                     report.error(path, f"there is no source {quoted(name)}", suggestion(name, parts.known))
 

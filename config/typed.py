@@ -123,12 +123,16 @@ class TypedParts:
                 found[name] = options
         return found
 
+    def lacks(self, name: str) -> bool:
+        """Whether there is no such source among those of the file. One that has none at all is told that, and not at each name."""
+        return bool(self.known) and name not in self.known
+
     def _check_named(self, raw: Mapping[str, Any], path: Path, *, must_publish: bool = False) -> None:
         """Every key must be a source of the file, and one that can be written to where that is needed."""
         for name in raw:
-            if name not in self.known:
+            if self.lacks(name):
                 self.report.error((*path, name), f"there is no source {quoted(name)}", suggestion(name, self.known), on_key=True)
-            elif must_publish and (kind := self.known[name]) is not None and self.types[kind].publish is None:
+            elif must_publish and (kind := self.known.get(name)) is not None and self.types[kind].publish is None:
                 message = f"{name} is of type {kind}, where nothing can be shown"
                 self.report.error((*path, name), message, f"remove it; {suggestion(name, self.publishable())}", on_key=True)
 

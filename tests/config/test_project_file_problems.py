@@ -180,6 +180,11 @@ def test_a_mistake_in_a_scope(problems: Problems, small: str, line: str, column:
         ("a: 1\n", [("a", "unknown key"), ("", "the file has no sources"), ("", "the file has no projects")]),
         ("sources: {}\nprojects:\n", [("sources", "no sources"), ("projects", "no projects")]),
         ("sources: [a]\nprojects: 3\n", [("sources", "expected a mapping"), ("projects", "expected a mapping")]),
+        (
+            "source: {jira: {type: jira}}\nprojects: {a: {scopes: {jira: {projects: [A]}}, "
+            "links: [{source: 'jira:A-1', relation: blocks, target: 'jira:A-2'}]}}\npublish: {jira: {}}\n",
+            [("source", "unknown key"), ("", "the file has no sources")],
+        ),
         ("sources: {github: {type: github}}\nprojects: {a: {}}\n", [("projects.a", "no scopes")]),
         ("sources: {github: {type: github}}\nprojects: {a: {scopes: }}\n", [("projects.a.scopes", "no scopes")]),
         ("sources: {github: {type: github}}\nprojects: {a: x}\n", [("projects.a", "expected a mapping")]),
