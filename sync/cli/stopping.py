@@ -33,16 +33,23 @@ class Stop(threading.Event):
 
 
 @contextmanager
+def until_asked_to_end() -> Iterator[Stop]:
+    """An event that SIGTERM and Ctrl-C set. Work that has not ended `GRACE` seconds later, or at a second Ctrl-C, is cut off."""
+    stop = Stop()
+    with _signals() as signals:
+        threading.Thread(target=_obey, args=(signals, stop), daemon=True, name="obeys-signals").start()
+        yield stop
+
+
+@contextmanager
 def stoppable() -> Iterator[Stop]:
-    """An event that SIGTERM and Ctrl-C set. Work that has not ended `GRACE` seconds later, or at a second Ctrl-C, is cut off.
+    """The same for what would have ended by itself: it says that it was stopped.
 
     Whoever was waiting for another run when they were stopped was stopped, whatever they were waiting for.
     """
     from sync.store.leases import LeaseHeld
 
-    stop = Stop()
-    with _signals() as signals:
-        threading.Thread(target=_obey, args=(signals, stop), daemon=True, name="obeys-signals").start()
+    with until_asked_to_end() as stop:
         try:
             yield stop
         except LeaseHeld:

@@ -79,6 +79,8 @@ def test_a_worker_that_is_told_to_end_leaves_what_is_due_to_the_next_one(one: Se
         assert leases.holdings(tx, one.database.now(tx)) == []
         (known,) = executors.known(tx)
     assert known.stopped_at is not None
+    said = worker.log.read_text(encoding="utf-8").splitlines()
+    assert [line for line in said if not line.startswith("{")] == []
     one.work("two")
     until(one.is_done, one.why_not_done)
     one.assert_no_write_was_repeated()

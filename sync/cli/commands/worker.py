@@ -13,7 +13,7 @@ from sync.cli.layout import show, wrapped
 from sync.cli.options import Globals
 from sync.cli.service import listen_on, opened, service_session
 from sync.cli.session import Session
-from sync.cli.stopping import stoppable
+from sync.cli.stopping import until_asked_to_end
 from sync.cli.style import plural
 from sync.outcome import ExitCode
 
@@ -36,7 +36,7 @@ def run(globals_: Globals, *, jobs: int, host: str, port: int | None) -> ExitCod
 
     session = service_session(globals_, "worker")
     session.require_extras()
-    with stoppable() as stop, opened(session) as (workspace, registry):
+    with until_asked_to_end() as stop, opened(session) as (workspace, registry):
         database = workspace.database
         if database.dialect == "sqlite":
             raise UsageProblem(
