@@ -34,10 +34,10 @@ class Found(NamedTuple):
 def read_variable(name: str, environ: Mapping[str, str]) -> Found:
     """The value of `name`, or the content of the file that `<name>_FILE` names.
 
-    An empty variable counts as not set, with a warning. Both set is an error.
+    A variable that is empty, or holds blanks alone, counts as not set, with a warning. Both set is an error.
     """
     file_name = name + FILE_SUFFIX
-    value, path = environ.get(name), environ.get(file_name)
+    value, path = _held(name, environ), _held(file_name, environ)
     empty = tuple(
         Problem(path=one, message="is empty and counts as not set", fix="give it a value, or unset it", level="warning")
         for one, held in ((name, value), (file_name, path))
@@ -54,7 +54,12 @@ def read_variable(name: str, environ: Mapping[str, str]) -> Found:
 
 def lack(name: str, environ: Mapping[str, str]) -> str:
     """What is wrong with a variable that gives no value, in words that follow its name."""
-    return "is empty" if environ.get(name) == "" else "is not set"
+    return "is empty" if _held(name, environ) == "" else "is not set"
+
+
+def _held(name: str, environ: Mapping[str, str]) -> str | None:
+    value = environ.get(name)
+    return "" if value is not None and not value.strip() else value
 
 
 def read_secret_file(name: str, path: Path) -> Found:

@@ -133,12 +133,13 @@ def test_both_the_value_and_the_file_is_an_error(secret_file: Path) -> None:
     assert "MILEPOST_JIRA__TOKEN_FILE as well" in problem.message
 
 
-def test_an_empty_variable_counts_as_not_set(secret_file: Path) -> None:
-    (problem,) = errors_of({"MILEPOST_JIRA__TOKEN": ""})
+@pytest.mark.parametrize("nothing", ["", " ", "\n"])
+def test_an_empty_variable_counts_as_not_set(secret_file: Path, nothing: str) -> None:
+    (problem,) = errors_of({"MILEPOST_JIRA__TOKEN": nothing})
     assert (problem.path, problem.message) == ("MILEPOST_JIRA__TOKEN", "is empty")
     (problem,) = errors_of({})
     assert (problem.path, problem.message) == ("MILEPOST_JIRA__TOKEN", "is not set")
-    environ = {"MILEPOST_JIRA__TOKEN": "", "MILEPOST_JIRA__TOKEN_FILE": str(secret_file)}
+    environ = {"MILEPOST_JIRA__TOKEN": nothing, "MILEPOST_JIRA__TOKEN_FILE": str(secret_file)}
     assert isinstance(load_secrets("jira", Secrets, environ), Secrets)
     assert [(p.level, p.path) for p in check_secrets("jira", Secrets, environ)] == [("warning", "MILEPOST_JIRA__TOKEN")]
 
