@@ -135,10 +135,12 @@ class _Turn(AbstractContextManager[None]):
         self._began = time.monotonic()
 
     def __exit__(self, *_: object) -> None:
-        if time.monotonic() - self._began > _LONG:
-            time.sleep(_MOMENT)
-        self._owner = None
-        self._lock.release()
+        try:
+            if time.monotonic() - self._began > _LONG:
+                time.sleep(_MOMENT)
+        finally:
+            self._owner = None
+            self._lock.release()
 
 
 def open_database(url: str, *, patience: timedelta = PATIENCE) -> Database:

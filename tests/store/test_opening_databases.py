@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -66,6 +67,20 @@ def test_a_write_within_a_write_is_told_at_once_on_sqlite(database: Database) ->
             pass
     with database.write() as tx:
         assert tx.execute(text("SELECT 1")).scalar_one() == 1
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"])
+def test_an_interrupt_after_a_long_transaction_keeps_nobody_waiting(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), database.write():
+        time.sleep(0.01)
+        monkeypatch.setattr(time, "sleep", interrupted)
+    monkeypatch.undo()
+    with database.write() as tx:
+        tx.execute(INSERT, {"value": "x"})
+    assert "x" in rows(database)
 
 
 def test_many_threads_write_without_losing_anything(database: Database) -> None:
