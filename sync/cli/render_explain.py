@@ -143,8 +143,9 @@ def _where(verdict: Verdict, subject: str) -> str:
 
 
 def _object(evidence: Sequence[Evidence], url: str | None, color: str) -> Branch:
-    """One object, as one page shows it, with every fact about it that was looked at."""
-    return Branch(head=link(evidence[0].name, url, "bold"), notes=[_fact(one, color) for one in evidence], url=url)
+    """One object, as one page shows it, with every fact about it that was looked at; those that read the same are told once."""
+    facts = {fact.plain: fact for fact in (_fact(one, color) for one in evidence)}
+    return Branch(head=link(evidence[0].name, url, "bold"), notes=[*facts.values()], url=url)
 
 
 def _fact(evidence: Evidence, color: str) -> Text:

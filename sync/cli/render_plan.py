@@ -18,12 +18,12 @@ from sync.showing import published_to
 def plan_lines(runs: Sequence[ProjectRun], width: int) -> Iterator[Text]:
     """Every project's plan as a diff, by target, then the sum."""
     plans = [run.plan for run in runs if run.plan is not None]
-    for run in runs:
-        if run.plan is not None:
-            yield from _project(run.plan, run, width)
-            yield Text()
+    for number, (plan, run) in enumerate((run.plan, run) for run in runs if run.plan is not None):
+        yield from [Text()] if number else ()
+        yield from _project(plan, run, width)
     if len(plans) > 1 and not all(is_unread(run.assessment) for run in runs):
         changes = [change for plan in plans for change in plan.changes]
+        yield Text()
         yield Text.assemble(("Together", "bold"), f": {counted(changes) if changes else 'no changes'}.")
 
 

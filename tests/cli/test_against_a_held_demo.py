@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def test_json_is_alone_on_standard_output_with_its_keys_and_times_in_one_form(de
     assert all(TIME.fullmatch(one) for one in times), times
 
 
-@pytest.mark.parametrize("command", ANSWERS)
+@pytest.mark.parametrize("command", [*ANSWERS, "sync"])
 @pytest.mark.parametrize("width", [80, 140])
 def test_a_table_is_plain_text_of_the_given_width_without_blanks_at_the_end(desk: Desk, command: str, width: int) -> None:
     ended = desk.call(*command.split(), COLUMNS=str(width))
@@ -68,6 +69,7 @@ def test_a_table_is_plain_text_of_the_given_width_without_blanks_at_the_end(desk
     assert (ended.code, ended.err.startswith("asking jira, ") if command == "check" else ended.err == "") == (0, True)
     assert "\x1b" not in ended.out
     assert [line for line in lines if line != line.rstrip()] == []
+    assert [one for one in pairwise(["", *lines, ""]) if one == ("", "")] == [], "empty lines part something"
     assert [line for line in lines if len(line) > width and "http" not in line and str(desk.folder) not in line] == []
 
 
@@ -165,6 +167,13 @@ def test_explain_tells_why_a_field_is_not_what_the_statuses_ask_for(desk: Desk) 
     assert "! override a person set it to nothing; kept until" in out
     assert "milepost release LOAN-2" in out
     assert "Model ready is true as well; the field holds one value, and Drift alert ranks higher" in out
+
+
+def test_what_two_facts_say_alike_is_told_once(desk: Desk) -> None:
+    (ready,) = re.findall(r"^● Model ready .*?\n\n", desk.call("explain", "CHURN-2").out, flags=re.MULTILINE | re.DOTALL)
+
+    assert ready.count("● is approved") == 1
+    assert "● was followed by v3" in ready
 
 
 def test_the_log_names_each_run_once(desk: Desk) -> None:

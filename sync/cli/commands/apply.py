@@ -38,5 +38,6 @@ def run(globals_: Globals, *, plan: Path | None, force: bool, initial: bool, ado
     else:
         session.show_all(notice_lines(result.notices, session.width))
         session.show_all(plan_lines(result.projects, session.width))
+        session.show("")
         session.show_all(applied_lines(result.projects, session.width))
     return result.exit_code

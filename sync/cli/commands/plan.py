@@ -76,4 +76,4 @@ def _show(session: Session, result: RunResult, out: Path | None, *, adopt: bool)
         case Output.TABLE:
             session.show_all(plan_lines(result.projects, session.width))
             if any(project.plan and not project.plan.is_empty for project in result.projects):
-                session.show(f"Nothing was written. To write this: {_next(session, out, adopt=adopt)}")
+                session.show("", f"Nothing was written. To write this: {_next(session, out, adopt=adopt)}")
