@@ -77,12 +77,15 @@ def test_a_value_from_before_is_not_released_and_the_answer_says_what_takes_it_o
     assert office.desk.call("sync").code == 0
 
     ended = office.desk.call("release", "OPS-2")
+    answer = office.desk.call("release", "OPS-2", "-o", "json").json()
 
     assert ended.code == 0
     assert words(ended.out) == (
         "Not released on OPS-2: field ML Status holds Model ready, which Milepost never wrote; "
         "look, then milepost apply --adopt takes it over."
     )
+    assert answer["released"] == []
+    assert answer["conflicts"] == [" ".join(ended.out.split())]
 
 
 def test_what_is_no_ticket_cannot_be_released(office: Office) -> None:

@@ -52,7 +52,7 @@ def run(globals_: Globals, *, subject: str) -> ExitCode:
         what = f"{subject} is no ticket and no pull request, so nothing on it can be released"
         raise UsageProblem(what, "name one, such as CHURN-42 or example/churn#12")
     if session.wants_json:
-        session.answer({"released": released})
+        session.answer({"released": released, "conflicts": conflicts})
     elif released:
         session.show(f"Released on {subject}: {', '.join(released)}. The next sync shows what the facts say.")
     elif not conflicts:
