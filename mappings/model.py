@@ -26,8 +26,11 @@ DeploymentState: TypeAlias = Literal[
 Confidence: TypeAlias = Literal["declared", "exact", "textual"]
 
 
-class Ref(msgspec.Struct, frozen=True, order=True, array_like=True):
-    """The identity of one remote object: the source's name in the project file, the kind of entity, an id that never changes."""
+class Ref(msgspec.Struct, frozen=True, order=True, array_like=True, gc=False):
+    """The identity of one remote object: the source's name in the project file, the kind of entity, an id that never changes.
+
+    Three strings make no cycle: the garbage collector need not look at them, nor at the links that have nothing but these in them.
+    """
 
     source: str
     kind: str
