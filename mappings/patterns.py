@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import Field
@@ -23,6 +24,7 @@ MonitorOutcome = Annotated[Text, one_of("passed", "failed")]
 class Pattern(Closed):
     """What must hold for one member; every fact that is named. A pattern of no fact holds for every member."""
 
+    @cached_property
     def conditions(self) -> Mapping[str, Condition]:
         """The named facts with their conditions, in the schema's order."""
         return {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}

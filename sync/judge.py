@@ -207,10 +207,11 @@ class _Judge:
                 truth=None, evidence=(evidence_of_fact(entity, "known", Fact(None, _UNSURE), holds=None),), missing=tuple(lacks)
             )
         facts = FACTS[type(entity)]
-        conditions = pattern.conditions()
-        if not conditions:
+        if not pattern.conditions:
             return Judged(truth=True, evidence=(evidence_of_fact(entity, "exists", Fact(True, "exists"), holds=True),))
-        return both([self._fact(entity, name, facts[name](entity, self.view), wanted) for name, wanted in conditions.items()])
+        return both(
+            [self._fact(entity, name, facts[name](entity, self.view), wanted) for name, wanted in pattern.conditions.items()]
+        )
 
     def _fact(self, entity: Entity | Ref, name: str, fact: Fact | Unknown, wanted: Condition) -> Judged:
         if isinstance(fact, Unknown) and fact.so_far is not None and meets(fact.so_far.value, wanted, self.view.now)[0]:
