@@ -163,15 +163,6 @@ class Graph:
         step = _LEVELS.get(there.kind, 0) - _LEVELS.get(here.kind, 0)
         return (step > 0) - (step < 0)
 
-    def path(self, subject: Ref, member: Ref, reached: Mapping[Ref, Step]) -> Sequence[Link]:
-        """The links from `subject` to `member`, in walking order."""
-        links: list[Link] = []
-        while member != subject and member in reached:
-            step = reached[member]
-            links.append(step.link)
-            member = step.before
-        return links[::-1]
-
     def observations_of(self, ref: Ref) -> Sequence[Observation]:
         """What was observed of one subject, by any monitor."""
         return self.observations.get(ref, ())

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import islice, takewhile
 
 from mappings.model import (
     ChangeRequest,
@@ -122,8 +121,13 @@ class Known:
             return [sha] if sha in self.commits_by_sha or sha in self.changes_by_sha else []
         if len(sha) < 7:
             return []
-        first = bisect_left(self._shas, sha)
-        return list(takewhile(lambda one: one.startswith(sha), islice(self._shas, first, None)))
+        return begun_by(sha, self._shas)
+
+
+def begun_by(sha: str, shas: Sequence[str]) -> Sequence[str]:
+    """Those of `shas`, which are sorted, that begin with a full or short `sha`."""
+    first = bisect_left(shas, sha)
+    return shas[first : bisect_right(shas, sha, lo=first, key=lambda one: one[: len(sha)])]
 
 
 def _by_key(items: Iterable[WorkItem]) -> Mapping[str, Sequence[WorkItem]]:

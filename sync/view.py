@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -14,6 +13,7 @@ from mappings.model import Dataset, Deployment, Link, ModelVersion, ObservationK
 from sync.deployed import Registry, ServedShare
 from sync.freshness import Freshness
 from sync.graph import Graph
+from sync.known import begun_by
 from sync.moments import day_in, is_ahead
 from sync.monitors import Monitor, monitors
 from sync.names import name_of
@@ -103,9 +103,12 @@ class View:
 
         A result dated ahead, be it stored or of a source's own, is not folded: it would hide every later one until its day came.
         """
+        seen = self.graph.observations_of(subject)
+        if not seen:
+            return ()
 
         def fold() -> Sequence[Monitor]:
-            observed = [one for one in self.graph.observations_of(subject) if not is_ahead(one.observed_at, self.now)]
+            observed = [one for one in seen if not is_ahead(one.observed_at, self.now)]
             return monitors(observed, kind, open_after=open_after, close_after=close_after)
 
         return self.once(("monitors", subject, kind, open_after, close_after), fold)
@@ -118,10 +121,13 @@ class View:
     @cached_property
     def awaiting(self) -> frozenset[Ref]:
         """The runs, model versions and deployments that name a commit which is still to be looked up."""
-        shas = self.open_look_ups
         graph = self.graph
-        built: Sequence[Built] = [*graph.of(Run), *graph.of(ModelVersion), *graph.of(Deployment)] if shas else []
-        return frozenset(one.ref for one in built if any(_begins_one(sha, shas) for sha in named_shas(one, self.project.tags)))
+        built: Sequence[Built] = [*graph.of(Run), *graph.of(ModelVersion), *graph.of(Deployment)] if self.open_look_ups else []
+        return frozenset(one.ref for one in built if any(map(self.look_ups_of, named_shas(one, self.project.tags))))
+
+    def look_ups_of(self, sha: str) -> Sequence[str]:
+        """The commits that are still to be looked up and that a full or short `sha` may mean."""
+        return begun_by(sha, self.open_look_ups)
 
     def hanging_on_look_ups(self, via: frozenset[Relation]) -> Mapping[str, frozenset[Ref]]:
         """Those, and what hangs on them along `via`, by kind; worked out once for all who ask."""
@@ -190,12 +196,6 @@ class View:
 
     def today(self) -> date:
         return day_in(self.now, self.project.timezone)
-
-
-def _begins_one(sha: str, shas: Sequence[str]) -> bool:
-    """Whether one of `shas`, which are sorted, is meant by a full or short `sha`."""
-    at = bisect_left(shas, sha)
-    return at < len(shas) and shas[at].startswith(sha)
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import copy
 
 from mappings.model import Link, Ref
@@ -19,6 +19,7 @@ class Way:
         self.rule = rule
         self.subject = subject
         self.view = view
+        self._lacks_to: dict[Ref, Sequence[str]] = {}
         self.reached: Mapping[Ref, Step] = {} if rule.subject == "project" else view.graph.reach(subject, rule.via)
         self.members: Sequence[Ref] = sorted(
             ref for ref in (view.graph.entities if rule.subject == "project" else self.reached) if ref != subject
@@ -35,10 +36,21 @@ class Way:
         return [*self.view.lacks(ref), *self.lacks_to(ref)]
 
     def lacks_to(self, ref: Ref) -> Sequence[str]:
-        """What the way to `ref` lacks: nothing that a link on it was read from may be missing or unconfirmed."""
-        path = [link for link in self.view.graph.path(self.subject, ref, self.reached) if link.confidence != "declared"]
-        lacks = {lack for link in path for one in _read_from(link) for lack in self.view.lacks(one)}
-        return sorted(lacks.union(*(self.view.deploys_lacks(link) for link in path if link.relation == "deploys")))
+        """What the way to `ref` lacks: nothing that a link on it was read from may be missing or unconfirmed. Found once for each
+        link, whatever lies behind it."""
+        step = self.reached.get(ref)
+        if step is None:
+            return ()
+        if ref not in self._lacks_to:
+            self._lacks_to[ref] = sorted({*self.lacks_to(step.before), *self._lacks_of(step.link)})
+        return self._lacks_to[ref]
+
+    def _lacks_of(self, link: Link) -> Iterator[str]:
+        if link.confidence != "declared":
+            for one in _read_from(link):
+                yield from self.view.lacks(one)
+            if link.relation == "deploys":
+                yield from self.view.deploys_lacks(link)
 
     def observed(self) -> Sequence[Ref]:
         """What may have observations: everything, for a project, else the subject and what is reached."""

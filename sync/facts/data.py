@@ -12,10 +12,15 @@ from sync.view import Fact, Unknown, View
 
 
 def data_time(dataset: Dataset, view: View) -> datetime | None:
-    """When the data was taken: as its runs declare it, else its first known use, which it is at least as old as.
+    """When the data was taken: as its runs declare it, else its first known use, which it is at least as old as; worked out once
+    for all tickets whose runs used it.
 
     No run was trained on data from after its start, and nothing was taken at a time that lies ahead.
     """
+    return view.once(("data time", dataset.ref), lambda: _taken(dataset, view))
+
+
+def _taken(dataset: Dataset, view: View) -> datetime | None:
     runs = view.training_uses.get(dataset.ref, ())
     named = [(run, use.as_of) for run in runs for use in run.datasets if use.dataset == dataset.ref and use.as_of is not None]
     starts = [run.started_at for run in runs if run.started_at is not None and run.started_at <= view.now]

@@ -24,8 +24,8 @@ def merged(subjects: Sequence[Ref], view: View) -> Fact | Unknown:
                 return Fact(True, f"was merged by {change.repository}#{change.number}")
             lacks.extend(doubts)
     lacks.extend(view.freshness.absent_proof_lacks(("commit", "change_request")))
-    named = {sha for ref in subjects for sha in _shas(ref, view)}
-    lacks.extend(f"look-up of commit {sha[:9]}" for sha in view.open_look_ups if any(map(sha.startswith, named)))
+    waiting = {sha for ref in subjects for named in _shas(ref, view) for sha in view.look_ups_of(named)}
+    lacks.extend(f"look-up of commit {sha[:9]}" for sha in sorted(waiting))
     return Unknown(tuple(dict.fromkeys(lacks))) if lacks else Fact(False, "comes from no merged pull request")
 
 

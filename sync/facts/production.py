@@ -41,15 +41,23 @@ def traffic(model: Deployable, view: View) -> Fact | Unknown:
 
 def latest(version: ModelVersion, view: View) -> Fact | Unknown:
     """Whether no later version of its model is registered."""
-    versions = view.versions_by_model[model_of(version)]
-    undated = [one for one in versions if one.created_at is None]
-    if undated and len(versions) > 1 and not are_numbered(versions):
-        return Unknown(tuple(f"when {name_of(one)} was registered" for one in undated))
+    model = model_of(version)
+    versions = view.versions_by_model[model]
+    undated = view.once(("undated", model), lambda: _undated(versions))
+    if undated:
+        return Unknown(undated)
     last = versions[-1]
     if last.ref != version.ref:
         return Fact(False, f"was followed by v{last.version}")
     lacks = view.freshness.absent_proof_lacks(("model_version",), source=version.ref.source)
     return Unknown(tuple(lacks)) if lacks else Fact(True, "is the latest version")
+
+
+def _undated(versions: Sequence[ModelVersion]) -> tuple[str, ...]:
+    """What is lacking to tell which of a model's versions came last; their numbers tell it by themselves."""
+    undated = [one for one in versions if one.created_at is None]
+    ordered = not undated or len(versions) == 1 or are_numbered(versions)
+    return () if ordered else tuple(f"when {name_of(one)} was registered" for one in undated)
 
 
 def traced(deployment: Deployment, view: View) -> Fact | Unknown:
@@ -92,7 +100,7 @@ def _commit_lacks(share: TrafficShare, deployment: Deployment, view: View) -> Se
         return None
     links = [link.target for link in view.graph.links_from(deployment.ref) if link.confidence != "textual"]
     named = [ref for ref in links if any(full.startswith(sha) for full in _shas_of(ref, view) for sha in shas)]
-    if not named and any(full.startswith(sha) for full in view.open_look_ups for sha in shas):
+    if not named and any(map(view.look_ups_of, shas)):
         return _look_ups(view)
     return min((view.lacks(ref) for ref in named), key=len, default=None)
 

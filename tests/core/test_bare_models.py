@@ -151,7 +151,7 @@ def test_a_training_job_of_sagemakers_is_behind_its_model_whatever_the_console_c
     served = world.add(endpoint(site, msgspec.convert(found, records.Endpoint), behind))
 
     way = world.graph().reach(item.ref, ["implements", "built_from", "deploys"])
-    links = world.graph().path(item.ref, served.ref, way)
+    links = [way[ref].link for ref in (change.ref, run.ref, served.ref)]
     assert [(one.relation, one.confidence) for one in links] == [
         ("implements", "exact"),
         ("built_from", "exact"),

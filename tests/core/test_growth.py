@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from itertools import cycle, islice
 from types import FrameType
 from typing import Any
 
 import pytest
 
-from mappings.model import DatasetUse, TrafficShare
+from mappings.model import Dataset, DatasetUse, Deployment, ModelVersion, Run, TrafficShare
 from sync.derive import derive
+from sync.facts import FACTS
 from sync.freshness import Freshness
 from sync.link import link
 from sync.observe import observe
@@ -120,6 +122,24 @@ def test_steps_grow_with_what_there_is(make: Callable[[int], World]) -> None:
     for work, (small, large) in taken.items():
         assert small > 1000, work
         assert large < 2.4 * small, (work, small, large)
+
+
+@pytest.mark.parametrize("make", [production, one_dataset])
+def test_a_fact_costs_each_who_asks_the_same(make: Callable[[int], World]) -> None:
+    """However many versions a model has, and however many runs a dataset: every one of them asks, and so do their tickets."""
+    small, large = (_steps_of_facts(make(count), count) for count in (SMALL, LARGE))
+    assert {name: (count, large[name]) for name, count in small.items() if large[name] > 2.4 * count} == {}
+    assert max(small.values()) > 1000
+
+
+def _steps_of_facts(world: World, count: int) -> Mapping[tuple[str, str], int]:
+    view = View(world.graph(), world.project, Freshness(world.streams.values(), within=timedelta(hours=26), now=NOW))
+    counted = {}
+    for kind in (ModelVersion, Run, Deployment, Dataset):
+        asking = list(islice(cycle(view.graph.of(kind)), count))
+        for name, fact in FACTS[kind].items():
+            counted[kind.__name__, name] = steps(lambda asking=asking, fact=fact: [fact(one, view) for one in asking])  # type: ignore[misc]
+    return counted
 
 
 def test_observing_grows_with_runs_and_versions() -> None:

@@ -134,17 +134,15 @@ def test_a_circle_of_links_ends() -> None:
     assert set(graph.reach(first.ref, EVERY)) == {second.ref}
 
 
-def test_the_path_tells_the_links_in_walking_order() -> None:
+def test_each_step_tells_the_link_and_where_it_leads_from() -> None:
     world = World()
     item, change, run, version = world.whole()
-    graph = world.graph()
-    path = graph.path(item.ref, version.ref, graph.reach(item.ref, EVERY))
-    assert [(one.source, one.relation) for one in path] == [
-        (change.ref, "implements"),
-        (run.ref, "built_from"),
-        (version.ref, "registered_from"),
+    way = world.graph().reach(item.ref, EVERY)
+    assert [(way[ref].before, way[ref].link.source, way[ref].link.relation) for ref in (change.ref, run.ref, version.ref)] == [
+        (item.ref, change.ref, "implements"),
+        (change.ref, run.ref, "built_from"),
+        (run.ref, version.ref, "registered_from"),
     ]
-    assert graph.path(item.ref, item.ref, {}) == []
 
 
 def test_observations_are_found_by_their_subject() -> None:
