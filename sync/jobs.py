@@ -30,11 +30,12 @@ from sync.progress import StreamEvent
 from sync.pull import Pulled
 from sync.pull import lease_name as pull_lease
 from sync.redelivery import ask_again
+from sync.renaming import renamed
 from sync.results import RunResult, summary
 from sync.retention import apply_daily
 from sync.store import attempts, due, leases, runs, schedules
 from sync.store.connect import Connection
-from sync.store.due import DueStream
+from sync.store.due import DueProject, DueStream
 from sync.store.leases import LeaseHeld, LeaseLost
 from sync.tracing import span
 from sync.workspace import Workspace
@@ -85,11 +86,7 @@ def follow(workspace: Workspace, project: str, *, stop: threading.Event, executo
         if busy is None and timedelta(0) <= now - mark.since < READ_FIRST and _is_to_be_read(tx, chosen):
             busy = now + AGAIN
     if not chosen:
-        with database.write() as tx:
-            if _is_nobodys(mark.since, now):
-                due.clear(tx, project, mark.revision)
-            else:
-                attempts.project_put_off(tx, project, mark.revision, now + attempts.LONGEST)
+        _leave_project(workspace, mark)
         return
     if busy is not None:
         with database.write() as tx:
@@ -288,6 +285,18 @@ def _is_to_be_read(tx: Connection, projects: Sequence[ScopedProject]) -> bool:
     """Whether a stream of one of their sources is due; once it was read, they are due anew."""
     sources = {source.name for project in projects for source, _ in project.scopes}
     return any(mark.source in sources for mark in due.marked_streams(tx))
+
+
+def _leave_project(workspace: Workspace, mark: DueProject) -> None:
+    """The project file does not have it, or not under this key any more."""
+    with workspace.database.write() as tx:
+        now = workspace.database.now(tx)
+        heirs = [key for key, former in renamed(tx, workspace.projects).items() if former == mark.project]
+        due.mark(tx, heirs, mark.since, mark.trace)
+        if heirs or _is_nobodys(mark.since, now):
+            due.clear(tx, mark.project, mark.revision)
+        else:
+            attempts.project_put_off(tx, mark.project, mark.revision, now + attempts.LONGEST)
 
 
 def _leave_streams(workspace: Workspace, source: str) -> None:

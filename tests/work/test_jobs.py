@@ -283,6 +283,15 @@ def test_a_project_that_is_not_in_this_file_is_left_to_others_for_a_day(office: 
     assert is_due(office) == []
 
 
+def test_what_is_due_by_a_projects_former_key_is_due_by_its_new_one(office: Office, stop: threading.Event) -> None:
+    key = news(office)
+    office.rename()
+    jobs.follow(office.workspace(), "churn", stop=stop)
+    assert (is_due(office), ready(office)) == (["loyalty"], (["loyalty"], []))
+    jobs.follow(office.workspace(), "loyalty", stop=stop)
+    assert (is_due(office), office.field(key)) == ([], "Good")
+
+
 def test_a_stopped_job_leaves_what_is_due(office: Office, stop: threading.Event) -> None:
     news(office)
     stop.set()
