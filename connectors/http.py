@@ -45,6 +45,7 @@ LONGEST_ANSWER = timedelta(minutes=2)
 
 _ATTEMPTS = 5
 _MAX_REDIRECTS = 5
+_REFUSALS = {401: "the credentials are not accepted, or have expired", 403: "the account may not do that"}
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 _BACKOFF = tenacity.wait_exponential(multiplier=0.5, max=20.0) + tenacity.wait_random(0.0, 0.5)
 
@@ -221,9 +222,9 @@ class Client:
         what = f"{describe(response.request)} answered {status}"
         if is_rate_limit(response):
             raise self._limited(response, what)
-        if status in (401, 403):
+        if status in _REFUSALS:
             advised = self._advice(response.headers) if self._advice is not None else None
-            raise AuthError(self._source, what, fix=advised or self._credentials_fix)
+            raise AuthError(self._source, f"{what}: {_REFUSALS[status]}", fix=advised or self._credentials_fix)
         if status in (404, 410):
             raise NotFound(self._source, what, fix="check that it exists and that the account may see it")
         if status >= 500:

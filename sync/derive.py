@@ -162,7 +162,7 @@ def _sentence(rule: StatusRule, subject: Entity, judged: Judged, since: datetime
     if judged.truth is None:
         return f"{rule.title}: not known; missing: {', '.join(judged.missing[:4]) or 'facts'}"
     telling = [one for one in judged.evidence if one.holds is not None and one.words]
-    reason = _reason(telling) or "nothing speaks for it"
+    reason = _reason(telling) or "nothing is known that speaks for it"
     if judged.truth is False:
         return f"{rule.title}: no; {reason}"
     name = telling[0].name if telling else name_of(subject)

@@ -25,6 +25,8 @@ USE_TAG = "milepost.intended_use"
 CHECKS: Mapping[str, Sequence[ObservationKind]] = {"minimal": (), "limited": ("bias",), "high": ("bias", "explainability")}
 """By risk class, the kinds of checks that a version must have passed."""
 
+_NO_CLASS = "as the project has no risk class"
+
 Finding: TypeAlias = bool | Unknown
 """Whether one item of the list is there."""
 
@@ -33,7 +35,9 @@ def checks_passed(version: ModelVersion, view: View) -> Fact | Unknown:
     """Whether each kind of check that the risk class demands was made and has passed, on the version or where it serves."""
     demanded = CHECKS.get(view.project.risk_class or "minimal", ())
     if not demanded:
-        return Fact(True, "needs no check for its risk class", view.project.risk_class)
+        # Without a class nobody has said what is needed, which must not sound as if somebody had.
+        says = "needs no check for its risk class" if view.project.risk_class else f"needs no check, {_NO_CLASS}"
+        return Fact(True, says, view.project.risk_class)
     checks = {kind: _that_count(list(_checks(version, kind, view))) for kind in demanded}
     found = {kind: [one.monitor for one in checks[kind]] for kind in demanded}
     doubts = (lack for kind in demanded for one in checks[kind] for lack in (*one.doubts, *one.of_another))
@@ -59,7 +63,8 @@ def evidence_missing(version: ModelVersion, view: View) -> Fact | Unknown:
     lacks = dict.fromkeys(one for there in found.values() if isinstance(there, Unknown) for one in there.missing)
     if lacks:
         return Unknown(tuple(lacks))
-    return Fact(False, f"has {', '.join(wanted)}" if wanted else "needs no evidence for its risk class", view.project.risk_class)
+    says = f"has {', '.join(wanted)}" if wanted else f"needs no evidence, {_NO_CLASS}"
+    return Fact(False, says, view.project.risk_class)
 
 
 def _card(version: ModelVersion, _: View) -> Finding:

@@ -79,7 +79,7 @@ def _explain_sqlite(cause: sqlite3.Error, where: str) -> StoreError | None:
     return None if known is None else StoreError(known[0].format(place=where), known[1])
 
 
-_REACH = "check the address in store.url, and that the server runs and can be reached from here"
+_REACH = "check the address in store.url or MILEPOST_STORE__URL, and that the server runs and can be reached from here"
 _STATES = {
     "08": ("the connection to {place} broke", "try again; " + _REACH),
     "28": ("{place} refuses the user or password", "check the user in store.url and the password in MILEPOST_STORE__URL"),

@@ -529,7 +529,7 @@ def test_drift_that_goes_on_makes_a_training_due() -> None:
 def test_what_a_project_does_not_ask_for_is_not_missed() -> None:
     world = project()
     assert standing(world, "retrain-due").says.endswith("has no training schedule")
-    assert standing(world, "compliance-gap").says.endswith("needs no evidence for its risk class")
+    assert standing(world, "compliance-gap").says.endswith("needs no evidence, as the project has no risk class")
 
 
 # Evidence
