@@ -28,6 +28,7 @@ from sync.safety import Permission, refusal
 from sync.savedplan import SavedPlan, only_saved, require_same_verdicts, saved_targets
 from sync.source import Source
 from sync.store import due, entities, leases, runs, streams
+from sync.store.connect import Connection
 from sync.store.due import DueProject
 from sync.store.leases import Lease, LeaseLost
 from sync.tracing import span
@@ -66,6 +67,8 @@ class Run:
         self.done: list[ProjectRun] = []
         self.withdrawn: list[Withdrawn] = []
         self.notices: Sequence[str] = ()
+        self._is_by_hand = executor is None
+        self._followed: set[str] = set()
         with workspace.database.write() as tx:
             self.started_at = workspace.database.now(tx)
             self.id = runs.start(tx, command, [project.key for project in projects], self.started_at, executor=executor)
@@ -152,6 +155,7 @@ class Run:
                 summary=results.summary(self.pulled.values(), self._parts()),
                 now=now,
             )
+            self._pass_on(tx, now)
         self._count(code, now)
         return RunResult(
             id=self.id,
@@ -179,7 +183,15 @@ class Run:
         with self.workspace.database.write() as tx:
             now = self.workspace.database.now(tx)
             leases.release_all(tx, self.id, now)
+            self._pass_on(tx, now)
             runs.finish(tx, self.id, outcome=ExitCode.PARTIAL.name.lower(), exit_code=int(ExitCode.PARTIAL), summary={}, now=now)
+
+    def _pass_on(self, tx: Connection, now: datetime) -> None:
+        """What a run by hand has pulled, and not followed, is due for whoever is always at work: the deliveries that tell of it
+        will find it stored, and be no news. The jobs see to that by themselves."""
+        if self._is_by_hand:
+            read = {project.key for source in self.pulled for project in self.workspace.reading(source)}
+            due.mark(tx, read - self._followed, now)
 
     def _know_again(self) -> None:
         workspace = self.workspace
@@ -273,8 +285,8 @@ class Run:
                 self._leave_alone(applied.away)
                 if refused is None:
                     settle(database, assessment)
-                if reason is not None and refused is None and saved is None and not (left or applied.is_partial):
-                    self._followed(reason, lease)
+                if refused is None and saved is None and not (left or applied.is_partial):
+                    self._is_followed(project.key, reason, lease)
             except (LeaseLost, Cancelled) as error:
                 why = str(error) or "the run was stopped"
                 return ProjectRun(assessment=self._assess(project), failed=why)
@@ -287,7 +299,10 @@ class Run:
         with self.workspace.database.read() as tx:
             return next((one for one in due.marked(tx) if one.project == project), None)
 
-    def _followed(self, reason: DueProject, lease: Lease) -> None:
+    def _is_followed(self, project: str, reason: DueProject | None, lease: Lease) -> None:
+        self._followed.add(project)
+        if reason is None:
+            return
         with self.workspace.database.write() as tx:
             leases.verify(tx, lease)
             due.clear(tx, reason.project, reason.revision)

@@ -192,6 +192,25 @@ def test_what_a_person_does_to_our_label_before_our_write_is_noted_is_found(hub:
     assert follow(hub) == []
 
 
+def test_what_a_pull_by_hand_has_brought_is_followed_though_its_delivery_is_no_news(hub: Office) -> None:
+    hub.github.add_label(REPO, 1, "bad")
+    hub.pull()
+    event(hub)
+    assert take(hub, "github").projects == []
+    assert [one.key for one in follow(hub)] == ["churn"]
+    assert hub.labels(1) == {"good", "bad", "ml/good", "ml/bad"}
+
+
+def test_a_sync_by_hand_leaves_due_what_it_did_not_follow(hub: Office) -> None:
+    hub.projects["loyalty"] = hub.projects["churn"]
+    hub.sync()
+    assert due_projects(hub) == []
+    hub.sync("loyalty")
+    assert due_projects(hub) == ["churn"]
+    hub.sync()
+    assert due_projects(hub) == []
+
+
 def test_a_push_to_the_default_branch_is_left_to_its_listing(hub: Office) -> None:
     sha = hub.github.commit(REPO, "Train")
     deliver(hub, push(hub, sha, "main"), source="github", event="push")
