@@ -42,6 +42,9 @@ IDLE = timedelta(days=3)
 back, or another one may share the store."""
 
 
+_BY_HAND = frozenset({"pull", "plan", "sync"})
+
+
 class Run:
     """One run of a command on a workspace; the record of it is kept whatever happens."""
 
@@ -67,7 +70,6 @@ class Run:
         self.done: list[ProjectRun] = []
         self.withdrawn: list[Withdrawn] = []
         self.notices: Sequence[str] = ()
-        self._is_by_hand = executor is None
         self._followed: set[str] = set()
         with workspace.database.write() as tx:
             self.started_at = workspace.database.now(tx)
@@ -189,7 +191,7 @@ class Run:
     def _pass_on(self, tx: Connection, now: datetime) -> None:
         """What a run by hand has pulled, and not followed, is due for whoever is always at work: the deliveries that tell of it
         will find it stored, and be no news. The jobs see to that by themselves."""
-        if self._is_by_hand:
+        if self.command in _BY_HAND:
             read = {project.key for source in self.pulled for project in self.workspace.reading(source)}
             due.mark(tx, read - self._followed, now)
 

@@ -57,7 +57,7 @@ def shelf(office: Office) -> Office:
     office.only_the_shelf()
     hear(office)
     office.shelf.put(*(a_run(name, "finished") for name in "abcdef"))
-    office.pull()
+    office.sync()
     office.list_all_each_time()
     return office
 

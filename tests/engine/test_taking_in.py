@@ -35,7 +35,7 @@ def shelf(office: Office) -> Office:
     office.only_the_shelf()
     hear(office)
     office.shelf.put(a_run("a", "finished"), a_run("b", "finished"))
-    office.pull()
+    office.sync()
     return office
 
 
@@ -228,7 +228,7 @@ def test_what_comes_along_with_others_is_listed(shelf: Office) -> None:
 def test_kinds_that_are_relisted_are_not_read(office: Office) -> None:
     office.only_the_shelf()
     hear(office, relisted={"board": frozenset({"things"})})
-    office.pull()
+    office.sync()
     deliver(office, naming(Ref("shelf", "board", "1")), naming(Ref("shelf", "board", "2")))
     taken = take(office)
     assert (taken.done, taken.read, taken.requests) == (2, 0, 0)
