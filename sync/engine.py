@@ -41,8 +41,8 @@ IDLE = timedelta(days=3)
 """After so long without a pull, what a scope held that the project file no longer has is forgotten. Sooner, the file may change
 back, or another one may share the store."""
 
-
 _BY_HAND = frozenset({"pull", "plan", "sync"})
+"""Commands that pull, and that no worker does."""
 
 
 class Run:
@@ -288,7 +288,7 @@ class Run:
                 if refused is None:
                     settle(database, assessment)
                 if refused is None and saved is None and not (left or applied.is_partial):
-                    self._is_followed(project.key, reason, lease)
+                    self._note_followed(project.key, reason, lease)
             except (LeaseLost, Cancelled) as error:
                 why = str(error) or "the run was stopped"
                 return ProjectRun(assessment=self._assess(project), failed=why)
@@ -301,7 +301,7 @@ class Run:
         with self.workspace.database.read() as tx:
             return next((one for one in due.marked(tx) if one.project == project), None)
 
-    def _is_followed(self, project: str, reason: DueProject | None, lease: Lease) -> None:
+    def _note_followed(self, project: str, reason: DueProject | None, lease: Lease) -> None:
         self._followed.add(project)
         if reason is None:
             return
