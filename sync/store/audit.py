@@ -116,7 +116,7 @@ def append(tx: Connection, entry: Entry) -> None:
         "forced": entry.forced,
         "counts": entry.counts,
     }
-    tx.execute(insert(audit).values(values))
+    tx.execute(_APPEND, values)
 
 
 def read(
@@ -242,3 +242,7 @@ def _entry(row: RowMapping) -> Entry:
         evidence=read_evidence(row["evidence"]),
         **fields,
     )
+
+
+# Once for every write, so it is put together once.
+_APPEND = insert(audit)

@@ -73,7 +73,7 @@ def clear_stream(tx: Connection, source: str, stream: str, revision: int) -> boo
 def _mark(tx: Connection, table: Table, keys: Sequence[dict[str, str]], since: datetime, trace: str | None) -> None:
     if not keys:
         return
-    insert = insertion(tx, table)
+    insert = insertion(tx.dialect.name, table)
     # The row is locked until the end: revisions become visible in the order of what they stand for.
     again = {
         "revision": table.c.revision + 1,

@@ -10,9 +10,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy.sql.dml import ReturningInsert
 
 from sync.moments import CLOCK_SKEW, in_words
 from sync.store import clock
@@ -194,18 +197,21 @@ def _keep_renewing(
 
 def _take(tx: Connection, name: str, holder: str, now: datetime, ttl: timedelta) -> int | None:
     """The new token. One statement, so that of two takers one sees the other's row."""
-    insert = insertion(tx, leases)
-    values = {"holder": holder, "acquired_at": now, "expires_at": now + ttl}
-    statement = (
-        insert.values(name=name, token=1, **values)
-        .on_conflict_do_update(
-            index_elements=[leases.c.name],
-            set_={**values, "token": leases.c.token + 1},
-            where=or_(leases.c.holder.is_(None), leases.c.expires_at <= now, leases.c.expires_at > now + LONGEST + CLOCK_SKEW),
-        )
-        .returning(leases.c.token)
-    )
-    return tx.execute(statement).scalar_one_or_none()
+    row = {"name": name, "holder": holder, "acquired_at": now, "expires_at": now + ttl, "token": 1}
+    moments = {"now": now, "too_late": now + LONGEST + CLOCK_SKEW}
+    return tx.scalars(_taking(tx.dialect.name), {**row, **moments}).one_or_none()
+
+
+@cache
+def _taking(dialect: str) -> ReturningInsert[Any]:
+    insert = insertion(dialect, leases)
+    is_over = leases.c.expires_at <= bindparam("now", type_=leases.c.expires_at.type)
+    is_absurd = leases.c.expires_at > bindparam("too_late", type_=leases.c.expires_at.type)
+    return insert.on_conflict_do_update(
+        index_elements=[leases.c.name],
+        set_={**{name: insert.excluded[name] for name in ("holder", "acquired_at", "expires_at")}, "token": leases.c.token + 1},
+        where=or_(leases.c.holder.is_(None), is_over, is_absurd),
+    ).returning(leases.c.token)
 
 
 # Asked for every group of pages or scope, so they are put together once.

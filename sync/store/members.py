@@ -27,7 +27,7 @@ def seen_before_sweep(tx: Connection, key: StreamKey) -> list[Ref]:
 
 def is_all_seen(tx: Connection, key: StreamKey) -> bool:
     """Whether the present sweep has seen every live member."""
-    return tx.execute(_UNSEEN.limit(1), msgspec.structs.asdict(key)).first() is None
+    return tx.execute(_ANY_UNSEEN, msgspec.structs.asdict(key)).first() is None
 
 
 def containers(tx: Connection, refs: Iterable[Ref]) -> dict[Ref, str]:
@@ -170,10 +170,11 @@ def _among(source: str, kind: str, some: Sequence[str]) -> ColumnElement[bool]:
     return and_(entity.c.source == source, entity.c.kind == kind, entity.c.id.in_(some))
 
 
-# Asked for every pull, so it is put together once.
+# Asked for every pull, so they are put together once.
 _UNSEEN = (
     select(membership.c.source, membership.c.kind, membership.c.id)
     .join(stream, stream.c.id == membership.c.stream)
     .join(entity, _same())
     .where(IS_NAMED, membership.c.sweep < stream.c.sweep, entity.c.deleted_at.is_(None))
 )
+_ANY_UNSEEN = _UNSEEN.limit(1)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
 
-from sqlalchemy import Connection, select, tuple_, update
+from sqlalchemy import Connection, bindparam, select, tuple_, update
 
 from mappings.change import Slot, Value
 from mappings.model import Ref
@@ -66,16 +66,20 @@ def update_slots(tx: Connection, values: Mapping[Slot, Value], since: datetime) 
 
 
 def _held(tx: Connection, refs: Iterable[Ref], *, locked: bool = False) -> dict[Ref, tuple[Held, datetime]]:
+    query = _HELD_LOCKED if locked else _HELD
     found: dict[Ref, tuple[Held, datetime]] = {}
     for source, kind, some in by_kind(refs):
-        its = (entity.c.source == source, entity.c.kind == kind, entity.c.id.in_(some))
-        query = select(entity.c.id, entity.c.slots, entity.c.changed_at).where(*its)
-        if locked:
-            query = query.order_by(entity.c.id).with_for_update()
-        for ident, document, changed_at in tx.execute(query):
+        for ident, document, changed_at in tx.execute(query, {"source": source, "kind": kind, "ids": some}):
             found[Ref(source, kind, ident)] = (read_slot_document(document), changed_at)
     return found
 
 
 def _slots(ref: Ref, held: Held) -> dict[Slot, Value]:
     return {Slot(ref, kind, name): value for (kind, name), value in held.items()}
+
+
+# Asked for every write and plan, so they are put together once.
+_HELD = select(entity.c.id, entity.c.slots, entity.c.changed_at).where(
+    entity.c.source == bindparam("source"), entity.c.kind == bindparam("kind"), entity.c.id.in_(bindparam("ids", expanding=True))
+)
+_HELD_LOCKED = _HELD.order_by(entity.c.id).with_for_update()

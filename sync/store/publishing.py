@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Literal, TypeAlias, cast
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, delete, exists, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, and_, bindparam, delete, exists, select, update
 
 from mappings.change import Slot, Value
 from mappings.model import Ref
@@ -56,7 +56,7 @@ def published(tx: Connection, project: str, *, source: str | None = None) -> Map
 
 def published_by_others(tx: Connection, project: str, refs: Iterable[Ref]) -> Mapping[Slot, Published]:
     """What every other project published on `refs`."""
-    return {one.slot: one for one in map(_published, _on(tx, published_table, refs)) if one.project != project}
+    return {one.slot: one for one in map(_published, _on(tx, _PUBLISHED_ON, refs)) if one.project != project}
 
 
 def save_published(
@@ -100,7 +100,7 @@ def held(tx: Connection, project: str, *, source: str | None = None) -> Mapping[
 
 def held_by_others(tx: Connection, project: str, refs: Iterable[Ref]) -> Mapping[Slot, Hold]:
     """The slots on `refs` that are left alone for any other project."""
-    return {one.slot: one for one in map(_hold, _on(tx, override, refs)) if one.project != project}
+    return {one.slot: one for one in map(_hold, _on(tx, _HELD_ON, refs)) if one.project != project}
 
 
 def hold(
@@ -176,10 +176,9 @@ def _of(table: Table, project: str, source: str | None) -> ColumnElement[bool]:
     return mine if source is None else and_(mine, table.c.source == source)
 
 
-def _on(tx: Connection, table: Table, refs: Iterable[Ref]) -> Iterator[RowMapping]:
+def _on(tx: Connection, query: Select[Any], refs: Iterable[Ref]) -> Iterator[RowMapping]:
     for source, kind, some in by_kind(refs):
-        there = and_(table.c.source == source, table.c.target_kind == kind, table.c.target_id.in_(some))
-        yield from tx.execute(select(table).where(there)).mappings()
+        yield from tx.execute(query, {"source": source, "kind": kind, "ids": some}).mappings()
 
 
 def _forget(tx: Connection, table: Table, slots: Iterable[Slot]) -> None:
@@ -189,3 +188,14 @@ def _forget(tx: Connection, table: Table, slots: Iterable[Slot]) -> None:
 
 def _is(table: Table, slot: Slot) -> ColumnElement[bool]:
     return and_(*(table.c[name] == value for name, value in slot_columns(slot).items()))
+
+
+# Asked for every plan, so they are put together once.
+_PUBLISHED_ON, _HELD_ON = (
+    select(table).where(
+        table.c.source == bindparam("source"),
+        table.c.target_kind == bindparam("kind"),
+        table.c.target_id.in_(bindparam("ids", expanding=True)),
+    )
+    for table in (published_table, override)
+)

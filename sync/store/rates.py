@@ -149,7 +149,7 @@ def _insert(tx: Connection, source: str, rate: Rate | None) -> None:
     """Unless another process has just done so."""
     now = clock.now(tx)
     bucket = Bucket.full(rate, now) if rate is not None else Bucket(capacity=0, period=1, level=0, filled_at=now)
-    insert = insertion(tx, buckets)
+    insert = insertion(tx.dialect.name, buckets)
     tx.execute(insert.values(source=source, **msgspec.structs.asdict(bucket)).on_conflict_do_nothing())
 
 

@@ -45,8 +45,8 @@ def save(tx: Connection, project: str, states: Iterable[StreamState]) -> None:
     news = [one for one, at in sorted(wanted.items()) if one not in stored or stored[one] != at]
     rows = [{"project": project, "stream": one, "pulled_at": wanted[one]} for one in news]
     upsert(tx, rests_on, rows, update=("pulled_at",))
-    over = list(stored.keys() - wanted.keys())
-    tx.execute(delete(rests_on).where(rests_on.c.project == project, rests_on.c.stream.in_(over)))
+    if over := list(stored.keys() - wanted.keys()):
+        tx.execute(delete(rests_on).where(rests_on.c.project == project, rests_on.c.stream.in_(over)))
 
 
 def _rested(pulled_at: datetime | None, *key: object) -> Rested:

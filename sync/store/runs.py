@@ -40,7 +40,7 @@ def start(tx: Connection, command: str, projects: Sequence[str], now: datetime, 
     ident = new_run_id(now)
     what = {"command": command, "projects": encode(tuple(projects)), "executor": executor}
     values = {"id": ident, **what, "started_at": now, "summary": b"{}"}
-    tx.execute(insert(run).values(values))
+    tx.execute(insert(run), values)
     return ident
 
 

@@ -83,7 +83,7 @@ def fail(tx: Connection, key: StreamKey, error: str, now: datetime) -> None:
 def states(tx: Connection, keys: Iterable[StreamKey]) -> list[StreamState]:
     """The states of those streams that were ever opened, in the order of `keys`."""
     wanted = list(dict.fromkeys(keys))
-    rows = tx.execute(select(stream).where(stream.c.source.in_({key.source for key in wanted})))
+    rows = tx.execute(_OF_SOURCES, {"sources": list({key.source for key in wanted})})
     by_key = {state.key: state for state in map(_state, rows)}
     return [by_key[key] for key in wanted if key in by_key]
 
@@ -144,10 +144,7 @@ def retire(tx: Connection, source: str, hashes: Iterable[str], before: datetime,
     """Forgets the streams of a source's scopes that are not among `hashes` and were last worked on before `before`, unless one of
     `projects` rests on them, or one that still shows something. Returns how many.
     """
-    showing = select(published.c.project).where(published.c.value != encode(None))
-    needed = select(rests_on.c.stream).where(or_(rests_on.c.project.in_(list(projects)), rests_on.c.project.in_(showing)))
-    unnamed = and_(stream.c.source == source, stream.c.scope_hash.not_in(list(hashes)), stream.c.id.not_in(needed))
-    others = tx.execute(select(stream).where(unnamed))
+    others = tx.execute(_UNNAMED, {"source": source, "hashes": list(hashes), "projects": list(projects)})
     idle = [
         state.id
         for state in map(_state, others)
@@ -206,4 +203,14 @@ IS_NAMED = and_(*(stream.c[name] == bindparam(name) for name in StreamKey.__stru
 """Whether a row is the stream's whose key the parameters are."""
 _BY_KEY = select(stream).where(IS_NAMED)
 _OF_STREAM = select(stream).where(stream.c.source == bindparam("source"), stream.c.stream == bindparam("stream"))
+_OF_SOURCES = select(stream).where(stream.c.source.in_(bindparam("sources", expanding=True)))
+_SHOWING = select(published.c.project).where(published.c.value != encode(None))
+_NEEDED = select(rests_on.c.stream).where(
+    or_(rests_on.c.project.in_(bindparam("projects", expanding=True)), rests_on.c.project.in_(_SHOWING))
+)
+_UNNAMED = select(stream).where(
+    stream.c.source == bindparam("source"),
+    stream.c.scope_hash.not_in(bindparam("hashes", expanding=True)),
+    stream.c.id.not_in(_NEEDED),
+)
 _CHANGE = update(stream).where(*(stream.c[name] == bindparam(f"of_{name}") for name in StreamKey.__struct_fields__))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Table
@@ -12,9 +13,9 @@ if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
 
 
-def insertion(tx: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+def insertion(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that can say what is to become of a row that is there already."""
-    if tx.dialect.name == "sqlite":
+    if dialect == "sqlite":
         return sqlite.insert(table)
     from sqlalchemy.dialects import postgresql  # a tenth of a command's start, spared where SQLite is used
 
@@ -30,10 +31,13 @@ def upsert(
     """
     if not rows:
         return
-    insert = insertion(tx, table)
-    target = list(unique or table.primary_key.columns.keys())
+    tx.execute(_statement(tx.dialect.name, table, tuple(update), tuple(unique or table.primary_key.columns.keys())), rows)
+
+
+# To put it together would cost as much as to run it.
+@cache
+def _statement(dialect: str, table: Table, update: Sequence[str], target: Sequence[str]) -> sqlite.Insert | postgresql.Insert:
+    insert = insertion(dialect, table)
     if update:
-        statement = insert.on_conflict_do_update(index_elements=target, set_={name: insert.excluded[name] for name in update})
-    else:
-        statement = insert.on_conflict_do_nothing(index_elements=target)
-    tx.execute(statement, rows)
+        return insert.on_conflict_do_update(index_elements=target, set_={name: insert.excluded[name] for name in update})
+    return insert.on_conflict_do_nothing(index_elements=target)

@@ -4,27 +4,24 @@ never been killed, and no write that could be seen was made twice."""
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
+import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sandbox.faults import Answer
 from sandbox.messages import ConnectionDropped, Reply, Request
-from tests.cli.process import MILEPOST, PATIENCE, Ended
+from tests.cli.process import PATIENCE, Ended, end
+from tests.crash.mortal import Death, Mortal
 from tests.crash.plant import Plant
 
 if TYPE_CHECKING:
     from tests.crash.conftest import NewPlant
 
-MORTAL = str(Path(__file__).with_name("mortal.py"))
+SYNC = ("sync", "--wait", "0s")
 FEW, MANY = 5, 10
 """Kills in one test. A run that gets through before it is killed ends it sooner, and another plant is taken."""
 
@@ -55,38 +52,27 @@ class Assassin:
         self.lock = threading.Lock()
         self.seen = 0
         self.started = threading.Event()
-        self.process: subprocess.Popen[str] | None = None
+        self.victim: Mortal | None = None
 
     def run(self) -> Ended:
-        with self._watching(), self._command() as process:
-            self.process = process
-            self.started.set()
-            if self.point.what == "seconds":
-                time.sleep(self.point.number)
-                process.kill()
-            out, err = process.communicate(timeout=PATIENCE)
-        return Ended(process.returncode, out, err)
-
-    def _command(self) -> subprocess.Popen[str]:
         moment, _, what = self.point.what.partition(" ")
-        program = [sys.executable, MORTAL, str(self.point.number), moment] if what == "commit" else [MILEPOST]
-        desk = self.plant.office.desk
-        return subprocess.Popen(
-            [*program, "sync", "--wait", "0s"],
-            cwd=desk.folder,
-            env=desk.environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        if what == "commit":
+            return Mortal(self.plant.office.desk, SYNC, Death(moment, int(self.point.number))).ended()
+        return self._at_request() if what == "request" else self._at_time()
 
-    @contextmanager
-    def _watching(self) -> Iterator[None]:
-        if "request" in self.point.what:
-            self.plant.meet(self._meet)
-        yield
+    def _at_time(self) -> Ended:
+        """The whole command, from the start of Python on."""
+        with self.plant.office.desk.start(*SYNC) as process:
+            time.sleep(self.point.number)
+            return end(process, signal.SIGKILL)
+
+    def _at_request(self) -> Ended:
+        self.plant.meet(self._meet)
+        self.victim = Mortal(self.plant.office.desk, SYNC, None)
+        self.started.set()
+        ended = self.victim.ended()
         self.plant.leave_in_peace()
+        return ended
 
     def _meet(self, _: Request, answer: Answer) -> Reply:
         with self.lock:
@@ -97,8 +83,8 @@ class Assassin:
         if self.point.what == "after request":
             answer()
         assert self.started.wait(PATIENCE)
-        if self.process is not None:
-            self.process.kill()
+        if self.victim is not None:
+            self.victim.kill()
         raise ConnectionDropped
 
 
@@ -117,7 +103,7 @@ def kill_until_done(plant: Plant, luck: random.Random, most: int) -> list[Point]
             return killed
         killed.append(point)
         plant.let_time_pass()
-    ended = plant.office.desk.call("sync", "--wait", "0s")
+    ended = plant.office.desk.call(*SYNC)
     assert (ended.code, "Traceback" in ended.err) == (0, False), (killed, ended)
     return killed
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.connectors.clouds import Cloud
 from tests.crash.plant import DONE, MOSTLY_SQLITE, REPO, Plant
-from tests.crash.test_kills_of_the_process import Assassin, Point, outcome
+from tests.crash.test_kills_of_the_process import SYNC, Assassin, Point, outcome
 
 if TYPE_CHECKING:
     from tests.crash.conftest import NewPlant
@@ -61,7 +61,7 @@ def kill_and_compare(works: Works, luck: random.Random, most: int) -> int:
         for point in points:
             codes.append(Assassin(plant, point).run().code)
             plant.let_time_pass()
-        ended = plant.office.desk.call("sync", "--wait", "0s")
+        ended = plant.office.desk.call(*SYNC)
         assert ended.code == 0, (points, ended)
         assert outcome(plant) == expected, points
     assert set(codes) <= {0, -9}, (points, codes)

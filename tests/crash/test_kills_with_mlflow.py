@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.mlflow.server import RunningServer
 from tests.crash.plant import MOSTLY_SQLITE, Plant
-from tests.crash.test_kills_of_the_process import Assassin, Point, outcome
+from tests.crash.test_kills_of_the_process import SYNC, Assassin, Point, outcome
 
 if TYPE_CHECKING:
     from tests.crash.conftest import NewPlant
@@ -58,7 +58,7 @@ def test_killed_at_random_commits(new_plant: NewPlant, database_url: str, traine
         for point in points:
             codes.append(Assassin(plant, point).run().code)
             plant.let_time_pass()
-        ended = plant.office.desk.call("sync", "--wait", "0s")
+        ended = plant.office.desk.call(*SYNC)
         assert ended.code == 0, (points, ended)
         assert outcome(plant) == expected, points
     assert codes.count(-9) >= 2, (points, codes)
