@@ -26,6 +26,7 @@ from mappings.azureml_records import (
     SystemData,
     Texts,
 )
+from mappings.decoding import decoder_for
 from mappings.model import Dataset, DatasetUse, Entity, ModelVersion, Rejected, Run, RunStatus
 from mappings.moments import utc
 from mappings.redaction import redacted
@@ -257,6 +258,6 @@ def _id_of(raw: msgspec.Raw) -> str:
         return ""
 
 
-_job_decoder = msgspec.json.Decoder(JobRecord, strict=False)
-_model_decoder = msgspec.json.Decoder(ModelVersionRecord, strict=False)
-_data_decoder = msgspec.json.Decoder(DataVersionRecord, strict=False)
+_job_decoder = decoder_for(JobRecord, strict=False)
+_model_decoder = decoder_for(ModelVersionRecord, strict=False)
+_data_decoder = decoder_for(DataVersionRecord, strict=False)

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import msgspec
 
 from mappings.azureml_names import Site
+from mappings.decoding import decoder_for
 from mappings.model import Ref
 
 EXPERIMENT = "experiment"
@@ -79,8 +80,8 @@ class Named(msgspec.Struct, frozen=True):
     container: str | None = None
 
 
-received_decoder = msgspec.json.Decoder(Received | list[Received])
-events_decoder = msgspec.json.Decoder(list[Event])
+received_decoder = decoder_for(Received | list[Received])
+events_decoder = decoder_for(list[Event])
 
 
 def validation_code(received: Sequence[Received]) -> str | None:

@@ -16,6 +16,7 @@ import msgspec
 from mappings.azureml import Records, each, texts, times
 from mappings.azureml_names import Site
 from mappings.azureml_records import DeploymentProperties, DeploymentRecord, EndpointProperties, EndpointRecord, ModelReference
+from mappings.decoding import decoder_for
 from mappings.model import Deployment, DeploymentState, TrafficShare
 from mappings.tags import environment_in
 
@@ -150,5 +151,5 @@ def _latest(*moments: datetime | None) -> datetime | None:
     return max((moment for moment in moments if moment is not None), default=None)
 
 
-_endpoint_decoder = msgspec.json.Decoder(EndpointRecord, strict=False)
-_deployment_decoder = msgspec.json.Decoder(DeploymentRecord, strict=False)
+_endpoint_decoder = decoder_for(EndpointRecord, strict=False)
+_deployment_decoder = decoder_for(DeploymentRecord, strict=False)

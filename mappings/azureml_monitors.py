@@ -18,6 +18,7 @@ import msgspec
 from mappings.azureml import each, job, times
 from mappings.azureml_names import Site
 from mappings.azureml_records import JobRecord, MonitorDefinition, ScheduleRecord, Signal
+from mappings.decoding import decoder_for
 from mappings.model import Observation, ObservationKind, Outcome, Ref, Rejected, Run
 
 BREACHED_TAG = "azureml_modelmonitor_threshold_breached"
@@ -203,6 +204,6 @@ def _number(value: float | None) -> Any:
     return "unknown" if value is None else format(value, "g")
 
 
-_schedule_decoder = msgspec.json.Decoder(ScheduleRecord, strict=False)
-_job_decoder = msgspec.json.Decoder(JobRecord, strict=False)
-_breach_decoder = msgspec.json.Decoder(Breach, strict=False)
+_schedule_decoder = decoder_for(ScheduleRecord, strict=False)
+_job_decoder = decoder_for(JobRecord, strict=False)
+_breach_decoder = decoder_for(Breach, strict=False)

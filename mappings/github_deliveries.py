@@ -14,6 +14,7 @@ from typing import Annotated, TypeAlias
 
 import msgspec
 
+from mappings.decoding import decoder_for
 from mappings.model import Ref
 from mappings.written_moments import moment_of
 
@@ -275,7 +276,7 @@ def _branch(ref: str) -> str | None:
 
 
 TOUCHING: Mapping[str, msgspec.json.Decoder[Payload]] = {
-    event: msgspec.json.Decoder(payload)
+    event: decoder_for(payload)
     for event, payload in {
         "issues": IssueEvent,
         "sub_issues": SubIssueEvent,

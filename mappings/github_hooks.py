@@ -8,6 +8,8 @@ from typing import Annotated, TypeAlias
 
 import msgspec
 
+from mappings.decoding import decoder_for
+
 PATIENCE = timedelta(hours=1)
 """What was asked for is not asked for again earlier."""
 
@@ -63,6 +65,6 @@ def _age(attempt: Attempt) -> tuple[datetime, int]:
     return attempt.delivered_at, attempt.id
 
 
-HOOK = msgspec.json.Decoder(Hook)
-HOOK_CONFIG = msgspec.json.Decoder(HookConfig)
-DELIVERY = msgspec.json.Decoder(Attempt)
+HOOK = decoder_for(Hook)
+HOOK_CONFIG = decoder_for(HookConfig)
+DELIVERY = decoder_for(Attempt)

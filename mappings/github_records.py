@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
 
+from mappings.decoding import decoder_for
 from mappings.model import Rejected
 from mappings.redaction import redacted
 
@@ -215,11 +216,11 @@ def _identity(payload: bytes) -> str:
     return f"unreadable-{hashlib.sha256(payload).hexdigest()[:16]}"
 
 
-_PAGE = msgspec.json.Decoder(list[msgspec.Raw])
-ISSUE = msgspec.json.Decoder(IssueRecord)
-PULL = msgspec.json.Decoder(PullRecord)
-COMMIT = msgspec.json.Decoder(CommitRecord)
-MILESTONE = msgspec.json.Decoder(MilestoneRecord)
-LABEL = msgspec.json.Decoder(LabelRecord)
-REPOSITORY = msgspec.json.Decoder(Repository)
-REPOSITORIES = msgspec.json.Decoder(list[Repository])
+_PAGE = decoder_for(list[msgspec.Raw])
+ISSUE = decoder_for(IssueRecord)
+PULL = decoder_for(PullRecord)
+COMMIT = decoder_for(CommitRecord)
+MILESTONE = decoder_for(MilestoneRecord)
+LABEL = decoder_for(LabelRecord)
+REPOSITORY = decoder_for(Repository)
+REPOSITORIES = decoder_for(list[Repository])

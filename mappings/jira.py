@@ -14,6 +14,7 @@ import msgspec
 from mappings import wiki
 from mappings.adf import is_document, to_text
 from mappings.change import Owned, Reading, Slot, Value
+from mappings.decoding import decoder_for
 from mappings.jira_records import (
     FieldRecord,
     LinkRecord,
@@ -99,7 +100,7 @@ class Translation:
             for ident, name in fields.items()
             if ident not in self._own_ids and ident not in SystemFields.__struct_fields__
         }
-        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(issue_shape((*self._names, *self._own_ids)))
+        self._decoder: msgspec.json.Decoder[Any] = decoder_for(issue_shape((*self._names, *self._own_ids)))
 
     @property
     def asked_fields(self) -> Sequence[str]:

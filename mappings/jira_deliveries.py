@@ -17,6 +17,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from mappings.decoding import decoder_for
 from mappings.model import Ref
 from mappings.written_moments import moment_of
 
@@ -110,12 +111,12 @@ class _ProjectEvent(msgspec.Struct, gc=False, omit_defaults=True):
     project: _ChangedProject
 
 
-EVENT = msgspec.json.Decoder(EventRecord)
-_ISSUE = msgspec.json.Decoder(_IssueEvent)
-_PROPERTY = msgspec.json.Decoder(_PropertyEvent)
-_LINK = msgspec.json.Decoder(_LinkEvent)
-_VERSION = msgspec.json.Decoder(_VersionEvent)
-_PROJECT = msgspec.json.Decoder(_ProjectEvent)
+EVENT = decoder_for(EventRecord)
+_ISSUE = decoder_for(_IssueEvent)
+_PROPERTY = decoder_for(_PropertyEvent)
+_LINK = decoder_for(_LinkEvent)
+_VERSION = decoder_for(_VersionEvent)
+_PROJECT = decoder_for(_ProjectEvent)
 
 
 def decoder_of(event: str) -> msgspec.json.Decoder[Any] | None:

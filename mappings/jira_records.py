@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from mappings.decoding import decoder_for
 from mappings.model import Rejected
 from mappings.redaction import redacted
 
@@ -194,6 +195,6 @@ def _without_values(message: str) -> str:
 
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
-VERSION = msgspec.json.Decoder(VersionRecord)
-FIELD = msgspec.json.Decoder(FieldRecord)
-_IDENTITY = msgspec.json.Decoder(IssueStub)
+VERSION = decoder_for(VersionRecord)
+FIELD = decoder_for(FieldRecord)
+_IDENTITY = decoder_for(IssueStub)

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from mappings.decoding import decoder_for
 from mappings.mlflow_records import (
     DatasetInput,
     DatasetRecord,
@@ -282,7 +283,7 @@ def _deleted(record: ExperimentRecord) -> bool:
     return record.lifecycle_stage == "deleted"
 
 
-_run_decoder = msgspec.json.Decoder(RunRecord, strict=False)
-_experiment_decoder = msgspec.json.Decoder(ExperimentRecord, strict=False)
-_model_decoder = msgspec.json.Decoder(RegisteredModelRecord, strict=False)
-_version_decoder = msgspec.json.Decoder(VersionRecord, strict=False)
+_run_decoder = decoder_for(RunRecord, strict=False)
+_experiment_decoder = decoder_for(ExperimentRecord, strict=False)
+_model_decoder = decoder_for(RegisteredModelRecord, strict=False)
+_version_decoder = decoder_for(VersionRecord, strict=False)

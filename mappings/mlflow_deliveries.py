@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from mappings.decoding import decoder_for
 from mappings.model import Ref
 
 RELISTED_KIND = "registered_model"
@@ -51,9 +52,9 @@ class VersionEvent(msgspec.Struct, gc=False):
     data: _Version
 
 
-EVENT = msgspec.json.Decoder(EventRecord)
-_MODEL = msgspec.json.Decoder(ModelEvent)
-_VERSION = msgspec.json.Decoder(VersionEvent)
+EVENT = decoder_for(EventRecord)
+_MODEL = decoder_for(ModelEvent)
+_VERSION = decoder_for(VersionEvent)
 
 
 def decoder_of(event: str) -> msgspec.json.Decoder[Any] | None:

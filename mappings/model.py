@@ -13,6 +13,8 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from mappings.decoding import decoder_for
+
 StatusCategory: TypeAlias = Literal["todo", "in_progress", "done", "unknown"]
 RunStatus: TypeAlias = Literal["running", "scheduled", "finished", "failed", "killed", "unknown"]
 Outcome: TypeAlias = Literal["passed", "failed", "unknown"]
@@ -374,7 +376,7 @@ class Rejected(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _encoder = msgspec.json.Encoder(order="deterministic")
-_decoder: msgspec.json.Decoder[AnyEntity] = msgspec.json.Decoder(AnyEntity)
+_decoder: msgspec.json.Decoder[AnyEntity] = decoder_for(AnyEntity)
 
 
 def encode(entity: Entity) -> bytes:

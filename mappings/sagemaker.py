@@ -19,6 +19,7 @@ from urllib.parse import quote
 import msgspec
 
 from mappings import sagemaker_records as records
+from mappings.decoding import decoder_for
 from mappings.model import Entity, Ref, Rejected
 from mappings.redaction import redacted, without_credentials
 
@@ -29,7 +30,7 @@ UNMARKED = frozenset({"model-package", "endpoint", "training-job", "experiment",
 """What is told apart by its kind of entity alone. Of runs these are the training jobs."""
 
 _LONGEST_ID = 1000
-_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_OBJECT = decoder_for(dict[str, msgspec.Raw])
 _ARN = re.compile(r"arn:[\w-]{1,32}:sagemaker:[\w-]{0,64}:\d{0,16}:[^\s]{1,900}", re.ASCII)
 
 
@@ -83,7 +84,7 @@ def each(
 
     `inside` is the field that holds the record, in the answers of a search.
     """
-    decoder = msgspec.json.Decoder(shape, strict=False)
+    decoder = decoder_for(shape, strict=False)
     entities: list[Entity] = []
     rejected: list[Rejected] = []
     for one in raw:

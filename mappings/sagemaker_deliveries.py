@@ -11,6 +11,7 @@ from typing import Annotated
 
 import msgspec
 
+from mappings.decoding import decoder_for
 from mappings.model import Ref
 from mappings.sagemaker import Site, account_of, resource_of
 
@@ -70,7 +71,7 @@ _TYPES: Mapping[str, _Type] = {
 }
 OTHER = "other"
 
-event_decoder = msgspec.json.Decoder(Event)
+event_decoder = decoder_for(Event)
 
 
 def event_name(event: Event) -> str:

@@ -14,6 +14,7 @@ from typing import Annotated
 import msgspec
 
 from mappings.change import Change, Plan, Slot, Value
+from mappings.decoding import decode_as
 from mappings.model import Ref
 
 MAX_AGE = timedelta(hours=24)
@@ -81,7 +82,7 @@ def _decoded(path: Path) -> SavedPlan:
     if len(document) > LARGEST:
         raise PlanUnreadable(f"{path}: is no saved plan (it is larger than any); {_NAME_ANOTHER}")
     try:
-        return msgspec.json.decode(document, type=SavedPlan)
+        return decode_as(document, SavedPlan)
     except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError) as error:
         raise PlanUnreadable(f"{path}: is no saved plan ({error}); {_NAME_ANOTHER}") from None
 

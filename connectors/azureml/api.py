@@ -23,6 +23,7 @@ from connectors.base import SourceContext
 from connectors.http import Client, decode, open_client
 from connectors.rates import Budget
 from mappings.azureml_names import resource_id
+from mappings.decoding import decoder_for
 
 API_VERSION = "2024-10-01"
 RESOURCES_API_VERSION = "2021-04-01"
@@ -46,9 +47,9 @@ class _Resource(msgspec.Struct):
     id: str
 
 
-_mark_decoder = msgspec.json.Decoder(ResourceMark)
-_raw_decoder = msgspec.json.Decoder(msgspec.Raw)
-_resource_decoder = msgspec.json.Decoder(_Resource)
+_mark_decoder = decoder_for(ResourceMark)
+_raw_decoder = decoder_for(msgspec.Raw)
+_resource_decoder = decoder_for(_Resource)
 
 
 class AzureApi:

@@ -16,9 +16,10 @@ from connectors.globs import matches
 from mappings.azureml import data_version_records, each, model_version_records
 from mappings.azureml_names import Site
 from mappings.azureml_records import ContainerRecord
+from mappings.decoding import decoder_for
 from mappings.model import Rejected
 
-_container_decoder = msgspec.json.Decoder(ContainerRecord, strict=False)
+_container_decoder = decoder_for(ContainerRecord, strict=False)
 
 
 def pull_models(

@@ -23,9 +23,10 @@ from connectors.rates import read_http_date
 from mappings.azureml import each
 from mappings.azureml_names import Site
 from mappings.azureml_records import ContainerRecord
+from mappings.decoding import decode_as, decoder_for
 
 _matched = partial(matched, unlike_all="check the name, and what the identity may read")
-_container_decoder = msgspec.json.Decoder(ContainerRecord, strict=False)
+_container_decoder = decoder_for(ContainerRecord, strict=False)
 
 
 class _Workspace(msgspec.Struct):
@@ -66,7 +67,7 @@ def check(api: AzureApi, history: RunHistory, site: Site, options: AzureMLOption
 def _workspace(api: AzureApi, options: AzureMLOptions) -> Iterator[Finding]:
     response = api.prove_access()
     try:
-        location = msgspec.json.decode(response.content, type=_Workspace).location
+        location = decode_as(response.content, _Workspace).location
     except (msgspec.DecodeError, UnicodeError):
         location = None
     place = f" in {location}" if location else ""

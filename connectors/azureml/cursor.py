@@ -7,6 +7,8 @@ from typing import TypeVar
 
 import msgspec
 
+from mappings.decoding import decode_as
+
 MOST_REMEMBERED = 200
 """Jobs under way that are read again at each pull: those that were made last. What becomes of the others, a full pull shows."""
 
@@ -46,6 +48,6 @@ def newest(jobs: Mapping[str, int]) -> dict[str, int]:
 def decode_cursor(text: str, kind: type[T]) -> T | None:
     """The inverse of `encode`, or None for what is no such cursor: then everything is read again."""
     try:
-        return msgspec.json.decode(text, type=kind)
+        return decode_as(text, kind)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None

@@ -22,6 +22,7 @@ from mappings.azureml import Records, each
 from mappings.azureml_endpoints import EndpointKind, endpoint_records, read_endpoint, state_of
 from mappings.azureml_names import Site
 from mappings.azureml_records import EndpointRecord
+from mappings.decoding import decoder_for
 from mappings.model import Entity
 
 KINDS: Sequence[EndpointKind] = ("online", "batch")
@@ -118,4 +119,4 @@ def _hash(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-_listed_decoder = msgspec.json.Decoder(msgspec.Raw)
+_listed_decoder = decoder_for(msgspec.Raw)

@@ -10,6 +10,7 @@ import msgspec
 from connectors.azureml.permissions import PROVIDER
 from connectors.errors import NotFound
 from connectors.http import describe
+from mappings.decoding import decode_as
 
 UNSEEN_FIX = "check that it exists and that the identity may read it"
 
@@ -63,7 +64,7 @@ def _named(code: str, address: re.Match[str]) -> tuple[str, str] | None:
 def _code(response: httpx.Response) -> str:
     """Azure's own word for it, if it is one."""
     try:
-        code = msgspec.json.decode(response.content, type=_Refusal).error.code
+        code = decode_as(response.content, _Refusal).error.code
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return ""
     return code if _CODE.fullmatch(code) else ""

@@ -20,6 +20,7 @@ from connectors.errors import AuthError, Cancelled, NotFound, Unavailable
 from connectors.http import Client, decode, open_client
 from mappings.azureml import texts
 from mappings.azureml_records import Texts
+from mappings.decoding import decoder_for
 
 API_VERSION = "v1.0"
 NO_JOB = "milepost-check"
@@ -44,9 +45,9 @@ class _Step(msgspec.Struct, rename="camel"):
     tags: Texts = None
 
 
-_discovery_decoder = msgspec.json.Decoder(_Discovery)
-_workspace_decoder = msgspec.json.Decoder(_Workspace)
-_step_decoder = msgspec.json.Decoder(_Step, strict=False)
+_discovery_decoder = decoder_for(_Discovery)
+_workspace_decoder = decoder_for(_Workspace)
+_step_decoder = decoder_for(_Step, strict=False)
 
 
 class RunHistory:

@@ -18,6 +18,7 @@ from connectors.azureml.api import AzureApi
 from connectors.azureml.cursor import MOST_REMEMBERED, OVERLAP, JobsCursor, newest
 from connectors.errors import Cancelled
 from mappings.azureml_records import SystemData
+from mappings.decoding import decoder_for
 from mappings.moments import utc
 
 _ENDED = frozenset({"completed", "failed", "canceled"})
@@ -56,7 +57,7 @@ class JobPage(NamedTuple):
 _Read: TypeAlias = Sequence[tuple[msgspec.Raw, JobHead | None]]
 """A page of jobs, each with what of it could be read."""
 
-_head_decoder = msgspec.json.Decoder(JobHead, strict=False)
+_head_decoder = decoder_for(JobHead, strict=False)
 
 
 def follow_jobs(

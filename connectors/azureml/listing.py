@@ -13,6 +13,7 @@ from connectors.azureml.failures import found
 from connectors.errors import Unavailable
 from connectors.http import Client, decode, describe
 from connectors.rates import read_http_date
+from mappings.decoding import decoder_for
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -29,7 +30,7 @@ class _Answer(msgspec.Struct, rename="camel"):
     next_link: str | None = None
 
 
-_decoder = msgspec.json.Decoder(_Answer)
+_decoder = decoder_for(_Answer)
 
 
 def pages(source: str, client: Client, path: str, query: Mapping[str, str]) -> Iterator[Page]:

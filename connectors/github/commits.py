@@ -18,6 +18,7 @@ from connectors.github.paging import PER_PAGE, Pager, Trail, read_rows
 from connectors.github.progress import CommitMark, Portion, Progress, restore
 from connectors.http import Client, decode
 from mappings import github_records as words
+from mappings.decoding import decoder_for
 from mappings.github import Translation
 from mappings.github_records import CommitRecord, Repository
 from mappings.model import Rejected
@@ -43,7 +44,7 @@ class _Step(msgspec.Struct):
     next: str | None
 
 
-_COMPARISON = msgspec.json.Decoder(_Comparison)
+_COMPARISON = decoder_for(_Comparison)
 
 
 class Commits:

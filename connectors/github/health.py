@@ -17,6 +17,7 @@ from connectors.github.options import API_VERSION, GithubOptions, GithubScope, i
 from connectors.github.repositories import MISSING_FIX, Repositories, Resolved
 from connectors.http import Client, decode
 from connectors.rates import read_budget, read_http_date
+from mappings.decoding import decoder_for
 from mappings.github_records import Repository, User
 from mappings.moments import utc
 
@@ -29,8 +30,8 @@ class _Meta(msgspec.Struct):
     installed_version: str | None = None
 
 
-_USER = msgspec.json.Decoder(User)
-_META = msgspec.json.Decoder(_Meta)
+_USER = decoder_for(User)
+_META = decoder_for(_Meta)
 
 
 class Health:

@@ -13,6 +13,7 @@ from connectors.github.paging import Pager, read_rows
 from connectors.http import Client, decode
 from mappings import github_records as words
 from mappings.change import Reading
+from mappings.decoding import decoder_for
 from mappings.github import Translation
 from mappings.github_records import Repository
 from mappings.model import ChangeRequest, Entity, Missing, Ref
@@ -26,9 +27,9 @@ class _Compared(msgspec.Struct):
     status: str
 
 
-_COMPARED = msgspec.json.Decoder(_Compared)
-_PULLS = msgspec.json.Decoder(list[words.PullRecord])
-_BRANCHES = msgspec.json.Decoder(list[msgspec.Raw])
+_COMPARED = decoder_for(_Compared)
+_PULLS = decoder_for(list[words.PullRecord])
+_BRANCHES = decoder_for(list[msgspec.Raw])
 
 
 class Lookups:

@@ -12,6 +12,7 @@ import msgspec
 from connectors.errors import Unavailable
 from connectors.http import Client, decode
 from mappings import github_records as words
+from mappings.decoding import decoder_for
 from mappings.github_records import Repository, Row
 from mappings.model import Rejected
 
@@ -19,7 +20,7 @@ PER_PAGE = 100
 
 R = TypeVar("R")
 
-_ROWS: msgspec.json.Decoder[Sequence[Row]] = msgspec.json.Decoder(list[msgspec.Raw])
+_ROWS: msgspec.json.Decoder[Sequence[Row]] = decoder_for(list[msgspec.Raw])
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -48,7 +49,7 @@ class Page(msgspec.Struct, frozen=True):
             return [], []
         try:
             # All at once costs half of one by one, and hardly a page has a record that is none.
-            return msgspec.json.decode(self.response.content, type=GenericAlias(list, (decoder.type,))), []
+            return decoder_for(GenericAlias(list, (decoder.type,))).decode(self.response.content), []
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return read_rows(self.rows, kind, repository, decoder)
 

@@ -9,6 +9,7 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 
 from mappings.change import Reading
+from mappings.decoding import decode_as
 from mappings.github_records import Repository
 from mappings.model import Entity, Rejected
 
@@ -82,7 +83,7 @@ def restore(kind: type[Progress[M]], cursor: str | None) -> Progress[M]:
     """The progress that `cursor` tells; a new full pull without one, or when it is not of this version."""
     if cursor is not None:
         try:
-            return msgspec.json.decode(cursor, type=kind)
+            return decode_as(cursor, kind)
         except msgspec.DecodeError:
             pass
     return kind(sweeping=True)

@@ -12,6 +12,7 @@ from connectors.base import Delivery, Mention, Options, ReceiverContext
 from connectors.errors import BadRecord
 from connectors.github.options import GithubScope
 from connectors.signatures import kept_of, prove_hub_signature, read_body
+from mappings.decoding import decoder_for
 from mappings.github_deliveries import TOUCHING
 from mappings.model import Ref
 
@@ -31,7 +32,7 @@ class _Act(msgspec.Struct):
     action: str | None = None
 
 
-_ACT = msgspec.json.Decoder(_Act)
+_ACT = decoder_for(_Act)
 
 
 class GithubReceiver:

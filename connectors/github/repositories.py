@@ -11,6 +11,7 @@ from connectors.github.options import GithubScope, is_glob, matches
 from connectors.github.paging import Pager
 from connectors.http import Client, decode
 from mappings import github_records as words
+from mappings.decoding import decoder_for
 from mappings.github_records import Repository
 
 MISSING_FIX = "check scopes: repositories: in the project file, and what the token may see"
@@ -31,7 +32,7 @@ class _Installed(msgspec.Struct):
     repositories: list[msgspec.Raw]
 
 
-_INSTALLED = msgspec.json.Decoder(_Installed)
+_INSTALLED = decoder_for(_Installed)
 
 
 class Repositories:

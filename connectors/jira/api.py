@@ -22,6 +22,7 @@ from connectors.jira.gateway import open_jira
 from connectors.jira.listed import Listed, listed
 from connectors.jira.options import DeploymentName, JiraOptions
 from connectors.rates import Budget, read_budget, read_http_date
+from mappings.decoding import decoder_for
 from mappings.jira_records import FIELD, VERSION, FieldRecord, Payload, VersionRecord
 
 _SERVER_INFO = "/rest/api/2/serverInfo"
@@ -240,9 +241,9 @@ def _own_words(answer: httpx.Response) -> str:
     return quotable(answer.request, " ".join(" ".join(words).split()))[:500]
 
 
-_FIELDS: msgspec.json.Decoder[Iterable[Payload]] = msgspec.json.Decoder(list[msgspec.Raw])
-_ACCOUNT = msgspec.json.Decoder(_Account)
-_SERVER = msgspec.json.Decoder(Server)
-_PERMISSIONS = msgspec.json.Decoder(_Permissions)
-_PROPERTY = msgspec.json.Decoder(_Property)
-_ERRORS = msgspec.json.Decoder(_Errors)
+_FIELDS: msgspec.json.Decoder[Iterable[Payload]] = decoder_for(list[msgspec.Raw])
+_ACCOUNT = decoder_for(_Account)
+_SERVER = decoder_for(Server)
+_PERMISSIONS = decoder_for(_Permissions)
+_PROPERTY = decoder_for(_Property)
+_ERRORS = decoder_for(_Errors)

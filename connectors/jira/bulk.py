@@ -13,6 +13,7 @@ from connectors.errors import Cancelled, RateLimited, Unavailable
 from connectors.http import decode
 from connectors.jira.api import JiraApi
 from connectors.jira.editing import FieldEdit, bulk_inputs
+from mappings.decoding import decoder_for
 
 MOST_ISSUES = 1000
 FEWEST_ISSUES = 10
@@ -89,5 +90,5 @@ class BulkEdits:
         return decode(self._api.source, self._api.request("GET", f"/bulk/queue/{task}"), _PROGRESS).status
 
 
-_SUBMITTED = msgspec.json.Decoder(_Submitted)
-_PROGRESS = msgspec.json.Decoder(_Progress)
+_SUBMITTED = decoder_for(_Submitted)
+_PROGRESS = decoder_for(_Progress)

@@ -19,6 +19,7 @@ from connectors.jira.options import DeploymentName, JiraScope
 from connectors.jira.pages import PAGE, Query, SearchPage, check_token, issues_of
 from connectors.rates import read_http_date
 from mappings.adf import from_text
+from mappings.decoding import decoder_for
 from mappings.jira_records import Payload, identity
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ class Cloud:
         return SearchPage(issues, token is None, read_http_date(answer.headers.get("date"))), token
 
 
-_PAGE = msgspec.json.Decoder(_Page)
-_ISSUES = msgspec.json.Decoder(_Issues)
-_VERSIONS = msgspec.json.Decoder(_Versions)
-_PROJECTS = msgspec.json.Decoder(_Projects)
+_PAGE = decoder_for(_Page)
+_ISSUES = decoder_for(_Issues)
+_VERSIONS = decoder_for(_Versions)
+_PROJECTS = decoder_for(_Projects)

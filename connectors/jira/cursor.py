@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from connectors.jira.options import DeploymentName
+from mappings.decoding import decoder_for
 
 FRESH_FOR = timedelta(hours=6)
 """How long facts about the site are believed without asking again."""
@@ -38,7 +39,7 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True):
     site: SiteFacts | None = None
 
 
-_decoder = msgspec.json.Decoder(Cursor)
+_decoder = decoder_for(Cursor)
 
 
 def read_cursor(text: str | None) -> Cursor:

@@ -23,6 +23,7 @@ from connectors.jira.offsets import Window, pages_by_offset
 from connectors.jira.options import DeploymentName, JiraScope
 from connectors.jira.pages import PAGE, Query, SearchPage, issues_of
 from connectors.rates import read_http_date
+from mappings.decoding import decode_as, decoder_for
 from mappings.jira_records import Payload, identity
 
 if TYPE_CHECKING:
@@ -154,10 +155,10 @@ def _with(api: JiraApi, payload: Payload, properties: Sequence[str]) -> Payload:
     held = {name: value for name in properties if ident is not None and (value := api.property_of(ident, name)) is not None}
     if not held:
         return payload
-    issue = msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
+    issue = decode_as(payload, dict[str, msgspec.Raw])
     return msgspec.json.encode({**issue, "properties": held})
 
 
-_PAGE = msgspec.json.Decoder(_Page)
-_VERSIONS: msgspec.json.Decoder[Sequence[Payload]] = msgspec.json.Decoder(list[msgspec.Raw])
-_ISSUE = msgspec.json.Decoder(_Issue)
+_PAGE = decoder_for(_Page)
+_VERSIONS: msgspec.json.Decoder[Sequence[Payload]] = decoder_for(list[msgspec.Raw])
+_ISSUE = decoder_for(_Issue)

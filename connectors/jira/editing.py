@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from mappings.change import Value
+from mappings.decoding import convert_to
 from mappings.jira_records import SchemaRecord
 from mappings.jira_values import as_label
 
@@ -121,7 +122,7 @@ def known_choices(meta: FieldMeta) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for raw in meta.allowedValues:
         try:
-            choice = msgspec.convert(raw, Choice)
+            choice = convert_to(raw, Choice)
         except msgspec.ValidationError:
             continue
         if choice.id and choice.value:

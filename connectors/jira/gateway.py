@@ -17,6 +17,7 @@ from connectors.base import SourceContext
 from connectors.errors import Unavailable
 from connectors.http import Client, decode, open_client
 from connectors.jira.options import GATEWAY, JiraOptions, JiraSecrets
+from mappings.decoding import decoder_for
 
 _CLOUD_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
@@ -63,4 +64,4 @@ def _asked_cloud_id(context: SourceContext) -> str:
     return cloud_id
 
 
-_TENANT = msgspec.json.Decoder(_Tenant)
+_TENANT = decoder_for(_Tenant)

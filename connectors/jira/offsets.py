@@ -17,6 +17,7 @@ import msgspec
 from connectors.errors import Unavailable
 from connectors.jira.jql import WholeMinute, whole_minute
 from connectors.jira.pages import Query, SearchPage
+from mappings.decoding import decoder_for
 from mappings.jira_records import Payload, identity
 
 DEEPEST = 5_000
@@ -177,5 +178,5 @@ def _updated(payload: Payload) -> datetime | None:
     return updated if updated is not None and updated.tzinfo is not None else None
 
 
-_NAMED = msgspec.json.Decoder(_Named)
-_STAMPED = msgspec.json.Decoder(_Stamped)
+_NAMED = decoder_for(_Named)
+_STAMPED = decoder_for(_Stamped)

@@ -13,6 +13,7 @@ from connectors.errors import Unavailable
 from connectors.http import decode
 from connectors.jira.jql import WholeMinute, listing, listing_of
 from connectors.jira.options import JiraScope
+from mappings.decoding import convert_to
 from mappings.jira_records import Payload, split_records
 
 PAGE = 100
@@ -59,7 +60,7 @@ def issues_of(source: str, answer: httpx.Response, decoder: msgspec.json.Decoder
 def _leniently(source: str, answer: httpx.Response, decoder: msgspec.json.Decoder[Any]) -> tuple[Sequence[Payload], Any]:
     try:
         issues, rest = split_records(answer.content, "issues")
-        return issues, msgspec.convert({**rest, "issues": []}, decoder.type)
+        return issues, convert_to({**rest, "issues": []}, decoder.type)
     except (ValueError, RecursionError, msgspec.ValidationError):
         # It is no page at all: said in the words for that.
         decode(source, answer, decoder)

@@ -18,6 +18,7 @@ from requests.adapters import BaseAdapter
 from connectors.errors import Unavailable
 from connectors.http import decode
 from connectors.jira.api import JiraApi
+from mappings.decoding import convert_to
 
 T = TypeVar("T")
 
@@ -33,7 +34,7 @@ class JiraSdk:
     def ask(self, question: Callable[[JIRA], Any], shape: type[T]) -> T:
         """The answer of one of the library's methods, typed. Raises `Unavailable` when it has another shape."""
         try:
-            return msgspec.convert(question(self._jira()), shape)
+            return convert_to(question(self._jira()), shape)
         except (msgspec.ValidationError, JIRAError, KeyError, TypeError, AttributeError) as error:
             raise Unavailable(self._source, "Jira answered something unexpected", fix="check the source's url") from error
 

@@ -17,6 +17,7 @@ from connectors.base import SourceContext
 from connectors.errors import NotFound, Unavailable
 from connectors.http import Client, TooMuch, decode, describe, open_client, quotable
 from connectors.mlflow.options import MlflowOptions, MlflowSecrets
+from mappings.decoding import decode_as, decoder_for
 from mappings.mlflow import standard_json
 from mappings.mlflow_records import LoggedModelRecord
 
@@ -69,7 +70,7 @@ class Refusal(msgspec.Struct):
 
 P = TypeVar("P", bound=_Page)
 
-_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_OBJECT = decoder_for(dict[str, msgspec.Raw])
 
 
 class MlflowApi:
@@ -197,13 +198,13 @@ class MlflowApi:
 
     def _refusal(self, response: httpx.Response) -> Refusal:
         try:
-            return msgspec.json.decode(response.content, type=Refusal)
+            return decode_as(response.content, Refusal)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             where = f"{describe(response.request)} answered {response.status_code}, not as MLflow does"
             raise NotFound(self.source, where, fix="check that the url is that of an MLflow tracking server") from None
 
     def _decoded(self, response: httpx.Response, kind: type[T]) -> T:
-        decoder = msgspec.json.Decoder(kind, strict=False)
+        decoder = decoder_for(kind, strict=False)
         try:
             decoded = decoder.decode(response.content)
         except (msgspec.DecodeError, UnicodeError, RecursionError):

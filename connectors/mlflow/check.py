@@ -17,6 +17,7 @@ from connectors.mlflow import sdk
 from connectors.mlflow.api import ROOT, MlflowApi
 from connectors.mlflow.options import MlflowScope, MlflowSecrets
 from connectors.rates import read_http_date
+from mappings.decoding import decode_as, decoder_for
 
 _VERSION = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})[\w.+-]{0,30}")
 _SINCE = {
@@ -81,7 +82,7 @@ def _account(context: SourceContext, api: MlflowApi) -> Iterator[Finding]:
         yield Finding(level="warning", topic="account", text="the credentials travel unencrypted", fix="use an https address")
     response = api.probe(ROOT + "users/current", accept=(200, 400, 403, 404, 405))
     try:
-        user = msgspec.json.decode(response.content, type=_UserAnswer).user
+        user = decode_as(response.content, _UserAnswer).user
     except (msgspec.DecodeError, UnicodeError):
         signed_in = "with a token" if secrets.token else f"as {secrets.user}" if secrets.user else "without credentials"
         yield Finding(level="info", topic="account", text=f"signed in {signed_in}; the server does not tell who that is")
@@ -102,7 +103,7 @@ def _model_names(api: MlflowApi) -> Sequence[str]:
 
 def _names(records: Iterable[msgspec.Raw]) -> Sequence[str]:
     """Of one that makes no sense, none: to tell of it is up to the pull."""
-    decoder = msgspec.json.Decoder(_Named)
+    decoder = decoder_for(_Named)
     names: list[str] = []
     for record in records:
         with suppress(msgspec.DecodeError, UnicodeError, RecursionError):

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from mappings.decoding import decode_as
+
 MOST_REMEMBERED = 1000
 """Runs under way that are read again at each pull: those that started last. What becomes of the others, a full pull shows."""
 
@@ -33,6 +35,6 @@ class RunsCursor(msgspec.Struct, frozen=True):
 def decode_cursor(text: str) -> RunsCursor | None:
     """The inverse of `encode`, or None for what is no such cursor: then everything is read again."""
     try:
-        return msgspec.json.decode(text, type=RunsCursor)
+        return decode_as(text, RunsCursor)
     except (msgspec.DecodeError, UnicodeError):
         return None

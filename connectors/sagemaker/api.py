@@ -15,6 +15,7 @@ from connectors.rates import read_http_date
 from connectors.sagemaker.failures import SERVICE_FIX, explained, is_denied, says_gone
 from connectors.sagemaker.session import Clients
 from connectors.sagemaker.transport import BODY
+from mappings.decoding import decode_as, decoder_for
 
 PAGE = 100
 """The most that SageMaker gives at once."""
@@ -50,9 +51,9 @@ ACTIONS: Mapping[str, str] = {
 R = TypeVar("R")
 T = TypeVar("T")
 
-_PAGE = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_LIST = msgspec.json.Decoder(list[msgspec.Raw])
-_TOKEN = msgspec.json.Decoder(str | None)
+_PAGE = decoder_for(dict[str, msgspec.Raw])
+_LIST = decoder_for(list[msgspec.Raw])
+_TOKEN = decoder_for(str | None)
 _OF_ANY_PAGE = frozenset({"NextToken", "TotalHits"})
 
 
@@ -119,7 +120,7 @@ class AwsApi:
         if body is None:
             return None
         try:
-            return msgspec.json.decode(body, type=shape, strict=False)
+            return decode_as(body, shape, strict=False)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise self._senseless(action) from error
 

@@ -22,6 +22,7 @@ from connectors.sagemaker.metrics import pull_metrics
 from connectors.sagemaker.monitoring import ALERTS, EXECUTIONS, SCHEDULES
 from connectors.sagemaker.options import SageMakerOptions, SageMakerScope
 from connectors.sagemaker.single import SingleReader
+from mappings.decoding import decode_as
 from mappings.sagemaker import Site
 
 MOST_LOOKED_AT = 20
@@ -108,7 +109,7 @@ def _endpoints(api: AwsApi, site: Site, scope: SageMakerScope) -> Iterator[Findi
 
 def _endpoint_name(raw: msgspec.Raw) -> str | None:
     try:
-        return msgspec.json.decode(raw, type=_EndpointName).endpoint_name
+        return decode_as(raw, _EndpointName).endpoint_name
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from mappings.decoding import decode_as
+
 OVERLAP = 900
 """Seconds before the last pull that are asked for again: indexes lag, and so do clocks."""
 
@@ -28,7 +30,7 @@ class Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
 def decode_cursor(text: str) -> Cursor | None:
     """The inverse of `encode`, or None for what is no such cursor: then everything is read again."""
     try:
-        cursor = msgspec.json.decode(text, type=Cursor)
+        cursor = decode_as(text, Cursor)
     except (msgspec.DecodeError, UnicodeError):
         return None
     return cursor if cursor != Cursor() else None

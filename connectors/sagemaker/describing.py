@@ -13,6 +13,7 @@ import msgspec
 
 from connectors.sagemaker.api import AwsApi
 from mappings import sagemaker_records as records
+from mappings.decoding import decode_as
 from mappings.model import Deployment
 from mappings.sagemaker import Records, Site, each
 from mappings.sagemaker_endpoints import Behind, endpoint
@@ -80,7 +81,7 @@ class Describer:
     def _tags(self, arn: str) -> Sequence[records.Tag]:
         found: list[records.Tag] = []
         for page in self._api.pages("sagemaker:ListTags", "Tags", ResourceArn=arn):
-            found += msgspec.json.decode(msgspec.json.encode(page.records), type=list[records.Tag], strict=False)
+            found += decode_as(msgspec.json.encode(page.records), list[records.Tag], strict=False)
         return found
 
 

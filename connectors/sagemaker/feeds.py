@@ -16,6 +16,7 @@ import msgspec
 from connectors.base import Batch
 from connectors.sagemaker.api import PAGE, AwsApi, Page
 from connectors.sagemaker.cursor import Cursor, Progress
+from mappings.decoding import decoder_for
 from mappings.sagemaker import Records
 
 
@@ -176,8 +177,8 @@ class ListFeed(msgspec.Struct, frozen=True, kw_only=True):
 _LAST_MOMENT = 253_402_300_799
 """The end of the year 9999: what lies behind it is no time."""
 
-_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_SECONDS = msgspec.json.Decoder(float | None)
+_OBJECT = decoder_for(dict[str, msgspec.Raw])
+_SECONDS = decoder_for(float | None)
 
 
 def _stamp(record: Mapping[str, msgspec.Raw], name: Sequence[str]) -> Stamp | None:

@@ -15,6 +15,7 @@ from connectors.sagemaker.api import AwsApi
 from connectors.sagemaker.cursor import Cursor
 from connectors.sagemaker.options import SageMakerScope, WatchedMetric
 from mappings import sagemaker_monitoring_records as records
+from mappings.decoding import decoder_for
 from mappings.model import Observation
 from mappings.sagemaker import Records, Site, each
 from mappings.sagemaker_monitoring import Watched, metric_points
@@ -27,7 +28,7 @@ LATE = 1800
 series' values may come later than another's."""
 
 _DIMENSIONS = ("EndpointName", "VariantName")
-_METRIC = msgspec.json.Decoder(records.Metric, strict=False)
+_METRIC = decoder_for(records.Metric, strict=False)
 
 
 class Series(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from connectors.globs import matches
 from connectors.sagemaker.api import AwsApi
 from connectors.sagemaker.feeds import ListFeed
 from mappings import sagemaker_monitoring_records as records
+from mappings.decoding import decode_as, decoder_for
 from mappings.model import Observation
 from mappings.sagemaker import Records, Site, each, resource_of
 from mappings.sagemaker_monitoring import alert, execution
@@ -113,7 +114,7 @@ class Monitors:
         if content is None:
             return None
         try:
-            return msgspec.json.decode(content, type=records.ViolationsReport).violations
+            return decode_as(content, records.ViolationsReport).violations
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             # A container of somebody's own may write what it likes.
             return None
@@ -122,7 +123,7 @@ class Monitors:
         """Listed when the first alert asks for one: an alert names its schedule, and not the endpoint."""
         if self._schedules is None:
             self._schedules = {}
-            decoder = msgspec.json.Decoder(_Schedule, strict=False)
+            decoder = decoder_for(_Schedule, strict=False)
             for page in self._api.pages(*SCHEDULES, **_BY_NAME):
                 for one in page.records:
                     schedule = _decoded(decoder, one)

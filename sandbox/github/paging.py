@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from mappings.decoding import decode_as
 from sandbox.github.order import Row, page_after, page_at
 from sandbox.github.refusals import page_too_far, refusal
 from sandbox.messages import Request
@@ -84,7 +85,7 @@ def _cursor(row: Row) -> str:
 
 def _row(cursor: str) -> Row:
     try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=tuple[int, int])
+        return decode_as(base64.urlsafe_b64decode(cursor), tuple[int, int])
     except (ValueError, msgspec.DecodeError) as error:
         raise refusal(422, "The cursor is invalid") from error
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from mappings.decoding import convert_to
 from sandbox.jira.editing import MAX_TEXT, OFF_SCREEN, apply_edit, edit_screen
 from sandbox.jira.model import Edit, Field, Task
 from sandbox.jira.state import State
@@ -79,7 +80,7 @@ class BulkApi:
         if not self.state.may("BULK_CHANGE"):
             raise _refused("You do not have the global permission to make bulk changes.")
         try:
-            payload = msgspec.convert(request.json(), Payload)
+            payload = convert_to(request.json(), Payload)
         except msgspec.ValidationError as error:
             raise _refused(f"The request is invalid: {error}") from error
         if not 0 < len(payload.selected_issue_ids_or_keys) <= MOST_ISSUES:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from mappings.decoding import convert_to
 from sandbox.jira.answers import BAD_PAYLOAD, body_object, errors, names, number, refuse
 from sandbox.jira.doings import Doings
 from sandbox.jira.jql import JqlError
@@ -48,7 +49,7 @@ class OffsetSearch:
 
     def _by_body(self, request: Request) -> Reply:
         try:
-            return self._search(msgspec.convert(body_object(request), Asked))
+            return self._search(convert_to(body_object(request), Asked))
         except msgspec.ValidationError as error:
             raise refuse(BAD_PAYLOAD) from error
 

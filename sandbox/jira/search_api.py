@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from mappings.decoding import convert_to, decode_as
 from sandbox.jira.answers import BAD_PAYLOAD, body_object, errors, names, number, refuse
 from sandbox.jira.documents import Documents
 from sandbox.jira.doings import Doings
@@ -91,7 +92,7 @@ class SearchApi:
 
     def _search_by_body(self, request: Request) -> Reply:
         try:
-            return self._search(msgspec.convert(body_object(request), Asked))
+            return self._search(convert_to(body_object(request), Asked))
         except msgspec.ValidationError as error:
             raise refuse(BAD_PAYLOAD) from error
 
@@ -152,7 +153,7 @@ class SearchApi:
         if asked.next_page_token is None:
             return None
         try:
-            token = msgspec.json.decode(base64.urlsafe_b64decode(asked.next_page_token.encode()), type=Token)
+            token = decode_as(base64.urlsafe_b64decode(asked.next_page_token.encode()), Token)
         except (ValueError, msgspec.MsgspecError) as error:
             raise refuse(EXPIRED_PAGE) from error
         fresh = self.state.now().timestamp() - token.made <= TOKEN_LIFE.total_seconds()
@@ -166,7 +167,7 @@ class SearchApi:
 
     def _bulk_fetch(self, request: Request) -> Reply:
         try:
-            asked = msgspec.convert(body_object(request), Fetched)
+            asked = convert_to(body_object(request), Fetched)
         except msgspec.ValidationError as error:
             raise refuse(BAD_PAYLOAD) from error
         if not 0 < len(asked.issue_ids_or_keys) <= BULK_FETCH:

@@ -11,6 +11,7 @@ from moto.core.utils import utcnow
 from moto.iam.models import get_account_id_from
 from moto.sagemaker.models import SageMakerModelBackend, sagemaker_backends
 
+from mappings.decoding import decode_as
 from sandbox.sagemaker.listing import Refused, invalid, listed, page
 from sandbox.sagemaker.monitoring import Monitoring
 from sandbox.sagemaker.search import Searcher
@@ -77,7 +78,7 @@ class Front:
 
 
 def _request(operation: str, body: bytes) -> dict[str, Any]:
-    asked: dict[str, Any] = msgspec.json.decode(body or b"{}", type=dict[str, Any])
+    asked: dict[str, Any] = decode_as(body or b"{}", dict[str, Any])
     shape = service_model().operation_model(operation).input_shape
     found = list(violations(shape, asked))
     if found:
@@ -153,7 +154,7 @@ def _describe_experiment(backend: SageMakerModelBackend, asked: Mapping[str, Any
 
 
 def _with_new_weights(backend: SageMakerModelBackend, answered: list[bytes]) -> Iterable[Any]:
-    arn = msgspec.json.decode(b"".join(answered), type=dict[str, Any]).get("EndpointArn")
+    arn = decode_as(b"".join(answered), dict[str, Any]).get("EndpointArn")
     return [endpoint for endpoint in backend.endpoints.values() if endpoint.arn == arn]
 
 

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from mappings.decoding import decode_as
+
 Object = Mapping[str, Any]
 T = TypeVar("T", bound=Object)
 MOST = 100
@@ -81,6 +83,6 @@ def _encoded(place: Sequence[Any]) -> str:
 
 def place_in(token: str) -> list[Any]:
     try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(token), type=list[Any])
+        return decode_as(base64.urlsafe_b64decode(token), list[Any])
     except (ValueError, msgspec.DecodeError):
         raise invalid("Invalid pagination token") from None

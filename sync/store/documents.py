@@ -7,14 +7,15 @@ from typing import Any
 import msgspec
 
 from mappings.change import Change, Slot, SlotKind, Value
+from mappings.decoding import decoder_for
 from mappings.model import Ref
 
 _encoder = msgspec.json.Encoder(order="deterministic")
-_value: msgspec.json.Decoder[Value] = msgspec.json.Decoder(Value)
-_names = msgspec.json.Decoder(tuple[str, ...])
-_change = msgspec.json.Decoder(Change)
-_evidence = msgspec.json.Decoder(tuple[dict[str, Any], ...])
-_object = msgspec.json.Decoder(dict[str, Any])
+_value: msgspec.json.Decoder[Value] = decoder_for(Value)
+_names = decoder_for(tuple[str, ...])
+_change = decoder_for(Change)
+_evidence = decoder_for(tuple[dict[str, Any], ...])
+_object = decoder_for(dict[str, Any])
 
 SLOT_COLUMNS = ("source", "target_kind", "target_id", "slot_kind", "slot_name")
 

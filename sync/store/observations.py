@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection, select
 
+from mappings.decoding import decoder_for
 from mappings.model import Observation, encode
 from sync.store.bulk import bulk
 from sync.store.columns import to_micros
@@ -16,7 +17,7 @@ from sync.store.schema import observation
 from sync.store.text import is_storable
 
 _IDENTITY_LIMIT = 2_400  # bytes; what PostgreSQL takes into an index
-_decoder = msgspec.json.Decoder(Observation)
+_decoder = decoder_for(Observation)
 
 
 def append(tx: Connection, project: str, observations: Iterable[Observation], now: datetime) -> None:

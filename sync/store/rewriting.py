@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
 from sqlalchemy import Column, Connection, RowMapping, Table, literal, select, tuple_, update
 
+from mappings.decoding import convert_to, decoder_for
 from mappings.model import Person
 from sync.pseudonyms import Pseudonyms
 from sync.store import schema
@@ -81,7 +81,7 @@ def people(tx: Connection) -> set[Person]:
     for said in _entities(tx):
         for person in (said.get("assignee"), said.get("author")):
             if person:
-                found.add(msgspec.convert(person, Person))
+                found.add(convert_to(person, Person))
     return found
 
 
@@ -97,7 +97,7 @@ def kept(tx: Connection, known: Pseudonyms) -> dict[str, int]:
 
 def _entities(tx: Connection) -> Iterator[dict[str, Any]]:
     place, after = _place("entity"), None
-    decoder = msgspec.json.Decoder(dict[str, Any])
+    decoder = decoder_for(dict[str, Any])
     while True:
         rows = _rows(tx, place, after, for_update=False)
         yield from (decoder.decode(row["doc"]) for row in rows)

@@ -11,6 +11,7 @@ import msgspec
 
 from connectors.base import Batch
 from mappings.change import Reading, SlotKind, Value
+from mappings.decoding import decoder_for
 from mappings.model import Entity, Ref, Rejected, encode
 from sync.store.columns import to_micros
 from sync.store.promoted import promoted
@@ -22,7 +23,7 @@ Held: TypeAlias = dict[tuple[SlotKind, str], Value]
 """The slots of one target, by kind and name."""
 
 _json = msgspec.json.Encoder(order="deterministic")
-_slots_of = msgspec.json.Decoder(list[tuple[SlotKind, str, Value]])
+_slots_of = decoder_for(list[tuple[SlotKind, str, Value]])
 
 
 class EntityRow(NamedTuple):

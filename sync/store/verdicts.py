@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, delete, false, func, literal, not_, or_, select, tuple_, update
 
+from mappings.decoding import decoder_for
 from mappings.model import Ref
 from sync.derive import Episode, Standing
 from sync.store.bulk import chunks
@@ -18,7 +19,7 @@ from sync.store.schema import episode, verdict
 from sync.store.upsert import upsert
 from sync.truth import Truth
 
-_decoder = msgspec.json.Decoder(Standing)
+_decoder = decoder_for(Standing)
 
 
 def load(tx: Connection, project: str) -> list[Standing]:

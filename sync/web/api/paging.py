@@ -9,6 +9,7 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
+from mappings.decoding import convert_to, decode_as
 from sync.web.problems import Refused
 
 T = TypeVar("T")
@@ -53,9 +54,9 @@ def begin_after(window: Window, list_: str, key: Any) -> Any:
         return None
     padded = window.cursor + "=" * (-len(window.cursor) % 4)
     try:
-        name, last = msgspec.json.decode(base64.urlsafe_b64decode(padded), type=tuple[str, Any])
+        name, last = decode_as(base64.urlsafe_b64decode(padded), tuple[str, Any])
         if name == list_:
-            return msgspec.convert(last, key)
+            return convert_to(last, key)
     except (ValueError, msgspec.MsgspecError):
         pass
     raise Refused(400, "no such cursor", "the cursor is none of this list", fix="send `next` of the page before, or leave it out")
