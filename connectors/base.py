@@ -286,6 +286,8 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     `wanted_by` are the fields of the scope that a stream answers to: where a project leaves all of them empty, nothing is read of
     it, so it neither adds anything nor tells what is absent. A stream without such fields is read for every scope.
     `along` are the kinds that a stream gives only with the runs or work items that name them: they leave it with the last of those.
+    `repeated_in` maps a stream to those behind it whose records repeat what its records are called, and do not count as changed
+    when that changes, such as issues with a label that is renamed: they are listed whole after it.
     `targets` are the kinds that its publisher can write on. `relisted` has the kinds that a delivery may name and that are read by
     pulling streams from their cursors, such as a repository: which streams. `reader` and `publisher` import the SDK only when
     called; `receiver` imports none. `redeliver` asks the source, for the scopes that are read, to send again what did not reach the
@@ -304,6 +306,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     named: Mapping[str, str] = msgspec.field(default_factory=dict)
     wanted_by: Mapping[str, frozenset[str]] = msgspec.field(default_factory=dict)
     along: Mapping[str, frozenset[str]] = msgspec.field(default_factory=dict)
+    repeated_in: Mapping[str, frozenset[str]] = msgspec.field(default_factory=dict)
     publish: type[PublishOptions] | None = None
     publisher: Callable[[SourceContext], Publisher] | None = None
     targets: frozenset[str] = frozenset()

@@ -83,6 +83,7 @@ def confirm_deletions(
     lease: Lease,
     *,
     along: AbstractSet[str],
+    repeated_in: AbstractSet[str],
     share: float,
     force: bool,
     stop: threading.Event,
@@ -99,7 +100,7 @@ def confirm_deletions(
     - Still there for no reason that is seen, or not answered for: stays, and what rests on it is unknown until it is listed again.
       A search index with a gap, or a search that answers nothing, takes nothing away.
 
-    What a delivery has shown meanwhile is left as it is.
+    What a delivery has shown meanwhile is left as it is. The streams that what is gone is `repeated_in` are listed whole next time.
 
     Raises `SourceError`, `Cancelled`, `LeaseLost`.
     """
@@ -135,6 +136,8 @@ def confirm_deletions(
             entities.save_direct(tx, answers.left, now=now)
             entities.leave_scope(tx, key, [one.ref for one in answers.left])
             entities.tombstone(tx, answers.gone, now)
+            if answers.gone:
+                streams.list_again(tx, key, repeated_in)
     if not too_many:
         return Deletions(buried=len(answers.gone), hidden=len(hidden))
     return Deletions(refused=_too_many(answers, members, share), hidden=len(hidden))

@@ -170,6 +170,7 @@ class _StreamPull:
         self.scope = scope
         self.lease = lease
         self.key = pull.source.key(stream, scope)
+        self.repeated_in = pull.source.connection.repeated_in.get(stream, frozenset())
         self.began: datetime | None = None
         self.event = StreamEvent(source=pull.source.name, stream=stream, scope=scope.label, state="waiting")
         self._requests_before = pull.gauge.requests
@@ -230,6 +231,8 @@ class _StreamPull:
         with self.database.write() as tx:
             now = leases.verify(tx, self.lease)
             saved = entities.save_pages(tx, self.key, group, now=now, run_id=self.pull.run_id, began=self.began)
+            if saved.renamed:
+                streams.list_again(tx, self.key, self.repeated_in)
         records = sum(page.entities for page in group)
         self.pull.source.meters.records(self.key.source, records)
         self._tell(
@@ -249,6 +252,7 @@ class _StreamPull:
             self.scope.options,
             self.lease,
             along=self.pull.source.connection.along.get(self.key.stream, frozenset()),
+            repeated_in=self.repeated_in,
             share=limits.max_deletes,
             force=limits.force,
             stop=self.pull.stop,

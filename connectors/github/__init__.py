@@ -40,6 +40,8 @@ _STREAMS = {
     "commits": frozenset({"commit"}),
 }
 
+_LABELLED = frozenset({"issues", "change_requests"})
+
 CONNECTION = Connection(
     name="github",
     title="GitHub",
@@ -48,11 +50,17 @@ CONNECTION = Connection(
     secrets=GithubSecrets,
     streams=_STREAMS,
     sweeps=frozenset({"labels", "milestones"}),
+    repeated_in={"labels": _LABELLED},
     reader=_reader,
     publish=GithubPublish,
     publisher=_publisher,
     targets=frozenset({"work_item", "change_request"}),
     receiver=_receiver,
     redeliver=_redeliver,
-    relisted={"repository": frozenset(_STREAMS), "default_branch": frozenset({"commits"})},
+    relisted={
+        "repository": frozenset(_STREAMS),
+        "default_branch": frozenset({"commits"}),
+        # It is the listing that tells a new name from another colour.
+        "label": _LABELLED | {"labels"},
+    },
 )

@@ -19,8 +19,8 @@ _NO_CLOCK = 1 << 63
 
 
 class Stored(NamedTuple):
-    """What the store holds of one object: `changed_at` its row was written, or confirmed by a direct read; `sweep` and `run_id` of
-    its membership in the stream at hand, if it is a member."""
+    """What the store holds of one object: `changed_at` its row was written, or confirmed by a direct read; people call it `key`;
+    `sweep` and `run_id` of its membership in the stream at hand, if it is a member."""
 
     hash: bytes
     updated_at: int | None
@@ -28,6 +28,7 @@ class Stored(NamedTuple):
     deleted_at: int | None
     missing_since: int | None
     changed_at: int
+    key: str
     sweep: int | None
     run_id: str | None
 

@@ -9,19 +9,16 @@ import msgspec
 from sqlalchemy import Connection, exists, select
 
 from mappings.model import AnyEntity, Ref, WorkItem
-from sync.store.bulk import bulk, read
+from sync.store.bulk import bulk
 from sync.store.schema import entity, former_key
 
 KIND = "work_item"
 
 
-def remember(tx: Connection, source: str, kind: str, coming: Mapping[str, str]) -> None:
-    """Rows are about to be replaced by what bears these keys, by id: where that is not the key that is stored, the stored one is
-    remembered. Of kinds other than work items nothing is."""
-    if kind != KIND or not coming:
-        return
-    stored = read(tx, _READ, (source, kind), list(coming))
-    bulk(tx, _REMEMBER, sorted((source, kind, ident, key) for ident, key in stored if key != coming[ident]))
+def remember(tx: Connection, source: str, kind: str, keys: Mapping[str, str]) -> None:
+    """What had these keys, by id, is about to have others: these are remembered. Of kinds other than work items nothing is."""
+    if kind == KIND:
+        bulk(tx, _REMEMBER, sorted((source, kind, ident, key) for ident, key in keys.items()))
 
 
 def filled_in(tx: Connection, entities: Sequence[AnyEntity]) -> list[AnyEntity]:
@@ -41,6 +38,4 @@ def _with(one: AnyEntity, keys: Sequence[str]) -> AnyEntity:
     return msgspec.structs.replace(one, former_keys=tuple(keys)) if isinstance(one, WorkItem) else one
 
 
-# Only what is about to be replaced is asked for, so that what is the same again costs nothing.
-_READ = "SELECT id, key FROM entity WHERE source = ? AND kind = ? AND id IN (…)"
 _REMEMBER = "INSERT INTO former_key (source, kind, id, key) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"

@@ -32,12 +32,14 @@ DIRECT = "direct"
 
 
 class Saved(msgspec.Struct, frozen=True, kw_only=True):
-    """How many objects were `new`, `changed` (or came back), the `same` (or older than what is stored), and `rejected`."""
+    """How many objects were `new`, `changed` (or came back), the `same` (or older than what is stored), and `rejected`; how many of
+    those that were changed are called something else now."""
 
     new: int = 0
     changed: int = 0
     same: int = 0
     rejected: int = 0
+    renamed: int = 0
 
     def __add__(self, other: Saved) -> Saved:
         return Saved(
@@ -45,6 +47,7 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
             changed=self.changed + other.changed,
             same=self.same + other.same,
             rejected=self.rejected + other.rejected,
+            renamed=self.renamed + other.renamed,
         )
 
 
@@ -176,7 +179,7 @@ def _save_group(
     """Stores rows of one kind, one row an object."""
     stored = _stored(tx, source, kind, [row.id for row in rows], place)
     writes: list[tuple[Any, ...]] = []
-    replaced: dict[str, str] = {}
+    renamed: dict[str, str] = {}
     mirrors: list[tuple[Any, ...]] = []
     back: list[tuple[Any, ...]] = []
     confirmed: list[tuple[Any, ...]] = []
@@ -195,8 +198,8 @@ def _save_group(
                 back.append((now, source, kind, row.id))
         if verdict == "replace":
             writes.append((*row, now, there is None and place is None, row.hash if there is None else there.hash))
-            if there is not None:
-                replaced[row.id] = row.key
+            if there is not None and there.key != row.key:
+                renamed[row.id] = there.key
         elif verdict == "mirror":
             mirrors.append((row.slots, now, source, kind, row.id))
         elif verdict == "same" and place is not None and place.direct:
@@ -205,7 +208,7 @@ def _save_group(
             seen_by = place.seen_by(there, verdict)
             if there is None or (there.sweep, there.run_id) != (place.sweep, seen_by):
                 members.append((place.stream, source, kind, row.id, place.sweep, seen_by))
-    former_keys.remember(tx, source, kind, replaced)
+    former_keys.remember(tx, source, kind, renamed)
     bulk(tx, _WRITE, writes)
     bulk(tx, _MIRROR, mirrors)
     bulk(tx, _BRING_BACK, back)
@@ -216,7 +219,7 @@ def _save_group(
     understood = [Ref(source, kind, row.id) for row in rows]
     quarantine.clear(tx, source, (DIRECT,) if place is None else (DIRECT, place.name), understood)
     changed = {write[2] for write in writes} | {one[3] for one in back}
-    return Saved(new=len(new), changed=len(changed) - len(new), same=len(rows) - len(changed))
+    return Saved(new=len(new), changed=len(changed) - len(new), same=len(rows) - len(changed), renamed=len(renamed))
 
 
 def _stored(tx: Connection, source: str, kind: str, ids: Sequence[str], place: _Place | None) -> dict[str, Stored]:
@@ -236,7 +239,7 @@ def _mark_seen(tx: Connection, place: _Place, rejected: Sequence[Rejected]) -> N
 _ADVANCE = update(stream).where(stream.c.id == bindparam("stream_id"))  # sets what it is executed with
 # Two searches by key, and no join: PostgreSQL, before it has counted a table's rows, would join them row by row without the key.
 _READ = (
-    "SELECT id, hash, updated_at, slots, deleted_at, missing_since, changed_at FROM entity "
+    "SELECT id, hash, updated_at, slots, deleted_at, missing_since, changed_at, key FROM entity "
     "WHERE source = ? AND kind = ? AND id IN (…)"
 )
 _READ_MEMBERS = "SELECT id, sweep, run_id FROM membership WHERE stream = ? AND source = ? AND kind = ? AND id IN (…)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any
 
@@ -65,6 +66,12 @@ def sweep_again(tx: Connection, state: StreamState, now: datetime) -> StreamStat
     changes = {"sweep": state.sweep + 1, "sweep_started_at": now, "cursor": None, "records": 0}
     tx.execute(_CHANGE, {**_named(state.key), **changes})
     return msgspec.structs.replace(state, **changes)
+
+
+def list_again(tx: Connection, key: StreamKey, names: AbstractSet[str]) -> None:
+    """The next pull of these streams of the scope is a full listing, from the beginning. What they proved so far stays."""
+    for name in sorted(names):
+        tx.execute(_CHANGE, {**_named(msgspec.structs.replace(key, stream=name)), "sweep_started_at": None})
 
 
 def finish(tx: Connection, key: StreamKey, *, complete: bool, now: datetime) -> None:

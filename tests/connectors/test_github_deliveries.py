@@ -214,7 +214,7 @@ def test_what_is_kept_of_a_delivery_tells_of_nobody() -> None:
 def test_what_is_mentioned_is_either_read_directly_or_relisted() -> None:
     """Every kind leads to a reading: by the look-ups, or by streams that there are."""
     kinds = {kind for event, payload in examples() for kind, _, _ in expected(event, payload)}
-    assert kinds - {"work_item", "change_request", "commit", "milestone", "label"} == set(CONNECTION.relisted)
+    assert kinds - {"work_item", "change_request", "commit", "milestone"} == set(CONNECTION.relisted)
     assert set().union(*CONNECTION.relisted.values()) <= set(CONNECTION.streams)
 
 

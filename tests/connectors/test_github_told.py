@@ -71,8 +71,8 @@ def test_whatever_happens_is_answered_for_or_listed_again(hub: GitHub, inbox: In
     mentions = [mention for mentions in told(hub, inbox).values() for mention in mentions]
     refs = {mention.ref for mention in mentions}
     direct = {ref for ref in refs if ref.kind not in CONNECTION.relisted}
-    assert {ref.kind for ref in direct} == {"work_item", "change_request", "commit", "label", "milestone"}
-    assert {ref.kind for ref in refs - direct} == {"default_branch", "repository"}
+    assert {ref.kind for ref in direct} == {"work_item", "change_request", "commit", "milestone"}
+    assert {ref.kind for ref in refs - direct} == {"default_branch", "repository", "label"}
     assert {mention.container for mention in mentions} == {REPO}
     assert answered(hub, direct) == dict.fromkeys(direct, True)
 
