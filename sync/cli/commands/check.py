@@ -43,11 +43,13 @@ def run(globals_: Globals) -> ExitCode:
                 with waiting.aside(one.source):
                     session.show_all([] if session.wants_json else _source_lines(answered[one.source], session.width))
     checked = [answered[source.name] for source in sources]
+    code = ExitCode.DONE if all(one.works for one in checked) else ExitCode.PARTIAL
     if session.wants_json:
-        session.answer({"store": store, "sources": [msgspec.to_builtins(one) | {"works": one.works} for one in checked]})
+        found = [msgspec.to_builtins(one) | {"works": one.works} for one in checked]
+        session.answer({"store": store, "sources": found, "exit_code": int(code)})
     else:
         session.show_all(_sum_lines(checked))
-    return ExitCode.DONE if all(one.works for one in checked) else ExitCode.PARTIAL
+    return code
 
 
 def _store_lines(store: str, width: int) -> Iterator[Text]:
