@@ -7,8 +7,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.milepost-setup
-# Tests wait for servers, processes and disks for half of their time, so twice as many as there are cores keep those busy.
-WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 2)
+# Tests wait for servers, processes and disks for half of their time, so three times as many as there are cores keep those busy.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 3)
 # A uv of the machine's own is used where there is one; otherwise one is installed inside .venv.
 UV := $(shell command -v uv 2>/dev/null || echo $(BIN)/uv)
 export UV_PROJECT_ENVIRONMENT := $(VENV)

@@ -106,6 +106,7 @@ def production(count: int) -> World:
     return world
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("make", [chains, one_dataset, one_model, short_shas, production])
 def test_steps_grow_with_what_there_is(make: Callable[[int], World]) -> None:
     taken: dict[str, list[int]] = {"link": [], "derive": [], "plan": []}
