@@ -31,7 +31,7 @@ def decode_as(document: bytes | str, shape: type[T], *, strict: bool = True) -> 
 
 def convert_to(value: Any, shape: type[T]) -> T:
     """What was decoded without a type, typed. Raises `msgspec.ValidationError` where it has another shape."""
-    decoder_for(shape)
+    decoder_for(shape)  # so that it is worked out by now
     return msgspec.convert(value, shape)
 
 

@@ -187,6 +187,10 @@ class BranchEvent(Payload):
             yield self.repository.itself(source, DEFAULT_BRANCH)
 
 
+class _LabelBefore(_Part, rename={"before": "from"}):
+    before: str | None = None
+
+
 class MilestoneEvent(Payload):
     milestone: _Numbered
     repository: _Repository
@@ -195,14 +199,24 @@ class MilestoneEvent(Payload):
         yield self.repository.holds(source, "milestone", self.milestone.number, self.milestone.updated_at)
 
 
+class _LabelChanges(_Part):
+    """Of another colour or description nothing is kept: those are no facts."""
+
+    name: _LabelBefore | None = None
+
+
 class LabelEvent(Payload):
-    """A label's definition; that it was put on something is told by that."""
+    """A label's definition. Nothing has a new one yet; that one was put on something is told by that."""
 
     label: _Identified
     repository: _Repository
+    action: str | None = None
+    changes: _LabelChanges | None = None
 
     def touched(self, source: str) -> Iterator[Touched]:
-        yield self.repository.holds(source, "label", self.label.id)
+        looks_different = self.changes is not None and self.changes.name is None
+        if self.action != "created" and not looks_different:
+            yield self.repository.holds(source, "label", self.label.id)
 
 
 class _Before(_Part, rename={"before": "from"}):

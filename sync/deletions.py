@@ -100,7 +100,8 @@ def confirm_deletions(
     - Still there for no reason that is seen, or not answered for: stays, and what rests on it is unknown until it is listed again.
       A search index with a gap, or a search that answers nothing, takes nothing away.
 
-    What a delivery has shown meanwhile is left as it is. The streams that what is gone is `repeated_in` are listed whole next time.
+    What a delivery has shown meanwhile is left as it is. The streams that what is gone or renamed is `repeated_in` are listed whole
+    next time.
 
     Raises `SourceError`, `Cancelled`, `LeaseLost`.
     """
@@ -123,7 +124,7 @@ def confirm_deletions(
         now = leases.verify(tx, lease)
         answers.keep(frozenset(entities.seen_before_sweep(tx, key)) - entities.changed_between(tx, candidates, asked_at, now))
         too_many = answers.leaving > most
-        entities.save_direct(tx, [*answers.staying, *answers.hidden], now=now)
+        found = entities.save_direct(tx, [*answers.staying, *answers.hidden], now=now)
         entities.leave_scope(tx, key, answers.surplus)
         orphans = frozenset() if too_many else _orphans(tx, answers, along)
         hidden = {one.ref for one in answers.hidden} - orphans
@@ -136,8 +137,8 @@ def confirm_deletions(
             entities.save_direct(tx, answers.left, now=now)
             entities.leave_scope(tx, key, [one.ref for one in answers.left])
             entities.tombstone(tx, answers.gone, now)
-            if answers.gone:
-                streams.list_again(tx, key, repeated_in)
+        if found.renamed or (answers.gone and not too_many):
+            streams.list_whole(tx, key, repeated_in)
     if not too_many:
         return Deletions(buried=len(answers.gone), hidden=len(hidden))
     return Deletions(refused=_too_many(answers, members, share), hidden=len(hidden))

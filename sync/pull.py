@@ -232,7 +232,7 @@ class _StreamPull:
             now = leases.verify(tx, self.lease)
             saved = entities.save_pages(tx, self.key, group, now=now, run_id=self.pull.run_id, began=self.began)
             if saved.renamed:
-                streams.list_again(tx, self.key, self.repeated_in)
+                streams.list_whole(tx, self.key, self.repeated_in)
         records = sum(page.entities for page in group)
         self.pull.source.meters.records(self.key.source, records)
         self._tell(

@@ -50,6 +50,12 @@ class Laws(Suite):
             desk.proxy.heal()
         assert tried or stream in desk.source.connection.sweeps, f"{stream} gives no cursor, and is not one of the sweeps"
 
+    def test_what_repeats_the_names_of_a_stream_comes_behind_it(self, desk: Desk) -> None:
+        connection = desk.source.connection
+        streams = list(connection.streams)
+        for stream, repeating in connection.repeated_in.items():
+            assert repeating <= set(streams[streams.index(stream) + 1 :]), f"not behind {stream}: {sorted(repeating)}"
+
     def test_only_the_end_of_a_full_listing_is_complete(self, desk: Desk, stream: str) -> None:
         pulled = desk.pull(stream)
         assert [batch.complete for batch in pulled.batches] == [False] * (len(pulled.batches) - 1) + [True], str(pulled)

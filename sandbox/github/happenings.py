@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,9 +102,10 @@ class Happenings:
         if self.hooks:
             self.issue_left(repository, left, "transferred", changes=self._events.of_transfer(destination, arrived))
 
-    def label_changed(self, repository: Repository, action: str, label: Label) -> None:
+    def label_changed(self, repository: Repository, action: str, label: Label, changes: Mapping[str, Any] | None) -> None:
         if self.hooks:
-            self.tell("label", action, repository, label=self._events.label(repository, label))
+            told = {} if changes is None else {"changes": changes}
+            self.tell("label", action, repository, label=self._events.label(repository, label), **told)
 
     def milestone_changed(self, repository: Repository, action: str, milestone: Milestone) -> None:
         if self.hooks:
@@ -176,8 +177,8 @@ class _Watcher:
     def issue_changed(self, issue: Issue) -> None:
         self.happenings.issue_changed(self.repository, issue)
 
-    def label_changed(self, action: str, label: Label) -> None:
-        self.happenings.label_changed(self.repository, action, label)
+    def label_changed(self, action: str, label: Label, changes: Mapping[str, Any] | None) -> None:
+        self.happenings.label_changed(self.repository, action, label, changes)
 
     def milestone_changed(self, action: str, milestone: Milestone) -> None:
         self.happenings.milestone_changed(self.repository, action, milestone)

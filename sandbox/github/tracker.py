@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from sandbox.github.model import Issue, Label, Milestone, User
 from sandbox.github.order import Ordered, Row
@@ -20,7 +20,7 @@ class Listener(Protocol):
 
     def issue_changed(self, issue: Issue) -> None: ...
 
-    def label_changed(self, action: str, label: Label) -> None: ...
+    def label_changed(self, action: str, label: Label, changes: Mapping[str, Any] | None) -> None: ...
 
     def milestone_changed(self, action: str, milestone: Milestone) -> None: ...
 
@@ -107,20 +107,20 @@ class Tracker:
 
     def rename_label(self, label: Label, new_name: str) -> None:
         """Issues show the new name, but do not count as updated."""
-        old, new = label.name.lower(), new_name.lower()
+        former, old, new = label.name, label.name.lower(), new_name.lower()
         del self.labels[old]
         label.name = new_name
         self.labels[new] = label
         for issue in self.carrying(label):
             issue.labels = {new if key == old else key: value for key, value in issue.labels.items()}
-        self.redraw(label)
+        self.redraw(label, {"name": {"from": former}} if former != new_name else {})
 
-    def redraw(self, label: Label) -> None:
-        """The label looks different from now on, wherever it is."""
+    def redraw(self, label: Label, changes: Mapping[str, Any]) -> None:
+        """The label looks different from now on, wherever it is. `changes` is what the webhook tells of it."""
         for issue in self.carrying(label):
             issue.forget_documents()
         self._selections.clear()
-        self._told_of_label("edited", label)
+        self._told_of_label("edited", label, changes)
 
     def delete_label(self, label: Label) -> None:
         """Takes it off every issue; those do not count as updated."""
@@ -197,9 +197,9 @@ class Tracker:
         if self.listener:
             self.listener.issue_changed(issue)
 
-    def _told_of_label(self, action: str, label: Label) -> None:
+    def _told_of_label(self, action: str, label: Label, changes: Mapping[str, Any] | None = None) -> None:
         if self.listener:
-            self.listener.label_changed(action, label)
+            self.listener.label_changed(action, label, changes)
 
     def _count(self, milestone: Milestone | None, state: str, change: int) -> None:
         if milestone is None:

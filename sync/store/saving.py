@@ -33,7 +33,7 @@ DIRECT = "direct"
 
 class Saved(msgspec.Struct, frozen=True, kw_only=True):
     """How many objects were `new`, `changed` (or came back), the `same` (or older than what is stored), and `rejected`; how many of
-    those that were changed are called something else now."""
+    those that were changed are called something else now, in whatever case."""
 
     new: int = 0
     changed: int = 0

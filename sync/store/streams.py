@@ -68,10 +68,18 @@ def sweep_again(tx: Connection, state: StreamState, now: datetime) -> StreamStat
     return msgspec.structs.replace(state, **changes)
 
 
-def list_again(tx: Connection, key: StreamKey, names: AbstractSet[str]) -> None:
-    """The next pull of these streams of the scope is a full listing, from the beginning. What they proved so far stays."""
-    for name in sorted(names):
-        tx.execute(_CHANGE, {**_named(msgspec.structs.replace(key, stream=name)), "sweep_started_at": None})
+def list_whole(tx: Connection, key: StreamKey, names: AbstractSet[str]) -> None:
+    """The next pull of these streams of the source, in every scope, is a full listing from the beginning. What they proved stays.
+
+    The first listing of all is left to come to its end: begun anew with each news, it might never get there.
+    """
+    if not names:
+        return
+    alike = (stream.c.source == key.source, stream.c.stream.in_(names), stream.c.mapping_version == key.mapping_version)
+    listed = select(stream.c.id).where(*alike, stream.c.complete_at.is_not(None))
+    # Whoever marks several waits in the order of all.
+    those = tx.execute(listed.order_by(stream.c.id).with_for_update()).scalars().all()
+    tx.execute(update(stream).where(stream.c.id.in_(those)).values(sweep_started_at=None))
 
 
 def finish(tx: Connection, key: StreamKey, *, complete: bool, now: datetime) -> None:

@@ -28,6 +28,7 @@ from connectors.conformance.source import NotProvided
 from connectors.conformance.stopping import Stopping
 from connectors.errors import Unavailable
 from connectors.http import decode, open_client
+from mappings.decoding import decoder_for
 from mappings.model import Entity, Label, Missing, Ref
 
 TOKEN = "not-a-real-token"
@@ -110,7 +111,7 @@ class Careless:
         following: str | None = "/things?start=0&limit=100"
         while following:
             response = self._client.get(following, accept=(200, 401))
-            page = decode(self._context.name, response, msgspec.json.Decoder(_Page))
+            page = decode(self._context.name, response, decoder_for(_Page))
             following = page.next
             labels = [
                 Label(ref=Ref("shop", "label", str(thing.id)), name=str(thing.id), repository="shop") for thing in page.things

@@ -160,6 +160,8 @@ def expected(event: str, payload: dict[str, Any]) -> set[tuple[str, str, str | N
         on_default = payload["ref"] == f"refs/heads/{repository['default_branch']}"
         assert on_default or payload["ref"].startswith("refs/tags/")
         return {("default_branch", str(repository["id"]), repository["full_name"])} if on_default else set()
+    if event == "label" and (payload["action"] == "created" or "name" not in payload.get("changes", {"name": None})):
+        return set()
     found = set[tuple[str, str, str | None]]()
     for kind, container, *parts in NAMES[event]:
         is_pull = event == "issue_comment" and "pull_request" in payload["issue"]

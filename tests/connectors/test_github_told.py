@@ -66,6 +66,7 @@ def test_whatever_happens_is_answered_for_or_listed_again(hub: GitHub, inbox: In
     hub.comment(REPO, 1, "Soon")
     hub.merge(REPO, number, "squash")
     hub.add_label(REPO, 1, "bug")
+    hub.rename_label(REPO, "bug", "defect")
     hub.add_milestone(REPO, "Release 1")
     hub.archive(REPO)
     mentions = [mention for mentions in told(hub, inbox).values() for mention in mentions]

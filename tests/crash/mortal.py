@@ -1,5 +1,7 @@
 """`milepost` as a process to be killed: forked from one that has imported what a sync needs, which is most of the time of a short
-run, and if asked to, killing itself right before or after its n-th committed write transaction."""
+run, and if asked to, killing itself right before or after its n-th committed write transaction.
+
+What differs from one process to the next, as the order of sets, and what happens while it starts, the whole command alone shows."""
 
 from __future__ import annotations
 
@@ -38,6 +40,8 @@ class Mortal:
         self._process: ForkServerProcess = _server().Process(
             target=_live, args=(desk.folder, desk.environment(), arguments, self._told, death), daemon=True
         )
+        for told in self._told:
+            told.unlink(missing_ok=True)
         self._process.start()
 
     def kill(self) -> None:
@@ -46,7 +50,9 @@ class Mortal:
     def ended(self) -> Ended:
         self._process.join(PATIENCE)
         code = self._process.exitcode
-        assert code is not None, "it did not end"
+        if code is None:
+            self._process.kill()
+            raise TimeoutError(f"it did not end within {PATIENCE:.0f} seconds")
         self._process.close()
         return Ended(code, *(told.read_text(encoding="utf-8") if told.exists() else "" for told in self._told))
 
@@ -66,8 +72,6 @@ def _live(folder: Path, environ: dict[str, str], arguments: Sequence[str], told:
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environ)
-    # As in a process of its own, in which nobody has set another.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     if death is not None:
         _die(death)
     sys.argv = ["milepost", *arguments]

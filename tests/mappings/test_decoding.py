@@ -60,6 +60,6 @@ def _unguarded(file: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
-            is_typed = any(keyword.arg == "type" for keyword in node.keywords) or (called.endswith("Decoder") and node.args)
-            if called == "msgspec.convert" or (called in ("msgspec.json.Decoder", "msgspec.json.decode") and is_typed):
+            is_typed = any(keyword.arg == "type" for keyword in node.keywords) or bool(called.endswith("Decoder") and node.args)
+            if called in ("msgspec.convert", "convert") or (called.endswith(("Decoder", "decode")) and is_typed):
                 yield f"{file.relative_to(ROOT)}:{node.lineno}"

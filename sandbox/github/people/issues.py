@@ -135,8 +135,9 @@ class IssueDoings(World):
         with self.lock:
             repository = self.site.find(repo)
             label = self.site.label(repository, name)
+            changes = {"color": {"from": label.color}, "description": {"from": label.description or ""}}
             label.color, label.description = color, description
-            repository.tracker.redraw(label)
+            repository.tracker.redraw(label, changes)
             return label.id
 
     def rename_label(self, repo: str, name: str, new_name: str) -> None:
