@@ -98,6 +98,7 @@ def test_every_source_was_read_without_a_failure(held_demo: HeldDemo) -> None:
     assert {one["state"] for one in held_demo.answer["sources"]} == {"done"}
 
 
+@pytest.mark.soak  # the commands themselves are each tested against it
 def test_the_commands_that_it_tells_run_from_a_second_terminal_as_they_are(held_demo: HeldDemo, tmp_path: Path) -> None:
     *told, last = [line.strip() for line in held_demo.told.splitlines() if line.startswith("  ")]
     assert last.endswith(" serve --workers 2"), "which goes on: see the next test"

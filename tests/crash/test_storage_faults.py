@@ -59,6 +59,7 @@ def assert_the_next_run_is_right(plant: Plant) -> None:
     plant.assert_done()
 
 
+@pytest.mark.soak  # some thirty runs; one that ends early for want of space is looked at below
 def test_the_disk_fills_up_wherever_it_may(plant_on_file: Plant) -> None:
     """A little more room each time, until everything has found its place."""
     plant = plant_on_file

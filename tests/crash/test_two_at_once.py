@@ -18,7 +18,7 @@ from sandbox.faults import Fault
 from sync.store.schema import outbox, run
 from tests.cli.gate import Gate
 from tests.cli.process import PATIENCE, Desk, Ended
-from tests.crash.plant import Plant
+from tests.crash.plant import MOSTLY_SQLITE, Plant
 
 HINDERED = str(Path(__file__).with_name("hindered.py"))
 
@@ -55,6 +55,7 @@ def test_they_take_turns(plant: Plant, other_desk: Desk) -> None:
     plant.assert_done()
 
 
+@MOSTLY_SQLITE
 def test_many_at_once(plant: Plant, other_desk: Desk) -> None:
     """Pulls, plans and applies of people and cron jobs, all mixed."""
     commands = (("sync",), ("pull",), ("apply",), ("plan", "--pull"), ("sync", "--project", "ops"))
@@ -70,6 +71,7 @@ def test_many_at_once(plant: Plant, other_desk: Desk) -> None:
     plant.assert_done()
 
 
+@MOSTLY_SQLITE
 @pytest.mark.parametrize("where", [{"path": "*/search/jql"}, {"method": "PUT"}], ids=["pulling", "writing"])
 def test_who_does_not_wait_is_told_who_is_at_it(plant: Plant, other_desk: Desk, gate: Gate, where: dict[str, str]) -> None:
     plant.jira.faults.append(Fault(gate, method=where.get("method", "*"), path=where.get("path", "*")))
@@ -87,6 +89,7 @@ def test_who_does_not_wait_is_told_who_is_at_it(plant: Plant, other_desk: Desk, 
     plant.assert_done()
 
 
+@MOSTLY_SQLITE
 def test_who_waits_gets_its_turn(plant: Plant, other_desk: Desk, gate: Gate) -> None:
     plant.jira.faults.append(Fault(gate, method="PUT"))
     with plant.office.desk.start("sync") as first:
@@ -125,6 +128,7 @@ def frozen_long(desk: Desk) -> subprocess.Popen[str]:
     )
 
 
+@MOSTLY_SQLITE
 @pytest.mark.parametrize("where", [{"method": "PUT", "after": 2}, {"path": "*/labels", "method": "POST"}], ids=["jira", "github"])
 def test_who_oversleeps_in_the_middle_of_writes_is_fenced_off(
     plant: Plant, other_desk: Desk, gate: Gate, where: dict[str, str]

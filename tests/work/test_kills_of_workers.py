@@ -80,6 +80,7 @@ def large(database_url: str, tmp_path: Path) -> Iterator[Service]:
         yield opened
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("dialect", ["postgresql"])
 def test_killed_workers_lose_and_repeat_nothing(small: Service, record_property: Record) -> None:
     kill_while_people_work(small, random.Random(7), record_property, kills=2, edits=1, pause=0.05)
@@ -90,6 +91,7 @@ def test_twenty_killed_workers_lose_and_repeat_nothing(large: Service, record_pr
     kill_while_people_work(large, random.Random(70), record_property, kills=20, edits=6, pause=0.01)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("dialect", ["postgresql"])
 def test_two_workers_share_the_work(small: Service) -> None:
     """While one of them writes for a project, the other one writes for another."""
