@@ -205,12 +205,11 @@ def _take(tx: Connection, name: str, holder: str, now: datetime, ttl: timedelta)
 @cache
 def _taking(dialect: str) -> ReturningInsert[Any]:
     insert = insertion(dialect, leases)
-    is_over = leases.c.expires_at <= bindparam("now", type_=leases.c.expires_at.type)
-    is_absurd = leases.c.expires_at > bindparam("too_late", type_=leases.c.expires_at.type)
+    is_over = or_(leases.c.expires_at <= bindparam("now"), leases.c.expires_at > bindparam("too_late"))
     return insert.on_conflict_do_update(
         index_elements=[leases.c.name],
         set_={**{name: insert.excluded[name] for name in ("holder", "acquired_at", "expires_at")}, "token": leases.c.token + 1},
-        where=or_(leases.c.holder.is_(None), is_over, is_absurd),
+        where=or_(leases.c.holder.is_(None), is_over),
     ).returning(leases.c.token)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -74,8 +73,7 @@ def _live(folder: Path, environ: dict[str, str], arguments: Sequence[str], told:
     os.environ.update(environ)
     if death is not None:
         _die(death)
-    sys.argv = ["milepost", *arguments]
-    main()
+    main(arguments)
 
 
 def _die(death: Death) -> None:

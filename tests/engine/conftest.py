@@ -234,6 +234,12 @@ class Office:
         """The project file scopes nothing else."""
         self.projects = {"churn": {"scopes": {"shelf": {"prefix": ""}}}}
 
+    def only_github(self) -> None:
+        """The project file names no other source."""
+        self.without = {"jira", "shelf"}
+        self.projects = {"churn": {"scopes": {"github": {"repositories": [REPO]}}}}
+        self.top["publish"] = {"github": {"prefix": "ml/"}}
+
     def judge_by_runs(self) -> None:
         """A ticket shows an alarm when a run of it failed, and nothing else; GitHub is left out."""
         self.without = {"github"}

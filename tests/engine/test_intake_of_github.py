@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def hub(office: Office) -> Office:
     """GitHub alone, where the project has one issue that is good."""
-    office.without = {"jira", "shelf"}
-    office.projects = {"churn": {"scopes": {"github": {"repositories": [REPO]}}}}
-    office.top["publish"] = {"github": {"prefix": "ml/"}}
+    office.only_github()
     office.github.add_issue(REPO, "A ticket", labels=["good"])
     office.sync(initial=True)
     assert office.labels(1) == {"good", "ml/good"}

@@ -108,9 +108,7 @@ def test_what_is_gone_is_not_waited_for(shelf: Office) -> None:
 
 
 def test_github_tells_when_an_issue_was_changed(office: Office) -> None:
-    office.without = {"jira", "shelf"}
-    office.projects = {"churn": {"scopes": {"github": {"repositories": [REPO]}}}}
-    office.top["publish"] = {"github": {"prefix": "ml/"}}
+    office.only_github()
     office.github.add_issue(REPO, "A ticket")
     office.sync()
     for moment, done in (("2100-01-01T00:00:00Z", 0), ("2001-01-01T00:00:00Z", 1), ("2100-01-01T00:00:00", 1), ("soon", 1)):

@@ -28,9 +28,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def hub(office: Office) -> Office:
     """GitHub alone, with an issue that is good and one that is not, which nobody has touched for a day, and a new one."""
-    office.without = {"jira", "shelf"}
-    office.projects = {"churn": {"scopes": {"github": {"repositories": [REPO]}}}}
-    office.top["publish"] = {"github": {"prefix": "ml/"}}
+    office.only_github()
     now, office.github.clock = office.github.clock, lambda: datetime.now(UTC) - timedelta(days=1)
     office.github.add_issue(REPO, "A ticket", labels=["good"])
     office.github.add_issue(REPO, "Another")
@@ -146,9 +144,7 @@ def test_every_scope_that_has_its_issues_lists_them_anew(hub: Office) -> None:
 
 def test_a_first_listing_comes_to_its_end_whatever_is_renamed(new_office: NewOffice) -> None:
     with new_office() as office:
-        office.without = {"jira", "shelf"}
-        office.projects = {"churn": {"scopes": {"github": {"repositories": [REPO]}}}}
-        office.top["publish"] = {"github": {"prefix": "ml/"}}
+        office.only_github()
         office.github.add_issue(REPO, "A ticket", labels=["good"])
         refused = answers(403, {"message": "Resource not accessible by personal access token"})
         office.github.faults.append(Fault(refused, path="*/issues", times=1_000))

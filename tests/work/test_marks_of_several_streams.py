@@ -11,7 +11,7 @@ from sandbox.messages import Reply, Request
 from sync import jobs
 from sync.store import due
 from sync.store.errors import StoreError
-from tests.engine.conftest import REPO, Office
+from tests.engine.conftest import Office
 from tests.engine.locks import until_somebody_waits
 
 
@@ -36,9 +36,7 @@ def test_who_marks_streams_and_who_has_read_them_do_not_wait_for_each_other(offi
         return answer()
 
     thread = threading.Thread(target=tell)
-    office.without = {"jira", "shelf"}
-    office.projects = {"churn": {"scopes": {"github": {"repositories": [REPO]}}}}
-    office.top["publish"] = {"github": {"prefix": "ml/"}}
+    office.only_github()
     office.sync()
     for stream in ("issues", "commits"):  # the later one by name is due for longer
         with office.database.write() as tx:
